@@ -1,0 +1,1 @@
+"""What is registered in the database: typed tables in schema fsdb, read into plain data and written from it."""

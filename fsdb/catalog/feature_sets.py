@@ -1,0 +1,243 @@
+"""Registered feature sets: reading them from the catalog and writing them to it."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from difflib import get_close_matches
+from typing import Any
+
+from psycopg import Connection, sql
+from psycopg.rows import dict_row
+
+from fsdb.config import HISTORY_SCHEMA
+from fsdb.definitions import Feature, FeatureSet
+from fsdb.errors import UnknownName
+from fsdb.sql import query
+
+
+@dataclass(frozen=True)
+class RegisteredFeature:
+    """A feature as the catalog knows it; `dropped_at` is None for a current one."""
+
+    feature_set: str
+    feature_id: int
+    name: str
+    type: str
+    history_column: str
+    description: str
+    tags: tuple[str, ...]
+    owner: str
+    default_value: str | None
+    created_at: datetime
+    dropped_at: datetime | None
+
+    @property
+    def reference(self) -> str:
+        """The feature's full name, "set.feature"."""
+        return f"{self.feature_set}.{self.name}"
+
+
+@dataclass(frozen=True)
+class RegisteredSet:
+    """A feature set as the catalog knows it. `features` are the current ones in order."""
+
+    name: str
+    schema_name: str
+    live_schema: str
+    live_table: str
+    history_table: str
+    event_time_column: str | None
+    tracked: bool
+    max_age: timedelta | None
+    description: str
+    tags: tuple[str, ...]
+    owner: str
+    created_at: datetime
+    keys: dict[str, str]
+    features: tuple[RegisteredFeature, ...]
+    dropped_features: tuple[RegisteredFeature, ...]
+
+    @property
+    def table_name(self) -> str:
+        """The set's name without schema."""
+        return self.name.rpartition(".")[2]
+
+    @property
+    def live(self) -> sql.Identifier:
+        """The live table, quoted."""
+        return sql.Identifier(self.live_schema, self.live_table)
+
+    @property
+    def history(self) -> sql.Identifier:
+        """The history table, quoted."""
+        return sql.Identifier(HISTORY_SCHEMA, self.history_table)
+
+    def feature(self, name: str) -> RegisteredFeature:
+        """The current feature of that name. Raises UnknownName with the nearest names."""
+        for feature in self.features:
+            if feature.name == name:
+                return feature
+        raise UnknownName(
+            f"Feature set {self.name} has no feature {name!r}.{_nearest(name, [f.name for f in self.features])}"
+        )
+
+
+def list_sets(connection: Connection[Any], names: Sequence[str] | None = None) -> dict[str, RegisteredSet]:
+    """The registered sets by name, in order of name; only those of `names` that exist, where given."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(query("catalog/feature_sets", "list_sets"), {"names": names and list(names)}).fetchall()
+        found = {"names": [row["name"] for row in rows]}
+        keys = cursor.execute(query("catalog/feature_sets", "list_keys"), found).fetchall()
+        features = cursor.execute(query("catalog/feature_sets", "list_features"), found).fetchall()
+    key_columns: dict[str, dict[str, str]] = {name: {} for name in found["names"]}
+    for key in keys:
+        key_columns[key["feature_set"]][key["name"]] = key["type"]
+    members: dict[str, list[RegisteredFeature]] = {name: [] for name in found["names"]}
+    for feature in features:
+        members[feature["feature_set"]].append(RegisteredFeature(**{**feature, "tags": tuple(feature["tags"])}))
+    sets = {}
+    for row in rows:
+        name, seconds = row["name"], row.pop("max_age_seconds")
+        sets[name] = RegisteredSet(
+            **{**row, "tags": tuple(row["tags"])},
+            max_age=None if seconds is None else timedelta(seconds=seconds),
+            keys=key_columns[name],
+            features=tuple(f for f in members[name] if f.dropped_at is None),
+            dropped_features=tuple(f for f in members[name] if f.dropped_at is not None),
+        )
+    return sets
+
+
+def get_set(connection: Connection[Any], name: str) -> RegisteredSet:
+    """The registered set of that name. Raises UnknownName with the nearest names."""
+    found = list_sets(connection, [name])
+    if name not in found:
+        raise UnknownName(f"There is no feature set {name!r}.{_nearest(name, list(list_sets(connection)))}")
+    return found[name]
+
+
+def resolve_features(
+    connection: Connection[Any], references: Sequence[str]
+) -> list[tuple[RegisteredSet, RegisteredFeature]]:
+    """Each "set.feature" with its set, in the given order. Raises UnknownName.
+
+    Set and feature may hold dots themselves ("schema.set.feature"): the longest registered set that fits is meant.
+    """
+    candidates = {reference[:at] for reference in references for at, sign in enumerate(reference) if sign == "."}
+    sets = list_sets(connection, sorted(candidates))
+    resolved = []
+    for reference in references:
+        fitting = [name for name in sets if reference.startswith(f"{name}.")]
+        if not fitting:
+            every = [f.reference for s in list_sets(connection).values() for f in s.features]
+            raise UnknownName(
+                f"There is no feature {reference!r}; features are written 'set.feature'.{_nearest(reference, every)}"
+            )
+        owner = sets[max(fitting, key=len)]
+        resolved.append((owner, owner.feature(reference.removeprefix(f"{owner.name}."))))
+    return resolved
+
+
+def insert_set(
+    connection: Connection[Any], definition: FeatureSet, live_schema: str, live_table: str, history_table: str
+) -> None:
+    """Registers a set with its keys and features."""
+    connection.execute(
+        query("catalog/feature_sets", "insert_set"),
+        {
+            "name": definition.name,
+            "schema_name": definition.schema,
+            "live_schema": live_schema,
+            "live_table": live_table,
+            "history_table": history_table,
+            "event_time_column": "event_time" if definition.tracks is None else definition.event_time,
+            "tracked": definition.tracks is not None,
+            **_described(definition),
+        },
+    )
+    for position, (key, kind) in enumerate(definition.sql_keys.items(), start=1):
+        connection.execute(
+            query("catalog/feature_sets", "insert_key"),
+            {"feature_set": definition.name, "name": key, "position": position, "type": kind},
+        )
+    for feature in definition.features:
+        insert_feature(connection, definition.name, feature)
+
+
+def insert_feature(connection: Connection[Any], set_name: str, feature: Feature) -> int:
+    """Registers a feature at the end of its set and returns its feature_id."""
+    row = connection.execute(
+        query("catalog/feature_sets", "insert_feature"),
+        {"feature_set": set_name, "name": feature.name, "type": feature.sql_type, **_feature_described(feature)},
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def update_set(connection: Connection[Any], definition: FeatureSet) -> None:
+    """Writes max_age, description, tags and owner of a set."""
+    connection.execute(query("catalog/feature_sets", "update_set"), {"name": definition.name, **_described(definition)})
+
+
+def update_feature(connection: Connection[Any], feature_id: int, feature: Feature) -> None:
+    """Writes type, description, tags, owner and default of a feature."""
+    connection.execute(
+        query("catalog/feature_sets", "update_feature"),
+        {"feature_id": feature_id, "type": feature.sql_type, **_feature_described(feature)},
+    )
+
+
+def drop_feature(connection: Connection[Any], feature_id: int, history_column: str) -> None:
+    """Marks a feature dropped; `history_column` is what its column in history is called from now on."""
+    connection.execute(
+        query("catalog/feature_sets", "drop_feature"), {"feature_id": feature_id, "history_column": history_column}
+    )
+
+
+def restore_feature(connection: Connection[Any], feature_id: int) -> None:
+    """Takes a dropped feature back under its own name."""
+    connection.execute(query("catalog/feature_sets", "restore_feature"), {"feature_id": feature_id})
+
+
+def delete_set(connection: Connection[Any], name: str) -> None:
+    """Removes a set from the catalog."""
+    connection.execute(query("catalog/feature_sets", "delete_set"), {"name": name})
+
+
+def default_text(value: Any, kind: str) -> str | None:
+    """A default of a feature of type `kind` as PostgreSQL reads it from text, or None."""
+    if value is None:
+        return None
+    if kind == "jsonb":
+        return json.dumps(value)
+    if kind == "real[]":
+        return "{" + ",".join(repr(float(item)) for item in value) + "}"
+    return str(value)
+
+
+def _described(definition: FeatureSet) -> dict[str, Any]:
+    return {
+        "max_age_seconds": definition.max_age.total_seconds() if isinstance(definition.max_age, timedelta) else None,
+        "description": definition.description,
+        "tags": list(definition.tags),
+        "owner": definition.owner,
+    }
+
+
+def _feature_described(feature: Feature) -> dict[str, Any]:
+    return {
+        "description": feature.description,
+        "tags": list(feature.tags),
+        "owner": feature.owner,
+        "default_value": default_text(feature.default, feature.sql_type),
+    }
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    near = get_close_matches(name, known, n=3, cutoff=0.5)
+    if near:
+        return f" Did you mean {' or '.join(near)}?"
+    return (
+        f" Known: {', '.join(known[:10])}{', …' if len(known) > 10 else ''}." if known else " None is registered yet."
+    )

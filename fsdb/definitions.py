@@ -1,0 +1,189 @@
+"""What users declare: frozen, plain data without any input or output. Names are checked here, where they are written."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Any
+
+from fsdb.errors import InvalidDefinition
+from fsdb.types import KEY_TYPES, TypeLike, base_name, sql_type
+
+NAME = re.compile(r"[a-z_][a-z0-9_]{0,49}")
+MOST_FEATURES = 1590  # PostgreSQL's 1,600 columns a table, less keys' share and the columns of history
+# Columns of history tables, of their views, and of vectors: no key or feature may bear them.
+RESERVED = frozenset(
+    {"version_id", "event_time", "recorded_at", "deleted", "xid", "valid_from", "valid_to", "found"}
+    | {"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"}
+)
+_UNITS = {
+    "microsecond": "microseconds",
+    "millisecond": "milliseconds",
+    "second": "seconds",
+    "sec": "seconds",
+    "minute": "minutes",
+    "min": "minutes",
+    "hour": "hours",
+    "day": "days",
+    "week": "weeks",
+}
+
+
+def checked_name(name: str, what: str) -> str:
+    """The name itself, where it may name a new set, feature or view. Raises InvalidDefinition otherwise."""
+    if not NAME.fullmatch(name):
+        raise InvalidDefinition(
+            f"{name!r} cannot name a {what}: use 1 to 50 lower-case letters, digits and underscores, not beginning with a digit."
+        )
+    return name
+
+
+def fixed_duration(given: str | timedelta | None, owner: str) -> timedelta | None:
+    """A duration of fixed length, from a timedelta or a text such as '6 hours' or '1 day 12 hours'.
+
+    Months and years are refused (InvalidDefinition), because their length depends on the date.
+    """
+    if given is None or isinstance(given, timedelta):
+        duration = given
+    else:
+        parts = re.findall(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*", given.lower())
+        units = [_UNITS.get(unit, _UNITS.get(unit.removesuffix("s"))) for _, unit in parts]
+        if not parts or None in units or "".join(n + u for n, u in parts) != re.sub(r"\s", "", given.lower()):
+            raise InvalidDefinition(
+                f"max_age {given!r} of {owner} is not a fixed duration: write it in weeks, days, hours, minutes or seconds, such as '6 hours'."
+            )
+        duration = sum(
+            (timedelta(**{str(unit): float(n)}) for (n, _), unit in zip(parts, units, strict=True)), timedelta()
+        )
+    if duration is not None and duration <= timedelta():
+        raise InvalidDefinition(f"max_age of {owner} is not longer than zero; leave it out where values never age.")
+    return duration
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One feature of a set. `type` is an SQLAlchemy type or PostgreSQL's name of one; it is kept as the latter.
+
+    `default` stands for NULL wherever the feature is read as of a time, in training and in serving alike.
+    """
+
+    name: str
+    type: TypeLike
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    owner: str = ""
+    default: Any = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "type", sql_type(self.type, f"feature {self.name!r}"))
+        object.__setattr__(self, "tags", tuple(self.tags))
+
+    @property
+    def sql_type(self) -> str:
+        """PostgreSQL's name of the type."""
+        return str(self.type)
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """Keys, features and `event_time`: one live table and one history table.
+
+    name: "set" (in schema public) or "schema.set". keys: column name to type, in order.
+    tracks: "table" or "schema.table" of an existing table that becomes the live table; its columns stay as they are, and keys
+    and features name columns of it, which may bear any name. event_time: the tracked table's column that holds the event time, if it
+    has one; without it the wall clock counts.
+    """
+
+    name: str
+    keys: Mapping[str, TypeLike]
+    features: tuple[Feature, ...]
+    max_age: timedelta | str | None = None
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    owner: str = ""
+    tracks: str | None = None
+    event_time: str | None = None
+
+    def __post_init__(self) -> None:
+        for part in (self.schema, self.table_name):
+            checked_name(part, "feature set")
+        keys = {key: sql_type(kind, f"key {key!r} of {self.name}") for key, kind in dict(self.keys).items()}
+        object.__setattr__(self, "keys", MappingProxyType(keys))
+        object.__setattr__(self, "features", tuple(self.features))
+        object.__setattr__(self, "tags", tuple(self.tags))
+        object.__setattr__(self, "max_age", fixed_duration(self.max_age, self.name))
+        self._check_columns()
+
+    def _check_columns(self) -> None:
+        if not self.keys:
+            raise InvalidDefinition(
+                f"Feature set {self.name} has no key: name the columns that identify an entity, such as keys={{'id': sa.BigInteger}}."
+            )
+        for key, kind in self.sql_keys.items():
+            if base_name(kind) not in KEY_TYPES:
+                raise InvalidDefinition(
+                    f"Key {key!r} of {self.name} has the type {kind}, which has no exact equality: use an integer, text, uuid, date, boolean or timestamptz."
+                )
+        if not self.features:
+            raise InvalidDefinition(f"Feature set {self.name} has no features: a set holds at least one.")
+        if len(self.features) + len(self.keys) > MOST_FEATURES:
+            raise InvalidDefinition(
+                f"Feature set {self.name} has {len(self.features)} features; PostgreSQL's tables end at 1,600 columns. "
+                f"Split it into sets with the same keys, of at most {MOST_FEATURES - len(self.keys)} features each: a training set joins them again."
+            )
+        seen: set[str] = set()
+        for name in [*self.keys, *(feature.name for feature in self.features)]:
+            if self.tracks is None:
+                checked_name(name, f"key or feature of {self.name}")
+            if name in RESERVED:
+                raise InvalidDefinition(f"{name!r} in {self.name} is a name that history uses itself: choose another.")
+            if name in seen:
+                raise InvalidDefinition(
+                    f"{name!r} stands twice in {self.name}: each key and feature needs a name of its own."
+                )
+            seen.add(name)
+
+    @property
+    def schema(self) -> str:
+        """The schema of the set's views and functions, and of its live table where fsdb creates that."""
+        return self.name.rpartition(".")[0] or "public"
+
+    @property
+    def table_name(self) -> str:
+        """The set's name without schema."""
+        return self.name.rpartition(".")[2]
+
+    @property
+    def sql_keys(self) -> Mapping[str, str]:
+        """Key columns and PostgreSQL's names of their types, in order."""
+        return {key: str(kind) for key, kind in self.keys.items()}
+
+
+@dataclass(frozen=True)
+class TrainingView:
+    """A stored definition of a training set: a spine query, its timestamp column, a label and features ("set.feature").
+
+    The spine's columns bind to the sets' keys by name.
+    """
+
+    name: str
+    spine: str
+    timestamp: str
+    features: tuple[str, ...]
+    label: str | None = None
+    description: str = ""
+    tags: tuple[str, ...] = field(default=())
+    owner: str = ""
+
+    def __post_init__(self) -> None:
+        checked_name(self.name.rpartition(".")[2], "training view")
+        object.__setattr__(self, "features", _listed(self.features, self.name))
+        object.__setattr__(self, "tags", tuple(self.tags))
+
+
+def _listed(features: Iterable[str], owner: str) -> tuple[str, ...]:
+    listed = (features,) if isinstance(features, str) else tuple(features)
+    if not listed:
+        raise InvalidDefinition(f"{owner} names no features: give at least one as 'set.feature'.")
+    return listed

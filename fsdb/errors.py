@@ -1,0 +1,41 @@
+"""The exception tree. Every message says what happened, with which name, and what to do."""
+
+
+class FsdbError(Exception):
+    """Root of everything that fsdb raises on purpose."""
+
+
+class ConnectionFailed(FsdbError):
+    """No usable PostgreSQL: not reachable, too old, gone in the middle, or without the rights that fsdb needs."""
+
+
+class CatalogMissing(FsdbError):
+    """The database has no fsdb catalog, or one of another version."""
+
+
+class InvalidDefinition(FsdbError):
+    """A feature set, feature, view or name that cannot be registered as written."""
+
+
+class UnknownName(FsdbError):
+    """A feature, set, key, view, training set, model or deployment that is not registered."""
+
+
+class ChangeRefused(FsdbError):
+    """A change of definitions that would lose data or break something in use."""
+
+
+class InvalidData(FsdbError):
+    """Rows that cannot be taken: wrong types, naive timestamps, NULL keys or times."""
+
+
+class UnsupportedModel(FsdbError):
+    """An estimator, option or input that the model program cannot express exactly."""
+
+
+class ParityFailed(FsdbError):
+    """A deployed model did not give what the native predict gives."""
+
+
+class NotReproducible(FsdbError):
+    """A saved training set or prediction does not come out as it was recorded."""

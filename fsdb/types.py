@@ -1,0 +1,106 @@
+"""The types that keys and features may have, by PostgreSQL's own names for them."""
+
+import re
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from fsdb.errors import InvalidDefinition
+
+_SUPPORTED = re.compile(
+    r"smallint|integer|bigint|real|double precision|numeric(\(\d+,-?\d+\))?|boolean|text|character varying(\(\d+\))?"
+    r"|date|timestamp with time zone|uuid|real\[\]|jsonb"
+)
+_SPELLINGS = {
+    "int2": "smallint",
+    "int4": "integer",
+    "int": "integer",
+    "int8": "bigint",
+    "float4": "real",
+    "float8": "double precision",
+    "float": "double precision",
+    "decimal": "numeric",
+    "bool": "boolean",
+    "varchar": "character varying",
+    "timestamptz": "timestamp with time zone",
+    "float4[]": "real[]",
+}
+KEY_TYPES = frozenset(
+    {
+        "smallint",
+        "integer",
+        "bigint",
+        "text",
+        "character varying",
+        "date",
+        "uuid",
+        "boolean",
+        "timestamp with time zone",
+    }
+)
+_INTEGERS = ("smallint", "integer", "bigint")
+
+TypeLike = str | sa.types.TypeEngine[Any] | type[sa.types.TypeEngine[Any]]
+
+
+def sql_type(given: "TypeLike", owner: str) -> str:
+    """PostgreSQL's name (as `format_type` spells it) of a type given as an SQLAlchemy type or as a name.
+
+    `owner` names the key or feature in the error. Raises InvalidDefinition for a type that fsdb does not keep.
+    """
+    name = given if isinstance(given, str) else _compiled(given)
+    name = re.sub(r"\s*,\s*", ",", re.sub(r"\s+", " ", name.strip().lower()))
+    base, bracket, rest = name.partition("(")
+    name = _SPELLINGS.get(base.strip(), base.strip()) + bracket + rest
+    name = re.sub(r"^numeric\((\d+)\)$", r"numeric(\1,0)", name)
+    if not _SUPPORTED.fullmatch(name):
+        hint = (
+            " Use DateTime(timezone=True): a time without a zone is ambiguous." if name.startswith("timestamp") else ""
+        )
+        raise InvalidDefinition(
+            f"{owner} has the type {name!r}, which fsdb does not keep.{hint} "
+            "Types are smallint, integer, bigint, real, double precision, numeric, boolean, text, varchar, date, "
+            "timestamptz, uuid, real[] and jsonb."
+        )
+    return name
+
+
+def _compiled(given: Any) -> str:
+    instance = given() if isinstance(given, type) else given
+    if isinstance(instance, sa.ARRAY) and isinstance(instance.item_type, sa.Float):
+        return "real[]"  # embeddings are kept as float4, whatever precision SQLAlchemy's Float names
+    if isinstance(instance, sa.JSON):
+        return "jsonb"
+    if isinstance(instance, sa.DateTime) and instance.timezone:
+        return "timestamp with time zone"
+    return str(instance.compile(dialect=postgresql.dialect()))
+
+
+def base_name(name: str) -> str:
+    """A type's name without length or precision."""
+    return name.partition("(")[0]
+
+
+def _numbers(name: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"-?\d+", name.partition("(")[2]))
+
+
+def widens(old: str, new: str) -> bool:
+    """Whether every value of `old` is the same value in `new`, so that a column may change in place."""
+    if old == new:
+        return False
+    if old in _INTEGERS and new in _INTEGERS:
+        return _INTEGERS.index(new) > _INTEGERS.index(old)
+    if (old, new) == ("real", "double precision"):
+        return True
+    if base_name(old) == "character varying":
+        if new in ("text", "character varying"):
+            return True
+        return base_name(new) == "character varying" and bool(_numbers(old)) and _numbers(new) > _numbers(old)
+    if base_name(old) == "numeric" and base_name(new) == "numeric" and _numbers(old):
+        if not _numbers(new):
+            return True
+        (precision, scale), (new_precision, new_scale) = _numbers(old), _numbers(new)
+        return new_scale >= scale and new_precision - new_scale >= precision - scale
+    return False

@@ -1,0 +1,1 @@
+DROP TABLE fsdb.features, fsdb.feature_set_keys, fsdb.feature_sets;

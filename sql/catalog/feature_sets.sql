@@ -1,0 +1,58 @@
+-- name: list_sets
+-- Registered feature sets, in order of name; only those named where names are given.
+SELECT name, schema_name, live_schema, live_table, history_table, event_time_column, tracked,
+       extract(epoch FROM max_age)::float8 AS max_age_seconds, description, tags, owner, created_at
+FROM fsdb.feature_sets
+WHERE %(names)s::text[] IS NULL OR name = ANY (%(names)s::text[])
+ORDER BY name
+
+-- name: list_keys
+-- Key columns of the named sets in order.
+SELECT feature_set, name, type FROM fsdb.feature_set_keys WHERE feature_set = ANY (%(names)s) ORDER BY feature_set, position
+
+-- name: list_features
+-- Features of the named sets in order, dropped ones too.
+SELECT feature_set, feature_id, name, type, history_column, description, tags, owner, default_value, created_at, dropped_at
+FROM fsdb.features WHERE feature_set = ANY (%(names)s) ORDER BY feature_set, position, feature_id
+
+-- name: insert_set
+-- Registers a set.
+INSERT INTO fsdb.feature_sets
+    (name, schema_name, live_schema, live_table, history_table, event_time_column, tracked, max_age, description, tags, owner)
+VALUES (%(name)s, %(schema_name)s, %(live_schema)s, %(live_table)s, %(history_table)s, %(event_time_column)s, %(tracked)s,
+        make_interval(secs => %(max_age_seconds)s), %(description)s, %(tags)s, %(owner)s)
+
+-- name: insert_key
+-- Registers a key column of a set.
+INSERT INTO fsdb.feature_set_keys (feature_set, name, position, type) VALUES (%(feature_set)s, %(name)s, %(position)s, %(type)s)
+
+-- name: insert_feature
+-- Registers a feature at the end of its set.
+INSERT INTO fsdb.features (feature_set, name, position, type, history_column, description, tags, owner, default_value)
+SELECT %(feature_set)s, %(name)s, coalesce(max(position), 0) + 1, %(type)s, %(name)s, %(description)s, %(tags)s, %(owner)s, %(default_value)s
+FROM fsdb.features WHERE feature_set = %(feature_set)s
+RETURNING feature_id
+
+-- name: update_set
+-- Changes what describes a set.
+UPDATE fsdb.feature_sets
+SET max_age = make_interval(secs => %(max_age_seconds)s), description = %(description)s, tags = %(tags)s, owner = %(owner)s
+WHERE name = %(name)s
+
+-- name: update_feature
+-- Changes what describes a feature, and its type where it was widened.
+UPDATE fsdb.features
+SET type = %(type)s, description = %(description)s, tags = %(tags)s, owner = %(owner)s, default_value = %(default_value)s
+WHERE feature_id = %(feature_id)s
+
+-- name: drop_feature
+-- Marks a feature dropped; its history stays under the given column.
+UPDATE fsdb.features SET dropped_at = clock_timestamp(), history_column = %(history_column)s WHERE feature_id = %(feature_id)s
+
+-- name: restore_feature
+-- Takes a dropped feature back under its own name.
+UPDATE fsdb.features SET dropped_at = NULL, history_column = name WHERE feature_id = %(feature_id)s
+
+-- name: delete_set
+-- Removes a set from the catalog, with its keys and features.
+DELETE FROM fsdb.feature_sets WHERE name = %(name)s

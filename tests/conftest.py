@@ -1,0 +1,85 @@
+"""The server that tests run on, and a fresh database for each test, cloned from one that has the catalog."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from fsdb import db, embedded
+from fsdb.migrate import catalog
+
+TEMPLATE = "fsdb_test_template"
+
+
+@dataclass(frozen=True)
+class TestDatabase:
+    """A database of one test's own."""
+
+    __test__ = False
+    url: str
+    name: str
+
+    def connect(self, **options: object) -> psycopg.Connection:
+        """A new autocommit connection, configured as fsdb's own are."""
+        connection = psycopg.connect(self.url, autocommit=True, **options)
+        db.configure(connection)
+        return connection
+
+
+@pytest.fixture(scope="session")
+def server_url() -> Iterator[str]:
+    """The server under test: $FSDB_TEST_URL, else an embedded one. None to be had is an error, not a skip."""
+    given = os.environ.get("FSDB_TEST_URL")
+    if given:
+        yield given
+        return
+    with tempfile.TemporaryDirectory(prefix="fsdb-test-", ignore_cleanup_errors=True) as folder:
+        url = embedded.start(Path(folder) / "data")
+        yield url
+        embedded.stop(Path(folder) / "data")
+
+
+@pytest.fixture(scope="session")
+def template(server_url: str) -> Iterator[str]:
+    """A database that has the fsdb catalog and nothing else."""
+    name = f"{TEMPLATE}_{uuid4().hex[:8]}"
+    with psycopg.connect(server_url, autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    catalog.upgrade(make_conninfo(server_url, dbname=name))
+    yield name
+    with psycopg.connect(server_url, autocommit=True) as admin:
+        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _cloned(server_url: str, template: str) -> Iterator[TestDatabase]:
+    name = f"fsdb_test_{uuid4().hex[:12]}"
+    with psycopg.connect(server_url, autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
+        yield TestDatabase(make_conninfo(server_url, dbname=name), name)
+        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def database(server_url: str, template: str) -> Iterator[TestDatabase]:
+    """A fresh database with the catalog, for this test alone."""
+    yield from _cloned(server_url, template)
+
+
+@pytest.fixture(scope="module")
+def module_database(server_url: str, template: str) -> Iterator[TestDatabase]:
+    """A fresh database with the catalog, shared by the tests of a module."""
+    yield from _cloned(server_url, template)
+
+
+@pytest.fixture
+def connection(database: TestDatabase) -> Iterator[psycopg.Connection]:
+    """An autocommit connection to the test's database."""
+    with database.connect() as connection:
+        yield connection
