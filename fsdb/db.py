@@ -84,8 +84,8 @@ class Database:
         except psycopg.OperationalError as error:
             if (
                 isinstance(error.__cause__, FsdbError)
-                or error.sqlstate is not None
-                and not error.sqlstate.startswith(("08", "57P"))
+                or (error.sqlstate is not None
+                and not error.sqlstate.startswith(("08", "57P")))
             ):
                 raise
             raise ConnectionFailed(

@@ -2,7 +2,6 @@
 
 from functools import cache
 from pathlib import Path
-from typing import LiteralString, cast
 
 from psycopg import sql
 from psycopg.sql import Composable, Composed, Identifier, Literal
@@ -42,11 +41,11 @@ def query(file: str, name: str, /, **parts: Composable) -> Composed:
     Values stay as `%(value)s` and are bound when the query is executed. Braces that belong to the SQL are doubled
     in the file.
     """
-    return sql.SQL(cast(LiteralString, _texts(file)[name])).format(**parts)
+    return sql.SQL(_texts(file)[name]).format(**parts)
 
 
 def joined(
     parts: list[Composed] | list[Identifier] | list[Literal] | list[Composable], separator: str = ", "
 ) -> Composed:
     """Parts with a separator between them."""
-    return sql.SQL(cast(LiteralString, separator)).join(parts)
+    return sql.SQL(separator).join(parts)
