@@ -1,0 +1,89 @@
+"""A small result table: prints in a terminal, shows in a notebook, goes to JSON for machines."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from html import escape
+from io import StringIO
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under named columns, with an optional title."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    title: str | None = None
+
+    @classmethod
+    def of(cls, columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str | None = None) -> "Table":
+        """A table of any sequences."""
+        return cls(tuple(columns), tuple(tuple(row) for row in rows), title)
+
+    def __iter__(self) -> Iterator[Mapping[str, Any]]:
+        """The rows as mappings."""
+        return (dict(zip(self.columns, row, strict=True)) for row in self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """The rows as JSON can carry them: times in ISO format, other objects as text."""
+        return [{column: _plain(value) for column, value in row.items()} for row in self]
+
+    def __rich__(self) -> RichTable:
+        table = RichTable(title=self.title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
+        for position, column in enumerate(self.columns):
+            numbers = all(isinstance(row[position], (int, float, type(None))) for row in self.rows)
+            table.add_column(column, justify="right" if numbers and self.rows else "left", overflow="fold")
+        for row in self.rows:
+            table.add_row(*(Text(shown(value)) for value in row))
+        return table
+
+    def __repr__(self) -> str:
+        text = StringIO()
+        Console(file=text, width=160, color_system=None).print(self)
+        return text.getvalue().rstrip("\n")
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{escape(column)}</th>" for column in self.columns)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{escape(shown(value))}</td>" for value in row) + "</tr>" for row in self.rows
+        )
+        caption = f"<caption>{escape(self.title)}</caption>" if self.title else ""
+        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def shown(value: Any) -> str:
+    """A value as people read it: NULL as an empty cell, times without needless digits."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ", timespec="auto" if value.microsecond else "seconds")
+    if isinstance(value, (list, tuple)):
+        return ", ".join(shown(item) for item in value)
+    return str(value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (bool, int, float, str, type(None))):
+        return value
+    if isinstance(value, (date, datetime)):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return str(value)
