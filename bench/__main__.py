@@ -1,0 +1,59 @@
+"""`python -m bench NAME [--json]`: runs one benchmark in a database of its own and prints its cases."""
+
+import argparse
+import importlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from bench.report import report
+from fsdb import embedded
+from fsdb.migrate import catalog
+
+# Each module has run(url) -> Iterable[Case]; url is of an empty database that has the fsdb catalog.
+BENCHES = {
+    "write": "bench.write",
+    "vector": "bench.vector",
+    "score": "bench.score",
+}
+
+
+@contextmanager
+def fresh_database() -> Iterator[str]:
+    """The URL of a database with the fsdb catalog: on the server at $FSDB_TEST_URL, else on an embedded one of its own."""
+    with tempfile.TemporaryDirectory(prefix="fsdb-bench-", ignore_cleanup_errors=True) as folder:
+        given = os.environ.get("FSDB_TEST_URL")
+        server = given or embedded.start(Path(folder) / "data")
+        name = f"fsdb_bench_{uuid4().hex[:8]}"
+        with psycopg.connect(server, autocommit=True) as admin:
+            admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        try:
+            url = make_conninfo(server, dbname=name)
+            catalog.upgrade(url)
+            yield url
+        finally:
+            with psycopg.connect(server, autocommit=True) as admin:
+                admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+            if given is None:
+                embedded.stop(Path(folder) / "data")
+
+
+def main() -> None:
+    """Reads the arguments, runs the benchmark, prints its cases. A missed target is reported, not an exit status."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("name", choices=sorted(BENCHES), help="which benchmark to run")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line, one for each case")
+    arguments = parser.parse_args()
+    with fresh_database() as url:
+        report(importlib.import_module(BENCHES[arguments.name]).run(url), arguments.json)
+
+
+if __name__ == "__main__":
+    main()
