@@ -10,6 +10,7 @@ _PACKAGE = Path(__file__).parent
 _NAME_LINE = "-- name: "
 
 
+@cache
 def data_folder(name: str) -> Path:
     """Where a folder that travels with the package (`sql`, `migrations`, `examples`) lies.
 
@@ -20,19 +21,19 @@ def data_folder(name: str) -> Path:
 
 
 @cache
-def _texts(file: str) -> dict[str, str]:
-    """The texts of one file of sql/ by name: each begins with a line `-- name: …` and a sentence of comment."""
-    texts: dict[str, list[str]] = {}
+def texts(file: Path) -> dict[str, str]:
+    """The SQL texts of a file by name: each begins with a line `-- name: …` and a sentence of comment."""
+    found: dict[str, list[str]] = {}
     lines: list[str] | None = None
-    for line in (data_folder("sql") / f"{file}.sql").read_text(encoding="utf-8").splitlines():
+    for line in file.read_text(encoding="utf-8").splitlines():
         if line.startswith(_NAME_LINE):
             name = line.removeprefix(_NAME_LINE).strip()
-            if name in texts:
-                raise ValueError(f"sql/{file}.sql has two texts named {name!r}")
-            lines = texts[name] = []
+            if name in found:
+                raise ValueError(f"{file.name} has two texts named {name!r}")
+            lines = found[name] = []
         elif lines is not None:
             lines.append(line)
-    return {name: "\n".join(body).strip() for name, body in texts.items()}
+    return {name: "\n".join(body).strip() for name, body in found.items()}
 
 
 def query(file: str, name: str, /, **parts: Composable) -> Composed:
@@ -41,7 +42,7 @@ def query(file: str, name: str, /, **parts: Composable) -> Composed:
     Values stay as `%(value)s` and are bound when the query is executed. Braces that belong to the SQL are doubled
     in the file.
     """
-    return sql.SQL(_texts(file)[name]).format(**parts)
+    return sql.SQL(texts(data_folder("sql") / f"{file}.sql")[name]).format(**parts)
 
 
 def joined(
