@@ -1,0 +1,19 @@
+"""Models: a front end turns a fitted estimator into a model program, a back end computes the program."""
+
+from fsdb.models.backends.sql import compile_functions
+from fsdb.models.frontends import native_outputs, program_of
+from fsdb.models.parity import PARITY_FLOOR, PARITY_TOLERANCE, same_outputs
+from fsdb.models.program import Input, Program
+from fsdb.models.splits import split_rows
+
+__all__ = [
+    "PARITY_FLOOR",
+    "PARITY_TOLERANCE",
+    "Input",
+    "Program",
+    "compile_functions",
+    "native_outputs",
+    "program_of",
+    "same_outputs",
+    "split_rows",
+]

@@ -1,0 +1,115 @@
+"""The body of a scoring function as it grows: variables, statements, and what each slot is in SQL."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from psycopg.sql import SQL, Composed, Literal
+
+from fsdb.models.program import Input
+from fsdb.sql import query
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A slot in SQL. A missing value is NULL, never NaN.
+
+    `plain` is a variable or parameter, which costs nothing to use again; `nullable` tells whether it can be NULL;
+    `source` names the input for messages; `code` and `number` tell indicators: this is `number` of the column `code`.
+    """
+
+    sql: Composed
+    source: str
+    text: bool = False
+    plain: bool = False
+    nullable: bool = True
+    code: str | None = None
+    number: int = 0
+
+
+@dataclass
+class Body:
+    """Declarations and statements of a function, and its slots so far."""
+
+    declarations: list[Composed] = field(default_factory=list)
+    statements: list[Composed] = field(default_factory=list)
+    values: list[Value] = field(default_factory=list)
+    declared: set[str] = field(default_factory=set)
+
+    def variable(self, kind: str, prefix: str = "v") -> Composed:
+        """A new variable: kind is number, integer, text or vector."""
+        name = f"{prefix}{len(self.declarations) + 1}"
+        return self.named(kind, name)
+
+    def named(self, kind: str, name: str) -> Composed:
+        """The variable of a name, declared when it is first asked for."""
+        variable = Composed([SQL(name)])  # type: ignore[arg-type]
+        if name not in self.declared:
+            self.declared.add(name)
+            self.declarations.append(query("models/function", f"declare_{kind}", name=variable))
+        return variable
+
+    def assign(self, variable: Composed, value: Composed) -> None:
+        """Appends an assignment."""
+        self.statements.append(query("models/function", "assign", name=variable, value=value))
+
+    def kept(self, slot: int) -> Value:
+        """A slot that is about to be used more than once: in a variable, unless it is one already."""
+        value = self.values[slot]
+        if not value.plain:
+            variable = self.variable("text" if value.text else "number")
+            self.assign(variable, value.sql)
+            value = self.values[slot] = replace(value, sql=variable, plain=True, code=None)
+        return value
+
+
+def expression(name: str, **parts: Composed) -> Composed:
+    """A named text of sql/models/expressions.sql."""
+    return query("models/expressions", name, **parts)
+
+
+def number(value: float) -> Composed:
+    """A float64 constant."""
+    return expression("number", text=Composed([Literal(repr(float(value)))]))
+
+
+def text(value: str) -> Composed:
+    """A text constant."""
+    return Composed([Literal(value)])
+
+
+def integer(value: int) -> Composed:
+    """An integer constant."""
+    return Composed([SQL(str(int(value)))])  # type: ignore[arg-type]
+
+
+def numbers(values: Sequence[float]) -> Composed:
+    """An array constant of float64 numbers (NaN becomes NULL), without its type."""
+    return Composed([Literal("{" + ",".join(["NULL" if v != v else repr(v) for v in values]) + "}")])
+
+
+def integers(values: Sequence[int]) -> Composed:
+    """An array constant of integers, without its type."""
+    return Composed([Literal("{" + ",".join(map(str, values)) + "}")])
+
+
+def conjunction(conditions: Sequence[Composed], word: str) -> Composed:
+    """Conditions joined by AND or OR, commas or spaces."""
+    return SQL(word).join(conditions)  # type: ignore[arg-type]
+
+
+def input_values(inputs: Sequence[Input]) -> list[Value]:
+    """The first slots: the function's parameters by position."""
+    from fsdb.models.input_types import has_no_nan, kind_of
+
+    values = []
+    for index, given in enumerate(inputs):
+        position = integer(index + 1)
+        if kind_of(given.type) == "text":
+            name = "text_input"
+        elif given.type == "boolean":
+            name = "boolean_input"
+        else:
+            name = "number_input" if has_no_nan(given.type) else "nan_input"
+        is_text = name == "text_input"
+        values.append(Value(expression(name, number=position), given.name, text=is_text, plain=is_text))
+    return values

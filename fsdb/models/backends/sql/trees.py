@@ -1,0 +1,63 @@
+"""Tree ensembles: constant arrays, walked two levels at a time."""
+
+from itertools import groupby
+
+from psycopg.sql import SQL, Composed
+
+from fsdb.models.backends.sql.blocks import Blocks, blocks_of
+from fsdb.models.backends.sql.emitter import Body, Value, expression, integers, number, numbers
+from fsdb.models.backends.sql.vector import Vector
+from fsdb.models.steps import TreeEnsemble
+from fsdb.sql import query
+
+
+def tree_ensemble(step: TreeEnsemble, body: Body) -> None:
+    """The sums of the leaves, tree after tree in the model's order: the same float64 additions, the same result."""
+    vector = Vector(step, body)
+    totals = []
+    for base in step.base:
+        total = body.variable("number")
+        body.assign(total, number(base))
+        totals.append(total)
+    walks = []
+    by_output = sorted(step.trees, key=lambda tree: -1 if tree.output is None else tree.output)
+    for output, trees in groupby(by_output, key=lambda tree: tree.output):
+        targets = totals if output is None else [totals[output]]
+        walks.append(_walk(blocks_of(list(trees), step, vector), targets, step.strict, body))
+    vector.assign()
+    body.statements += walks
+    for total in totals:
+        result = total
+        if step.divisor != 1:
+            body.statements.append(
+                query(
+                    "models/function",
+                    "assign",
+                    name=total,
+                    value=expression("quotient", value=total, divisor=number(step.divisor)),
+                )
+            )
+        body.values.append(Value(result, "", plain=True, nullable=False))
+
+
+def _walk(blocks: Blocks, totals: list[Composed], strict: bool, body: Body) -> Composed:
+    body.named("integer", "n")
+    beyond = Composed([SQL(">=" if strict else ">")])
+    top, left, right = (
+        expression("right_of", features=integers(features), thresholds=numbers(thresholds), beyond=beyond)
+        for features, thresholds in zip(blocks.features, blocks.thresholds, strict=True)
+    )
+    sums = [
+        query("models/statements", "add_leaf", total=total, leaves=numbers(leaves))
+        for total, leaves in zip(totals, blocks.leaves, strict=True)
+    ]
+    return query(
+        "models/statements",
+        "walk",
+        roots=integers(blocks.roots),
+        children=integers(blocks.children),
+        top=top,
+        left=left,
+        right=right,
+        sums=SQL("\n").join(sums),
+    )

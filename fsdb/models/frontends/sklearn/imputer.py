@@ -1,0 +1,70 @@
+"""SimpleImputer."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from fsdb.models.frontends.sklearn.translation import Slot, Translation, is_nan
+from fsdb.models.steps import ImputeNumber, ImputeText, Missing
+
+
+def simple_imputer(estimator: Any, slots: Sequence[Slot], translation: Translation) -> list[Slot]:
+    """Columns without any observed value are dropped, as natively; missing-value indicators come last."""
+    marks_none = estimator.missing_values is None
+    if not (marks_none or is_nan(estimator.missing_values)):
+        translation.refuse(
+            estimator, f"takes {estimator.missing_values!r} for a missing value, where only NaN and None are known"
+        )
+    checked = []
+    for slot in slots:
+        if slot.kind == "number":
+            if marks_none:
+                translation.refuse(estimator, f"has missing_values=None for the number input {slot.source!r}")
+            checked += translation.bounded(estimator, [slot], missing=True)
+        else:
+            (translation.none_inputs if marks_none else translation.nan_inputs).add(slot.source)
+            checked.append(slot)
+    outputs = []
+    for slot, fill in zip(checked, _fills(estimator), strict=True):
+        if fill is None:
+            continue
+        if isinstance(fill, str) != (slot.kind == "text"):
+            translation.refuse(estimator, f"fills the {slot.kind} input {slot.source!r} with {fill!r}")
+        if not slot.missing:
+            outputs.append(slot)
+            continue
+        step = ImputeText((slot.index,), (fill,)) if isinstance(fill, str) else ImputeNumber((slot.index,), (fill,))
+        [index] = translation.add(step)
+        small = isinstance(fill, str) or abs(fill) <= np.finfo(np.float32).max
+        outputs.append(
+            replace(
+                slot,
+                index=index,
+                missing=False,
+                finite=slot.finite and small,
+                finite32=slot.finite32 and small,
+                imputed=True,
+            )
+        )
+    if estimator.add_indicator:
+        marked = [checked[position] for position in estimator.indicator_.features_]
+        indices = translation.add(Missing(tuple(slot.index for slot in marked)))
+        outputs += [
+            Slot(index, "number", slot.source, missing=False, finite=True, finite32=True)
+            for index, slot in zip(indices, marked, strict=True)
+        ]
+    return outputs
+
+
+def _fills(estimator: Any) -> list[float | str | None]:
+    """The fill of each column as transform applies it: cast to the type seen in fit; None where the column is dropped."""
+    fills: list[float | str | None] = []
+    for statistic in estimator.statistics_:
+        if is_nan(statistic) and not estimator.keep_empty_features:
+            fills.append(None)
+            continue
+        cast = np.asarray([statistic], dtype=object).astype(estimator._fill_dtype)[0]
+        fills.append(cast if isinstance(cast, str) else float(cast))
+    return fills

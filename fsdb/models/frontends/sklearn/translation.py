@@ -1,0 +1,94 @@
+"""What the translators of scikit-learn estimators share: the growing program and its refusals."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NoReturn
+
+from fsdb.errors import UnsupportedModel
+from fsdb.models.steps import Bounds, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A column on its way through the pipeline.
+
+    `kind` is 'number', 'text', or 'absent' (an input that nobody bound); `missing` tells whether it can be missing;
+    `finite` and `finite32` whether bounds have been checked already.
+    """
+
+    index: int
+    kind: str
+    source: str
+    missing: bool = True
+    finite: bool = False
+    finite32: bool = False
+    imputed: bool = False
+
+
+@dataclass
+class Translation:
+    """The steps so far. Translators of transformers return their output slots, those of predictors a program's output."""
+
+    count: int
+    supported: Sequence[str]
+    steps: list[Step] = field(default_factory=list)
+    none_inputs: set[str] = field(default_factory=set)
+    nan_inputs: set[str] = field(default_factory=set)
+    guarded: dict[int, Slot] = field(default_factory=dict)
+
+    def refuse(self, estimator: Any, reason: str) -> NoReturn:
+        """Refuses the model because of one estimator in it."""
+        raise UnsupportedModel(
+            f"{type(estimator).__name__} {reason}; change that, or use one of: {', '.join(self.supported)}"
+        )
+
+    def add(self, step: Step) -> range:
+        """Appends a step; the indices of the slots that it produces."""
+        self.steps.append(step)
+        produced = range(self.count, self.count + step.width)
+        self.count += step.width
+        return produced
+
+    def numbers(self, estimator: Any, slots: Sequence[Slot]) -> list[Slot]:
+        """The slots, which must be numbers."""
+        texts = sorted({slot.source for slot in slots if slot.kind == "text"})
+        if texts:
+            self.refuse(
+                estimator, f"computes with the text input {', '.join(map(repr, texts))}, which needs an encoder"
+            )
+        return list(slots)
+
+    def bounded(self, estimator: Any, slots: Sequence[Slot], *, missing: bool, float32: bool = False) -> list[Slot]:
+        """The slots as numbers that the estimator accepts; adds the check where it is still to be made."""
+        result = []
+        unchecked = []
+        for given in self.numbers(estimator, slots):
+            slot = self.guarded.get(given.index, given)
+            safe = slot.finite32 if float32 else slot.finite
+            if not safe or (slot.missing and not missing):
+                unchecked.append(slot.index)
+                slot = replace(slot, finite=True, finite32=slot.finite32 or float32, missing=slot.missing and missing)
+                self.guarded[slot.index] = slot
+            result.append(slot)
+        if unchecked:
+            self.add(Bounds(tuple(unchecked), missing=missing, float32=float32))
+        return result
+
+
+def floats(values: Iterable[Any]) -> tuple[float, ...]:
+    """Plain floats."""
+    return tuple([float(value) for value in values])
+
+
+def is_nan(value: Any) -> bool:
+    """Whether a category or fill is NaN."""
+    return isinstance(value, float) and math.isnan(value)
+
+
+def first_step(estimator: Any) -> Any:
+    """The first estimator of a pipeline that does something: it knows the columns of the fit."""
+    while type(estimator).__name__ == "Pipeline":
+        steps = [step for _, step in estimator.steps if step is not None and not isinstance(step, str)]
+        estimator = steps[0]
+    return estimator

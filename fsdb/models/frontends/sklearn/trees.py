@@ -1,0 +1,71 @@
+"""Decision trees, random forests, extra trees."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from fsdb.models.frontends.sklearn.translation import Slot, Translation
+from fsdb.models.program import Argmax, Output, Regression
+from fsdb.models.steps import Tree, TreeEnsemble
+
+
+def tree_regressor(estimator: Any, slots: Sequence[Slot], translation: Translation) -> Output:
+    """DecisionTreeRegressor, ExtraTreeRegressor."""
+    return Regression(_ensemble(estimator, [estimator], slots, translation)[0])
+
+
+def tree_classifier(estimator: Any, slots: Sequence[Slot], translation: Translation) -> Output:
+    """DecisionTreeClassifier, ExtraTreeClassifier."""
+    return _voted(_ensemble(estimator, [estimator], slots, translation))
+
+
+def forest_regressor(estimator: Any, slots: Sequence[Slot], translation: Translation) -> Output:
+    """RandomForestRegressor, ExtraTreesRegressor: the mean of the trees."""
+    return Regression(_ensemble(estimator, estimator.estimators_, slots, translation)[0])
+
+
+def forest_classifier(estimator: Any, slots: Sequence[Slot], translation: Translation) -> Output:
+    """RandomForestClassifier, ExtraTreesClassifier: the mean of the trees' probabilities."""
+    return _voted(_ensemble(estimator, estimator.estimators_, slots, translation))
+
+
+def single_tree(tree: Any, output: int | None, values: Any) -> Tree:
+    """A scikit-learn `tree_` with the given values, of shape (nodes, numbers)."""
+    leaf = tree.children_left < 0
+    return Tree(
+        feature=tuple(np.where(leaf, -1, tree.feature).tolist()),
+        threshold=tuple(np.where(leaf, 0.0, tree.threshold).tolist()),
+        left=tuple(np.where(leaf, 0, tree.children_left).tolist()),
+        right=tuple(np.where(leaf, 0, tree.children_right).tolist()),
+        missing_left=tuple((tree.missing_go_to_left.astype(bool) & ~leaf).tolist()),
+        values=tuple(map(tuple, np.where(leaf[:, None], values, 0.0).tolist())),
+        output=output,
+    )
+
+
+def takes_missing(tree: Any) -> bool:
+    """Whether a fitted tree accepts NaN when it predicts."""
+    return bool(tree.__sklearn_tags__().input_tags.allow_nan) and tree.monotonic_cst is None
+
+
+def _voted(probabilities: range) -> Output:
+    return Argmax(tuple(probabilities), tuple(probabilities))
+
+
+def _ensemble(estimator: Any, trees: Iterable[Any], slots: Sequence[Slot], translation: Translation) -> range:
+    members = list(trees)
+    if estimator.n_outputs_ != 1:
+        translation.refuse(estimator, f"was fitted with {estimator.n_outputs_} targets, where one is supported")
+    columns = translation.bounded(estimator, slots, missing=takes_missing(members[0]), float32=True)
+    width = members[0].tree_.value.shape[2]
+    return translation.add(
+        TreeEnsemble(
+            tuple(slot.index for slot in columns),
+            tuple(single_tree(member.tree_, None, member.tree_.value[:, 0, :]) for member in members),
+            base=(0.0,) * width,
+            divisor=float(len(members)),
+            float32=True,
+            strict=False,
+        )
+    )

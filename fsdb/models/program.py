@@ -1,0 +1,101 @@
+"""The model program: what a fitted model computes, as frozen data that can be stored, compared and compiled."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+from fsdb.models import serialization
+from fsdb.models.steps import Step
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """An input of the model: its name and PostgreSQL type as format_type writes it."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Regression:
+    """The prediction is the number in a slot."""
+
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """The second class where the score is above 0 (`inclusive`: or equal to it), otherwise the first.
+
+    `probability` is the slot with the probability of the second class.
+    """
+
+    score: int
+    inclusive: bool
+    probability: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Argmax:
+    """The class with the largest score, the first of them when several are equal.
+
+    `probabilities` are the slots with the probability of each class.
+    """
+
+    scores: tuple[int, ...]
+    probabilities: tuple[int, ...] | None
+
+
+Output = Regression | Threshold | Argmax
+
+
+@dataclass(frozen=True)
+class Program:
+    """A model program.
+
+    `classes` are the labels in the model's order, None for a regression. `none_inputs` names the text inputs whose
+    NULL the native model knows as None rather than NaN; it matters to the native oracle alone.
+    """
+
+    inputs: tuple[Input, ...]
+    steps: tuple[Step, ...]
+    output: Output
+    classes: tuple[bool, ...] | tuple[int, ...] | tuple[str, ...] | tuple[float, ...] | None
+    none_inputs: tuple[str, ...] = ()
+
+    @property
+    def prediction_type(self) -> str:
+        """The PostgreSQL type of the prediction."""
+        if self.classes is None:
+            return "double precision"
+        return {bool: "boolean", int: "bigint", str: "text", float: "double precision"}[type(self.classes[0])]
+
+    @property
+    def has_probability(self) -> bool:
+        """Whether there is a probability: binary, of the second class; several classes, of the predicted one."""
+        match self.output:
+            case Threshold(probability=slot):
+                return slot is not None
+            case Argmax(probabilities=slots):
+                return slots is not None
+            case Regression():
+                return False
+
+    @property
+    def has_probabilities(self) -> bool:
+        """Whether there is an array of probabilities in class order: several classes only."""
+        return self.has_probability and self.classes is not None and len(self.classes) > 2
+
+    def to_json(self) -> str:
+        """Canonical JSON: equal programs give equal texts."""
+        return serialization.to_json(self)
+
+    @staticmethod
+    def from_json(text: str) -> "Program":
+        """The program that a canonical JSON describes; ValueError where it describes none."""
+        return serialization.from_json(Program, text)
+
+    @cached_property
+    def checksum(self) -> str:
+        """SHA-256 of the canonical JSON, in hex."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()

@@ -1,0 +1,230 @@
+"""The steps of a model program.
+
+A program is a straight line of steps over numbered *slots*. The first slots are the inputs, in order; each step reads
+slots and appends the ones it produces. A slot holds a number (float64, or missing) or a text (or missing).
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Refuses values that the native model refuses; produces no slot.
+
+    Infinite numbers are always refused; missing ones unless `missing`; with `float32` also those that are infinite as
+    float32.
+    """
+
+    columns: tuple[int, ...]
+    missing: bool
+    float32: bool
+
+    @property
+    def width(self) -> int:
+        return 0
+
+
+@dataclass(frozen=True, slots=True)
+class ImputeNumber:
+    """Replaces a missing number by the fill of its column."""
+
+    columns: tuple[int, ...]
+    fills: tuple[float, ...]
+
+    @property
+    def width(self) -> int:
+        return len(self.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class ImputeText:
+    """Replaces a missing text by the fill of its column."""
+
+    columns: tuple[int, ...]
+    fills: tuple[str, ...]
+
+    @property
+    def width(self) -> int:
+        return len(self.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """1 where the column is missing, otherwise 0."""
+
+    columns: tuple[int, ...]
+
+    @property
+    def width(self) -> int:
+        return len(self.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """(x - shift) / divisor in float64; missing stays missing."""
+
+    columns: tuple[int, ...]
+    shifts: tuple[float, ...]
+    divisors: tuple[float, ...]
+
+    @property
+    def width(self) -> int:
+        return len(self.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class LookupNumber:
+    """The value that belongs to a number: `values[i]` where it equals `keys[i]`.
+
+    A missing input gives `missing`, any other one that is no key gives `unknown`; where these are None, the row is
+    refused. A result of NaN is missing.
+    """
+
+    column: int
+    keys: tuple[float, ...]
+    values: tuple[float, ...]
+    missing: float | None
+    unknown: float | None
+
+    @property
+    def width(self) -> int:
+        return 1
+
+
+@dataclass(frozen=True, slots=True)
+class LookupText:
+    """The same for a text; keys compare byte by byte."""
+
+    column: int
+    keys: tuple[str, ...]
+    values: tuple[float, ...]
+    missing: float | None
+    unknown: float | None
+
+    @property
+    def width(self) -> int:
+        return 1
+
+
+@dataclass(frozen=True, slots=True)
+class Indicators:
+    """`size` slots of which number `x` is 1 and all others 0; all are 0 where x is -1."""
+
+    column: int
+    size: int
+
+    @property
+    def width(self) -> int:
+        return self.size
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """For each output the dot product of the columns with its coefficients, plus its intercept."""
+
+    columns: tuple[int, ...]
+    coefficients: tuple[tuple[float, ...], ...]
+    intercepts: tuple[float, ...]
+
+    @property
+    def width(self) -> int:
+        return len(self.intercepts)
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """One decision tree as parallel arrays over its nodes; node 0 is the root.
+
+    `feature` is the position among the ensemble's columns, or -1 at a leaf. A missing value goes left where
+    `missing_left`. A categorical split has in `left_codes` the codes that go left, all others go right; that field has an
+    entry for each node, or is empty where no split is categorical. `values` has for each node one number, or where
+    `output` is None one for each output of the ensemble.
+    """
+
+    feature: tuple[int, ...]
+    threshold: tuple[float, ...]
+    left: tuple[int, ...]
+    right: tuple[int, ...]
+    missing_left: tuple[bool, ...]
+    values: tuple[tuple[float, ...], ...]
+    output: int | None
+    left_codes: tuple[tuple[int, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TreeEnsemble:
+    """For each output: `base`, plus the leaf value of each tree in order, the sum divided by `divisor`.
+
+    A number goes left where it is `<=` the threshold (`<` with `strict`), compared as float32 with `float32`.
+    """
+
+    columns: tuple[int, ...]
+    trees: tuple[Tree, ...]
+    base: tuple[float, ...]
+    divisor: float
+    float32: bool
+    strict: bool
+
+    @property
+    def width(self) -> int:
+        return len(self.base)
+
+
+@dataclass(frozen=True, slots=True)
+class Logistic:
+    """1 / (1 + exp(-factor * x))."""
+
+    column: int
+    factor: float
+
+    @property
+    def width(self) -> int:
+        return 1
+
+
+@dataclass(frozen=True, slots=True)
+class Exponential:
+    """exp(x), infinite and 0 beyond the range of float64."""
+
+    column: int
+
+    @property
+    def width(self) -> int:
+        return 1
+
+
+@dataclass(frozen=True, slots=True)
+class Softmax:
+    """exp(x_k - max) over the sum of these."""
+
+    columns: tuple[int, ...]
+
+    @property
+    def width(self) -> int:
+        return len(self.columns)
+
+
+Step = (
+    Bounds
+    | ImputeNumber
+    | ImputeText
+    | Missing
+    | Scale
+    | LookupNumber
+    | LookupText
+    | Indicators
+    | Linear
+    | TreeEnsemble
+    | Logistic
+    | Exponential
+    | Softmax
+)
+
+
+def read_slots(step: Step) -> tuple[int, ...]:
+    """The slots that a step reads."""
+    match step:
+        case LookupNumber() | LookupText() | Indicators() | Logistic() | Exponential():
+            return (step.column,)
+        case _:
+            return step.columns

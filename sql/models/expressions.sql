@@ -1,0 +1,135 @@
+-- name: number
+-- A float64 constant; its text round-trips.
+{text}::pg_catalog.float8
+
+-- name: number_input
+-- A number input whose type has no NaN.
+${number}::pg_catalog.float8
+
+-- name: boolean_input
+-- A boolean input as 0 or 1.
+${number}::pg_catalog.int4::pg_catalog.float8
+
+-- name: nan_input
+-- A number input; NaN is a missing value like NULL.
+NULLIF(${number}::pg_catalog.float8, 'NaN')
+
+-- name: text_input
+-- A text input.
+${number}::pg_catalog.text
+
+-- name: coalesce
+-- Fills a missing value.
+COALESCE({value}, {fill})
+
+-- name: missing
+-- The missing-value indicator.
+({value} IS NULL)::pg_catalog.int4::pg_catalog.float8
+
+-- name: subtract
+-- Centres.
+({value} - {shift})
+
+-- name: divide
+-- Scales by a divisor that can neither overflow nor underflow.
+({value} / {divisor})
+
+-- name: divide_small
+-- Scales by a divisor above 1; what is too small becomes 0, where PostgreSQL would raise an underflow.
+CASE WHEN pg_catalog.abs({value}) <= {limit} THEN 0 ELSE {value} / {divisor} END
+
+-- name: divide_large
+-- Scales by a divisor below 1; what is too large becomes infinite, where PostgreSQL would raise an overflow.
+CASE WHEN pg_catalog.abs({value}) >= {limit} THEN pg_catalog.sign({value}) * 'Infinity' ELSE {value} / {divisor} END
+
+-- name: position
+-- The position of a number among its keys, NULL where it is none of them.
+pg_catalog.array_position({keys}::pg_catalog.float8[], {value})
+
+-- name: text_position
+-- The position of a text among its keys, compared byte by byte.
+pg_catalog.array_position({keys}::pg_catalog.text[], {value} COLLATE pg_catalog."C")
+
+-- name: element
+-- A value by its position.
+({array}::pg_catalog.float8[])[{position}]
+
+-- name: lookup
+-- The value of a key, or what belongs to a missing one.
+CASE WHEN {value} IS NULL THEN {missing} ELSE {found} END
+
+-- name: indicator
+-- 1 where it is this one.
+({code} = {number})::pg_catalog.int4::pg_catalog.float8
+
+-- name: indicators
+-- All indicators of a column as one array: a window on a row of zeros with a 1 in it.
+({window}::pg_catalog.float8[])[{size} - {code}:2 * {size} - 1 - {code}]
+
+-- name: vector
+-- Columns as an array.
+ARRAY[{elements}]::pg_catalog.float8[]
+
+-- name: in_bounds
+-- Whether a number is finite (as float32 where the limit is that of float32).
+{value} BETWEEN {low} AND {high}
+
+-- name: is_null
+-- Whether a slot is missing.
+{value} IS NULL
+
+-- name: product
+-- A coefficient times a column.
+{value} * {coefficient}
+
+-- name: product_small
+-- The same where the product can be too small for float64: 0, where PostgreSQL would raise an underflow.
+CASE WHEN pg_catalog.abs({value}) <= {limit} THEN 0 ELSE {value} * {coefficient} END
+
+-- name: product_indicators
+-- The coefficient of the indicator that is set, 0 where none is.
+COALESCE(({coefficients}::pg_catalog.float8[])[{code} + 1], 0)
+
+-- name: logistic
+-- 1 / (1 + exp(-x)), held inside the range in which exp raises no error; beyond it the result is 0 or 1 to 1e-300.
+CASE WHEN {value} > 40 THEN 1 WHEN {value} < -700 THEN 0 ELSE 1 / (1 + pg_catalog.exp(-{value})) END
+
+-- name: exponential
+-- exp(x), which is 0 or infinite beyond the range of float64.
+CASE WHEN {value} > 709.782712893384 THEN 'Infinity'::pg_catalog.float8 WHEN {value} < -708 THEN 0 ELSE pg_catalog.exp({value}) END
+
+-- name: exponential_below
+-- exp(x - max) of a softmax: what is below 1e-304 is 0.
+CASE WHEN {value} - {largest} < -700 THEN 0 ELSE pg_catalog.exp({value} - {largest}) END
+
+-- name: greatest
+-- The largest of some numbers.
+GREATEST({values})
+
+-- name: quotient
+-- A mean from a sum, a share from a part.
+{value} / {divisor}
+
+-- name: above
+-- The class by the sign of a score.
+CASE WHEN {score} > 0 THEN {second} ELSE {first} END
+
+-- name: at_least
+-- The class by the sign of a score, where 0 belongs to the second.
+CASE WHEN {score} >= 0 THEN {second} ELSE {first} END
+
+-- name: class_of
+-- The label with a number.
+({labels})[{number}]
+
+-- name: class_number
+-- The number of the first of the largest scores.
+pg_catalog.array_position({scores}, GREATEST({values}))
+
+-- name: right_of
+-- Whether a node's value goes to its right child.
+x[({features}::pg_catalog.int4[])[n]] {beyond} ({thresholds}::pg_catalog.float8[])[n]
+
+-- name: outside
+-- The opposite of a condition; NULL stays NULL.
+NOT ({inside})

@@ -1,0 +1,45 @@
+-- name: create
+-- The scoring function of a model: inputs by position (unnamed, so that no name of a feature can clash), results by name.
+CREATE FUNCTION {function}({parameters})
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+AS {body}
+
+-- name: body
+-- What it does: named slots and constants are declared, then the steps run in order.
+DECLARE
+{declarations}
+BEGIN
+{statements}
+END
+
+-- name: out_prediction
+-- The predicted class or number.
+OUT prediction {type}
+
+-- name: out_probability
+-- The probability of the second of two classes, of the predicted one of several.
+OUT probability pg_catalog.float8
+
+-- name: out_probabilities
+-- The probability of each class, in class order.
+OUT probabilities pg_catalog.float8[]
+
+-- name: declare_number
+-- A slot that is kept.
+{name} pg_catalog.float8;
+
+-- name: declare_integer
+-- The number of an indicator or a node.
+{name} pg_catalog.int4;
+
+-- name: declare_text
+-- A text slot that is kept.
+{name} pg_catalog.text;
+
+-- name: declare_vector
+-- The columns of a tree ensemble as one array.
+{name} pg_catalog.float8[];
+
+-- name: assign
+-- Keeps a slot.
+{name} := {value};

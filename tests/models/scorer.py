@@ -1,0 +1,64 @@
+"""Runs a program's SQL function over rows and compares with the native model."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from fsdb.models import Program, compile_functions, native_outputs, program_of, same_outputs, split_rows
+
+
+def deploy(connection: psycopg.Connection, program: Program, name: str = "score") -> None:
+    """Creates the function, in place of one that is there."""
+    connection.execute(sql.SQL("DROP FUNCTION IF EXISTS public.{}").format(sql.Identifier(name)))
+    connection.execute("SET search_path = pg_catalog, pg_temp")
+    for statement in compile_functions(program, "public", name):
+        connection.execute(statement)
+
+
+def score(
+    connection: psycopg.Connection, program: Program, rows: Sequence[Mapping[str, Any]], name: str = "score"
+) -> list[dict[str, Any]]:
+    """What the function gives for each row, or the `error` that it raises."""
+    arguments = sql.SQL(", ").join(
+        sql.SQL("%s::") + sql.SQL(given.type) for given in program.inputs  # type: ignore[arg-type]
+    )
+    call = sql.SQL("SELECT * FROM public.{}({})").format(sql.Identifier(name), arguments)
+    results: list[dict[str, Any]] = []
+    with connection.cursor(row_factory=dict_row) as cursor:
+        for row in rows:
+            try:
+                found = cursor.execute(call, [row[given.name] for given in program.inputs]).fetchone()
+                assert found is not None
+                results.append(found)
+            except psycopg.DataError as error:
+                results.append({"error": str(error), "code": error.sqlstate})
+    return results
+
+
+def assert_parity(
+    connection: psycopg.Connection,
+    estimator: Any,
+    types: Mapping[str, str],
+    rows: Sequence[Mapping[str, Any]],
+    limit: int = 400,
+) -> Program:
+    """Deployed and native agree on the rows, and on rows at every edge of the model; most rows must be scored."""
+    program = program_of(estimator, types)
+    assert Program.from_json(program.to_json()) == program
+    deploy(connection, program)
+    given = [dict(row) for row in rows]
+    tried = given + split_rows(program, given, limit)
+    native = native_outputs(estimator, program, tried)
+    deployed = score(connection, program, tried)
+    different = [
+        (row, expected, found)
+        for row, expected, found in zip(tried, native, deployed, strict=True)
+        if not same_outputs(expected, found)
+    ]
+    assert not different, f"{len(different)} of {len(tried)} rows differ, first: {different[:3]}"
+    refused = [found for found in deployed if "error" in found]
+    assert all(found["error"].startswith("fsdb: input") for found in refused), refused[:3]
+    return program
