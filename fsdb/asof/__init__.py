@@ -1,0 +1,35 @@
+"""A point-in-time join described without any engine: which rows, which values, at which moments, known by whom."""
+
+from fsdb.asof.description import (
+    NOW,
+    THEN,
+    AsOf,
+    At,
+    Column,
+    FeatureRead,
+    KeyBinding,
+    Known,
+    Now,
+    SetRead,
+    Snapshot,
+    Spine,
+    Then,
+    set_read,
+)
+
+__all__ = [
+    "NOW",
+    "THEN",
+    "AsOf",
+    "At",
+    "Column",
+    "FeatureRead",
+    "KeyBinding",
+    "Known",
+    "Now",
+    "SetRead",
+    "Snapshot",
+    "Spine",
+    "Then",
+    "set_read",
+]

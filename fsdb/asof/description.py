@@ -1,0 +1,133 @@
+"""The description of a point-in-time join: frozen data that each engine compiles in its own way."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from fsdb.catalog.feature_sets import RegisteredFeature, RegisteredSet
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column by name and PostgreSQL's name of its type, as `format_type` spells it."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True)
+class KeyBinding:
+    """A key column of a history table, its type, and the spine's column that it is compared with."""
+
+    column: str
+    type: str
+    spine_column: str
+
+
+@dataclass(frozen=True)
+class FeatureRead:
+    """A feature to be read: its column in history, and the name, type and default under which it comes out.
+
+    `default` is a text that casts to `type`; it stands for NULL.
+    """
+
+    feature_id: int
+    column: str
+    output: str
+    type: str
+    default: str | None
+
+
+@dataclass(frozen=True)
+class SetRead:
+    """What is read of one feature set: the features of one version per spine row.
+
+    Values whose version is older than `max_age` at the moment asked for are NULL.
+    """
+
+    feature_set: str
+    history_table: str
+    keys: tuple[KeyBinding, ...]
+    features: tuple[FeatureRead, ...]
+    max_age: timedelta | None
+
+
+@dataclass(frozen=True)
+class Now:
+    """Every version counts, whenever the database learned it."""
+
+
+@dataclass(frozen=True)
+class Then:
+    """Only versions recorded by the spine row's own timestamp count."""
+
+
+@dataclass(frozen=True)
+class At:
+    """Only versions recorded by `moment` (with time zone) count."""
+
+    moment: datetime
+
+
+Known = Now | Then | At
+NOW = Now()
+THEN = Then()
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What a reader saw of history at one moment, in terms that stay true after dump and restore.
+
+    A version belongs to it where its `version_id` is not above the `high` one of its set, and its `xid` is visible in
+    `text` (a `pg_snapshot`) or is `own`, the reader's own transaction. Both are data of the row and of the snapshot;
+    rows that a restored database writes have new, higher version ids. `high` is any bound between the highest visible
+    version and the sequence's position at that moment; a set without one had no version yet.
+    """
+
+    text: str
+    own: int | None
+    high: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Spine:
+    """The rows that a training set is built for, in a relation with a column that numbers them in their order.
+
+    relation: schema (or pg_temp) and name. timestamp: the column of type timestamptz whose moment is read.
+    """
+
+    relation: tuple[str, str]
+    columns: tuple[Column, ...]
+    timestamp: str
+    ordinal: str
+
+
+@dataclass(frozen=True)
+class AsOf:
+    """A point-in-time join: every spine row once, in order; its columns, then each read's features."""
+
+    spine: Spine
+    reads: tuple[SetRead, ...]
+    outputs: tuple[Column, ...]
+    known: Known
+    snapshot: Snapshot
+
+    def __post_init__(self) -> None:
+        offered = {feature.output for read in self.reads for feature in read.features}
+        if offered != {column.name for column in self.outputs}:
+            raise ValueError("the outputs of a point-in-time join are its reads' features, in the order of the result")
+
+
+def set_read(
+    registered: RegisteredSet,
+    features: Iterable[tuple[RegisteredFeature, str]],
+    bindings: Mapping[str, str] | None = None,
+) -> SetRead:
+    """What to read of a registered set: features with their output names; keys bind to columns of `bindings`, else by name."""
+    return SetRead(
+        registered.name,
+        registered.history_table,
+        tuple(KeyBinding(key, kind, (bindings or {}).get(key, key)) for key, kind in registered.keys.items()),
+        tuple(FeatureRead(f.feature_id, f.history_column, output, f.type, f.default_value) for f, output in features),
+        registered.max_age,
+    )

@@ -1,0 +1,5 @@
+"""Point-in-time reading in PostgreSQL itself: one index descent per spine row and feature set."""
+
+from fsdb.engines.postgres.lookup import lookup
+
+__all__ = ["lookup"]

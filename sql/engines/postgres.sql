@@ -1,0 +1,26 @@
+-- name: newest
+-- Of one key's versions the one that holds at a moment: one descent of the index (keys, event_time DESC, version_id DESC).
+SELECT {columns}
+FROM {history} AS version
+WHERE {keys} AND version.event_time <= {at}{known}
+ORDER BY version.event_time DESC, version.version_id DESC
+LIMIT 1
+
+-- name: lookup
+-- One entity as of a moment: always one row, whether the entity is there or not.
+SELECT {outputs}
+FROM (SELECT) AS always LEFT JOIN LATERAL (
+    {newest}
+) AS v ON true
+
+-- name: recorded_by
+-- Counts only what was recorded by a moment.
+ AND version.recorded_at <= {moment}
+
+-- name: in_snapshot
+-- Counts only what a snapshot saw. The sum keeps the bound out of the index condition, where it would slow the descent down.
+ AND version.version_id + 0 <= {high} AND pg_visible_in_snapshot(version.xid, {snapshot}::pg_snapshot)
+
+-- name: in_own_snapshot
+-- Counts only what a snapshot saw, and what the transaction that took it had written before.
+ AND version.version_id + 0 <= {high} AND (version.xid = {own}::xid8 OR pg_visible_in_snapshot(version.xid, {snapshot}::pg_snapshot))
