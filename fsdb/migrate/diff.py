@@ -1,0 +1,158 @@
+"""The one comparison of definitions with what is registered. `plan` and autogenerate both read its result."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from fsdb.definitions import Feature, FeatureSet, TrainingView
+from fsdb.errors import InvalidDefinition
+from fsdb.migrate.changes import (
+    AddFeature,
+    AlterFeature,
+    AlterFeatureSet,
+    AlterTrainingView,
+    Change,
+    CreateFeatureSet,
+    CreateTrainingView,
+    DropFeature,
+    DropFeatureSet,
+    DropTrainingView,
+    SetAttributes,
+    TrackTable,
+    WidenFeature,
+)
+from fsdb.migrate.registered import Registered, qualified, same_default
+from fsdb.types import widens
+
+Definition = FeatureSet | TrainingView
+D = TypeVar("D", FeatureSet, TrainingView)
+
+# A view may need what is added and must let go of what is dropped before it is.
+ORDER: tuple[type[Change], ...] = (
+    DropTrainingView,
+    CreateFeatureSet,
+    TrackTable,
+    AddFeature,
+    WidenFeature,
+    AlterFeature,
+    AlterFeatureSet,
+    CreateTrainingView,
+    AlterTrainingView,
+    DropFeature,
+    DropFeatureSet,
+)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The changes that lead from the database to the definitions, in the order in which they can be made.
+
+    refusals: what the definitions ask for that is not done in place, each with the advice what to do instead.
+    """
+
+    changes: tuple[Change, ...]
+    refusals: tuple[str, ...]
+
+
+def diff(registered: Registered, definitions: Iterable[Definition], prune: bool = False) -> Difference:
+    """Compares. What no definition names is left alone, or with `prune` dropped.
+
+    Raises InvalidDefinition where two definitions bear one name.
+    """
+    given = list(definitions)
+    sets = _by_name([d for d in given if isinstance(d, FeatureSet)], "feature set")
+    views = _by_name([d for d in given if isinstance(d, TrainingView)], "training view")
+    changes: list[Change] = []
+    refusals: list[str] = []
+    for name, wanted in sets.items():
+        if name not in registered.sets:
+            changes.append(TrackTable(wanted) if wanted.tracks else CreateFeatureSet(wanted))
+            continue
+        refused = list(_refusals(registered.sets[name], wanted))
+        refusals.extend(refused)
+        if not refused:
+            changes.extend(_set_changes(registered.sets[name], wanted))
+    changes.extend(_view_changes(registered.views, views))
+    if prune:
+        changes.extend(DropFeatureSet(old) for name, old in registered.sets.items() if name not in sets)
+        changes.extend(DropTrainingView(old) for name, old in registered.views.items() if name not in views)
+    return Difference(tuple(sorted(changes, key=lambda change: ORDER.index(type(change)))), tuple(refusals))
+
+
+def _by_name(definitions: Iterable[D], what: str) -> dict[str, D]:
+    named: dict[str, D] = {}
+    for definition in definitions:
+        if named.setdefault(definition.name, definition) != definition:
+            raise InvalidDefinition(
+                f"There are two definitions of {what} {definition.name}: keep one, or give the other a name of its own."
+            )
+    return named
+
+
+def _refusals(old: FeatureSet, wanted: FeatureSet) -> Iterator[str]:
+    if list(old.sql_keys.items()) != list(wanted.sql_keys.items()):
+        yield (
+            f"Feature set {old.name} has {_keys(old)} and is defined with {_keys(wanted)}: keys do not change. "
+            "Define a set of another name with the new keys, fill it, and drop this one."
+        )
+    if _tracked(old) != _tracked(wanted):
+        yield (
+            f"Feature set {old.name} {_tracking(old)} and is defined as one that {_tracking(wanted)}: a set keeps its live table. "
+            "Define a set of another name, or drop this one first."
+        )
+    for new in wanted.features:
+        was = _feature(old, new.name)
+        if was is not None and was.sql_type != new.sql_type and not widens(was.sql_type, new.sql_type):
+            yield (
+                f"Feature {old.name}.{new.name} is {was.sql_type} and is defined as {new.sql_type}: in place a type is only widened "
+                f"(integer to bigint, real to double precision, varchar to text). Add a feature of another name as {new.sql_type}, "
+                "backfill it, and drop this one."
+            )
+
+
+def _set_changes(old: FeatureSet, wanted: FeatureSet) -> Iterator[Change]:
+    for new in wanted.features:
+        was = _feature(old, new.name)
+        if was is None:
+            yield AddFeature(old.name, new)
+            continue
+        if was.sql_type != new.sql_type:
+            yield WidenFeature(old.name, new.name, was.sql_type, new.sql_type)
+            was = replace(was, type=new.sql_type)
+        if replace(was, default=None) != replace(new, default=None) or not same_default(was, new):
+            yield AlterFeature(old.name, was, new)
+    for feature in old.features:
+        if _feature(wanted, feature.name) is None:
+            yield DropFeature(old.name, feature)
+    if SetAttributes.of(old) != SetAttributes.of(wanted):
+        yield AlterFeatureSet(old.name, SetAttributes.of(old), SetAttributes.of(wanted))
+
+
+def _view_changes(old: dict[str, TrainingView], wanted: dict[str, TrainingView]) -> Iterator[Change]:
+    for name, view in wanted.items():
+        if name not in old:
+            yield CreateTrainingView(view)
+        elif old[name] != view:
+            yield AlterTrainingView(old[name], view)
+
+
+def _feature(definition: FeatureSet, name: str) -> Feature | None:
+    return next((feature for feature in definition.features if feature.name == name), None)
+
+
+def _keys(definition: FeatureSet) -> str:
+    return "the keys (" + ", ".join(f"{name} {kind}" for name, kind in definition.sql_keys.items()) + ")"
+
+
+def _tracked(definition: FeatureSet) -> tuple[str | None, str | None]:
+    if definition.tracks is None:
+        return None, None
+    schema, _, table = definition.tracks.rpartition(".")
+    return qualified(schema or "public", table), definition.event_time
+
+
+def _tracking(definition: FeatureSet) -> str:
+    table, event_time = _tracked(definition)
+    if table is None:
+        return "has a live table of its own"
+    return f"tracks {table}" + (f" by its column {event_time}" if event_time else "")

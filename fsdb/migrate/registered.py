@@ -1,0 +1,85 @@
+"""What the database has, written as the definitions that would declare it: the other side of every comparison."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from fsdb.catalog.feature_sets import RegisteredFeature, RegisteredSet, default_text
+from fsdb.definitions import Feature, FeatureSet, TrainingView
+from fsdb.types import base_name
+
+
+@dataclass(frozen=True)
+class Registered:
+    """The feature sets and training views of a database by name, as definitions."""
+
+    sets: dict[str, FeatureSet]
+    views: dict[str, TrainingView]
+
+
+def set_definition(registered: RegisteredSet) -> FeatureSet:
+    """The definition that declares a registered set as it is now."""
+    return FeatureSet(
+        registered.name,
+        keys=registered.keys,
+        features=tuple(feature_definition(feature) for feature in registered.features),
+        max_age=registered.max_age,
+        description=registered.description,
+        tags=registered.tags,
+        owner=registered.owner,
+        tracks=qualified(registered.live_schema, registered.live_table) if registered.tracked else None,
+        event_time=registered.event_time_column if registered.tracked else None,
+    )
+
+
+def feature_definition(registered: RegisteredFeature) -> Feature:
+    """The definition that declares a registered feature as it is now."""
+    return Feature(
+        registered.name,
+        registered.type,
+        registered.description,
+        registered.tags,
+        registered.owner,
+        default_value(registered.default_value, registered.type),
+    )
+
+
+def default_value(text: str | None, kind: str) -> Any:
+    """A plain Python value which, given as a feature's default, is kept as exactly this text.
+
+    Numbers and booleans come back as such where their text survives the way there and back; everything else is the text.
+    """
+    if text is None:
+        return None
+    if kind == "jsonb":
+        return json.loads(text)
+    if kind == "real[]":
+        return [float(item) for item in text.strip("{}").split(",") if item]
+    for read in _READERS.get(base_name(kind), ()):
+        try:
+            value = read(text)
+        except (ValueError, KeyError):
+            continue
+        if default_text(value, kind) == text:
+            return value
+    return text
+
+
+def same_default(one: Feature, other: Feature) -> bool:
+    """Whether two features of one type have the same default, however it is written."""
+    return default_text(one.default, one.sql_type) == default_text(other.default, other.sql_type)
+
+
+def qualified(schema: str, table: str) -> str:
+    """A tracked table as users write it: without the schema where that is public."""
+    return table if schema == "public" else f"{schema}.{table}"
+
+
+_READERS: dict[str, tuple[Any, ...]] = {
+    "smallint": (int,),
+    "integer": (int,),
+    "bigint": (int,),
+    "real": (float, int),
+    "double precision": (float, int),
+    "boolean": ({"True": True, "False": False}.__getitem__,),
+}

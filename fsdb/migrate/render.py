@@ -1,0 +1,167 @@
+"""Changes as the lines of an ordinary Alembic file."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from fsdb.catalog.feature_sets import default_text
+from fsdb.definitions import Feature, FeatureSet, TrainingView
+from fsdb.migrate import changes
+from fsdb.migrate.changes import Change
+from fsdb.migrate.registered import default_value
+
+INDENT = "    "
+WIDTH = 112  # what is left of 120 columns inside `def upgrade():`, with the closing bracket
+
+LOSSES: dict[type[Change], str] = {
+    changes.DropFeatureSet: "deletes the set's values and history; the way back gives an empty set",
+    changes.DropFeature: "the feature leaves the set; its past stays in history and the way back restores it",
+}
+
+
+def rendered(change: Change, prefix: str = "op.") -> list[str]:
+    """The call that makes the change, after a comment where it is destructive. `prefix` is how the file names `op`."""
+    name, positional, keywords = CALLS[type(change)](change)
+    loss = LOSSES.get(type(change))
+    return [*([f"# destructive: {loss}"] if loss else []), *call(f"{prefix}{name}", positional, keywords)]
+
+
+def call(name: str, positional: Sequence[Any], keywords: Mapping[str, Any]) -> list[str]:
+    """A call in one line where it fits, else one argument a line."""
+    arguments = [source(value) for value in positional] + [f"{key}={source(value)}" for key, value in keywords.items()]
+    line = f"{name}({', '.join(arguments)})"
+    if "\n" not in line and len(line) <= WIDTH:
+        return [line]
+    return [f"{name}(", *(indented(argument) + "," for argument in arguments), ")"]
+
+
+def source(value: Any) -> str:
+    """A value as Python source; a longer list takes one line for each item, a longer text one for each of its lines."""
+    if isinstance(value, Feature):
+        return "\n".join(call("fsdb.Feature", *_feature(value)))
+    if isinstance(value, timedelta):
+        return quoted(duration_text(value))
+    if isinstance(value, str):
+        lines = value.splitlines(keepends=True)
+        if len(lines) > 1:
+            return "\n".join(["(", *(indented(quoted(line)) for line in lines), ")"])
+        return quoted(value)
+    if isinstance(value, (list, tuple)):
+        items = [source(item) for item in value]
+        line = f"[{', '.join(items)}]"
+        if len(line) <= WIDTH - 16 and "\n" not in line and not any(isinstance(item, Feature) for item in value):
+            return line
+        return "\n".join(["[", *(indented(item) + "," for item in items), "]"])
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{source(key)}: {source(item)}" for key, item in value.items()) + "}"
+    return repr(value)
+
+
+def quoted(text: str) -> str:
+    """A text in double quotes, as the formatter writes it."""
+    return json.dumps(text, ensure_ascii=False) if text.isprintable() or "\n" in text else repr(text)
+
+
+def indented(text: str) -> str:
+    """Every line one step further in."""
+    return "\n".join(INDENT + line for line in text.split("\n"))
+
+
+def duration_text(duration: timedelta) -> str:
+    """A fixed duration in words that definitions read back exactly: '1 day 12 hours'."""
+    seconds, parts = duration.seconds, []
+    amounts = {
+        "day": duration.days,
+        "hour": seconds // 3600,
+        "minute": seconds // 60 % 60,
+        "second": seconds % 60,
+        "microsecond": duration.microseconds,
+    }
+    for unit, amount in amounts.items():
+        if amount:
+            parts.append(f"{amount} {unit}{'' if amount == 1 else 's'}")
+    return " ".join(parts)
+
+
+def _feature(feature: Feature) -> tuple[list[Any], dict[str, Any]]:
+    default = default_value(default_text(feature.default, feature.sql_type), feature.sql_type)
+    rest = {"description": feature.description, "tags": list(feature.tags), "owner": feature.owner}
+    return [feature.name, feature.sql_type], {
+        **{key: value for key, value in rest.items() if value},
+        **({} if default is None else {"default": default}),
+    }
+
+
+def _described(definition: FeatureSet | TrainingView) -> dict[str, Any]:
+    rest = {"description": definition.description, "tags": list(definition.tags), "owner": definition.owner}
+    return {key: value for key, value in rest.items() if value}
+
+
+def _set(definition: FeatureSet) -> dict[str, Any]:
+    return {
+        "keys": dict(definition.sql_keys),
+        "features": list(definition.features),
+        **({"max_age": definition.max_age} if definition.max_age else {}),
+        **_described(definition),
+    }
+
+
+def _changed(before: Any, after: Any) -> dict[str, Any]:
+    """The fields of `after` that differ from those of `before`."""
+    return {field: value for field, value in vars(after).items() if value != getattr(before, field)}
+
+
+def _create_set(change: Any) -> tuple[str, list[Any], dict[str, Any]]:
+    return "create_feature_set", [change.definition.name], _set(change.definition)
+
+
+def _track(change: Any) -> tuple[str, list[Any], dict[str, Any]]:
+    definition = change.definition
+    event_time = {"event_time": definition.event_time} if definition.event_time else {}
+    return "track_table", [definition.tracks], {"name": definition.name, **_set(definition), **event_time}
+
+
+def _alter_feature(change: Any) -> tuple[str, list[Any], dict[str, Any]]:
+    changed = _changed(change.before, change.after)
+    if "default" in changed:
+        kind = change.after.sql_type
+        changed["default"] = default_value(default_text(changed["default"], kind), kind)
+    return "alter_feature", [change.set_name, change.after.name], changed
+
+
+def _retype(change: Any) -> tuple[str, list[Any], dict[str, Any]]:
+    return "alter_feature", [change.set_name, change.feature_name], {"type": change.new_type}
+
+
+def _create_view(change: Any) -> tuple[str, list[Any], dict[str, Any]]:
+    view = change.view
+    label = {} if view.label is None else {"label": view.label}
+    own = {"spine": view.spine, "timestamp": view.timestamp, **label, "features": list(view.features)}
+    return "create_training_view", [view.name], {**own, **_described(view)}
+
+
+# How each change is called in a migration: operation, positional and keyword arguments.
+CALLS: dict[type[Change], Callable[[Any], tuple[str, list[Any], dict[str, Any]]]] = {
+    changes.CreateFeatureSet: _create_set,
+    changes.TrackTable: _track,
+    changes.DropFeatureSet: lambda change: ("drop_feature_set", [change.definition.name], {}),
+    changes.AddFeature: lambda change: ("add_feature", [change.set_name, change.feature], {}),
+    changes.DropFeature: lambda change: ("drop_feature", [change.set_name, change.feature.name], {}),
+    changes.RestoreFeature: lambda change: ("restore_feature", [change.set_name, change.feature.name], {}),
+    changes.WidenFeature: _retype,
+    changes.NarrowFeature: _retype,
+    changes.AlterFeature: _alter_feature,
+    changes.AlterFeatureSet: lambda change: (
+        "alter_feature_set",
+        [change.set_name],
+        _changed(change.before, change.after),
+    ),
+    changes.CreateTrainingView: _create_view,
+    changes.AlterTrainingView: lambda change: (
+        "alter_training_view",
+        [change.after.name],
+        _changed(change.before, change.after),
+    ),
+    changes.DropTrainingView: lambda change: ("drop_training_view", [change.view.name], {}),
+}

@@ -1,0 +1,152 @@
+"""Changes as source: the rendered call, evaluated, is the change again."""
+
+from dataclasses import fields, replace
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from fsdb.definitions import Feature, FeatureSet, TrainingView, fixed_duration
+from fsdb.migrate import changes
+from fsdb.migrate.registered import default_value
+from fsdb.catalog.feature_sets import default_text
+from fsdb.migrate.render import duration_text, rendered
+from hypothesis import given
+from hypothesis import strategies as st
+
+names = st.from_regex(r"[a-z][a-z0-9_]{0,12}", fullmatch=True).filter(
+    lambda name: name not in {"event_time", "deleted", "xid", "found"}
+)
+texts = st.text(max_size=40)
+tags = st.lists(texts, max_size=3).map(tuple)
+defaults = {
+    "double precision": st.one_of(st.none(), st.floats(allow_nan=False)),
+    "bigint": st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1)),
+    "text": st.one_of(st.none(), texts),
+    "boolean": st.one_of(st.none(), st.booleans()),
+    "jsonb": st.one_of(st.none(), st.dictionaries(texts, st.integers())),
+}
+
+
+@st.composite
+def features(draw: st.DrawFn) -> Feature:
+    kind = draw(st.sampled_from(sorted(defaults)))
+    return Feature(draw(names), kind, draw(texts), draw(tags), draw(texts), draw(defaults[kind]))
+
+
+@st.composite
+def sets(draw: st.DrawFn) -> FeatureSet:
+    listed = draw(st.lists(features(), min_size=1, max_size=4, unique_by=lambda f: f.name))
+    return FeatureSet(
+        draw(names),
+        {"key_column": draw(st.sampled_from(["text", "bigint"]))},
+        tuple(listed),
+        max_age=draw(st.one_of(st.none(), st.timedeltas(timedelta(microseconds=1), timedelta(days=4000)))),
+        description=draw(texts),
+        tags=draw(tags),
+        owner=draw(texts),
+        tracks=draw(st.one_of(st.none(), texts.filter(bool))),
+    )
+
+
+def evaluated(lines: list[str]) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+    """The operation, positional and keyword arguments that a rendered call gives."""
+    calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
+
+    class Op:
+        def __getattr__(self, name: str) -> Any:
+            return lambda *given, **named: calls.append((name, given, named))
+
+    exec("\n".join(lines), {"op": Op(), "fsdb": SimpleNamespace(Feature=Feature)})
+    (call,) = calls
+    return call
+
+
+def normal(feature: Feature) -> Feature:
+    return replace(feature, default=default_value(default_text(feature.default, feature.sql_type), feature.sql_type))
+
+
+@given(sets())
+def test_a_created_set_comes_back(definition: FeatureSet) -> None:
+    change = changes.TrackTable(definition) if definition.tracks else changes.CreateFeatureSet(definition)
+    name, positional, keywords = evaluated(rendered(change))
+    if definition.tracks:
+        assert name == "track_table"
+        built = FeatureSet(keywords.pop("name"), tracks=positional[0], **keywords)
+    else:
+        assert name == "create_feature_set"
+        built = FeatureSet(*positional, **keywords)
+    assert replace(built, features=tuple(map(normal, built.features))) == replace(
+        definition, features=tuple(map(normal, definition.features))
+    )
+
+
+@given(names, texts, texts, st.lists(texts, min_size=1, max_size=4), tags)
+def test_a_created_view_comes_back(name: str, spine: str, at: str, chosen: list[str], labels: tuple[str, ...]) -> None:
+    view = TrainingView(name, spine + "\n  WHERE x\n", at, tuple(chosen), tags=labels)
+    operation, positional, keywords = evaluated(rendered(changes.CreateTrainingView(view)))
+    assert operation == "create_training_view"
+    assert TrainingView(*positional, **keywords) == view
+
+
+@given(features(), features())
+def test_an_altered_feature_gives_what_differs(before: Feature, after: Feature) -> None:
+    after = replace(normal(after), name=before.name, type=before.type, default=None)
+    before = normal(before)
+    if before == after:
+        return
+    operation, positional, keywords = evaluated(rendered(changes.AlterFeature("s", before, after)))
+    assert (operation, positional) == ("alter_feature", ("s", before.name))
+    assert replace(before, **keywords) == after
+    assert set(keywords) == {f.name for f in fields(before) if getattr(before, f.name) != getattr(after, f.name)}
+
+
+@given(st.timedeltas(timedelta(microseconds=1), timedelta(days=10**6)))
+def test_a_duration_comes_back(duration: timedelta) -> None:
+    assert fixed_duration(duration_text(duration), "x") == duration
+
+
+def test_it_reads_like_a_file_written_by_hand() -> None:
+    weather = FeatureSet(
+        "airport_weather",
+        {"origin": "text"},
+        [Feature("temp", "double precision", "Air temperature, °F", ["weather"]), Feature("wind", "real", default=0)],
+        max_age="36 hours",
+    )
+    assert "\n".join(rendered(changes.CreateFeatureSet(weather))) == (
+        "op.create_feature_set(\n"
+        '    "airport_weather",\n'
+        '    keys={"origin": "text"},\n'
+        "    features=[\n"
+        '        fsdb.Feature("temp", "double precision", description="Air temperature, °F", tags=["weather"]),\n'
+        '        fsdb.Feature("wind", "real", default=0),\n'
+        "    ],\n"
+        '    max_age="1 day 12 hours",\n'
+        ")"
+    )
+    assert rendered(changes.DropFeature("airport_weather", weather.features[1])) == [
+        "# destructive: the feature leaves the set; its past stays in history and the way back restores it",
+        'op.drop_feature("airport_weather", "wind")',
+    ]
+    assert rendered(changes.WidenFeature("w", "wind", "real", "double precision")) == [
+        'op.alter_feature("w", "wind", type="double precision")'
+    ]
+    view = TrainingView("delays", "SELECT *\nFROM flights", "at", ("airport_weather.temp",), label="late")
+    assert "\n".join(rendered(changes.CreateTrainingView(view))) == (
+        "op.create_training_view(\n"
+        '    "delays",\n'
+        "    spine=(\n"
+        '        "SELECT *\\n"\n'
+        '        "FROM flights"\n'
+        "    ),\n"
+        '    timestamp="at",\n'
+        '    label="late",\n'
+        '    features=["airport_weather.temp"],\n'
+        ")"
+    )
+
+
+@pytest.mark.parametrize("text", ["a\nb", "tab\t", "\x00", '"', "\\n", "a\r\nb", "\x85x", "nb\u2028sp"])
+def test_awkward_texts(text: str) -> None:
+    view = TrainingView("v", text, "at", ("s.f",))
+    assert evaluated(rendered(changes.CreateTrainingView(view)))[2]["spine"] == text
