@@ -1,6 +1,6 @@
 """Models: a front end turns a fitted estimator into a model program, a back end computes the program."""
 
-from fsdb.models.backends.sql import compile_functions
+from fsdb.models.backends.sql import compile_functions, function_call
 from fsdb.models.frontends import native_outputs, program_of
 from fsdb.models.parity import PARITY_FLOOR, PARITY_TOLERANCE, same_outputs
 from fsdb.models.program import Input, Program
@@ -12,6 +12,7 @@ __all__ = [
     "Input",
     "Program",
     "compile_functions",
+    "function_call",
     "native_outputs",
     "program_of",
     "same_outputs",

@@ -6,27 +6,27 @@ from typing import Any
 
 import numpy as np
 
-INTEGERS = frozenset({"smallint", "integer", "bigint", "boolean"})
+_INTEGERS = frozenset({"smallint", "integer", "bigint", "boolean"})
 _FRACTIONS = frozenset({"real", "double precision", "numeric"})
 _TEXTS = frozenset({"text", "character varying"})
 
 
-def _base(type_name: str) -> str:
+def base_type(type_name: str) -> str:
     """The type without its modifier: `numeric(10,2)` is `numeric`."""
     return re.sub(r"\(.*\)", "", type_name).strip()
 
 
 def kind_of(type_name: str) -> str | None:
     """'number', 'text', or None for a type that no model takes."""
-    base = _base(type_name)
-    if base in INTEGERS or base in _FRACTIONS:
+    base = base_type(type_name)
+    if base in _INTEGERS or base in _FRACTIONS:
         return "number"
     return "text" if base in _TEXTS else None
 
 
 def has_no_nan(type_name: str) -> bool:
     """Whether the values of a number type are all finite, also as float32."""
-    return _base(type_name) in INTEGERS
+    return base_type(type_name) in _INTEGERS
 
 
 def as_number(value: Any, type_name: str) -> float:
@@ -34,4 +34,4 @@ def as_number(value: Any, type_name: str) -> float:
     if value is None:
         return math.nan
     number = float(value)
-    return float(np.float32(number)) if _base(type_name) == "real" else number
+    return float(np.float32(number)) if base_type(type_name) == "real" else number

@@ -2,100 +2,125 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import cycle, islice
 from typing import Any
 
 import numpy as np
 
+from fsdb.models.input_types import base_type
 from fsdb.models.program import Program
-from fsdb.models.steps import ImputeNumber, LookupNumber, LookupText, Scale, TreeEnsemble
+from fsdb.models.steps import ImputeNumber, ImputeText, LookupNumber, LookupText, Scale, TreeEnsemble
+from fsdb.models.thresholds import as_float64
 
 _UNSEEN = "fsdb: unseen"
+_BITS = {"smallint": 15, "integer": 31, "bigint": 63}
 
 
 def split_rows(program: Program, base_rows: Sequence[Mapping[str, Any]], limit: int) -> list[dict[str, Any]]:
     """Up to `limit` rows, each a base row with one input changed.
 
-    A number is set to a threshold that it is compared with, and to the float64 before and after it; a category to each
-    one that the model knows and, where the model takes such, to one that it does not know and to NULL. When there are more
-    such values than `limit`, each input gets its share, spread over its values.
+    A number is set to a threshold that it is compared with (both the stored and the one that counts after rounding to
+    float32) and to the float64 before and after it; a category to each one that the model knows and, where the model takes
+    such, to one that it does not know and to NULL. When `limit` is less than there are, each input gets its share, spread over its
+    values.
     """
-    choices = {name: values for name, values in _choices(program).items() if values}
+    edges = _Edges(program)
+    choices = {name: groups for name, groups in edges.found.items() if groups}
     if not choices or not base_rows or limit <= 0:
         return []
     share = max(1, limit // len(choices))
-    rows = []
+    types = {given.name: given.type for given in program.inputs}
+    rows: list[dict[str, Any]] = []
     bases = cycle(base_rows)
-    for name, values in choices.items():
-        step = max(1, math.ceil(len(values) / share))
-        rows += [{**base, name: value} for base, value in zip(bases, values[::step], strict=False)]
+    for name, found in choices.items():
+        groups = sorted(found, key=str)
+        size = max(map(len, groups))
+        chosen = groups[:: max(1, math.ceil(len(groups) * size / share))]
+        values = dict.fromkeys(value for group in chosen for value in _held(group, types[name]))
+        rows += [{**base, name: value} for value, base in zip(values, bases, strict=False)]
     return list(islice(rows, limit))
 
 
-def _choices(program: Program) -> dict[str, list[Any]]:
-    """For each input the values worth trying."""
-    types = {given.name: given.type for given in program.inputs}
-    found: dict[str, set[Any]] = {name: set() for name in types}
-    # slot -> (input, divisor, shift): the input's value is the slot's times divisor plus shift
-    origins: dict[int, tuple[str, float, float]] = {
-        index: (given.name, 1.0, 0.0) for index, given in enumerate(program.inputs)
-    }
-    produced = len(program.inputs)
-    for step in program.steps:
-        match step:
-            case Scale():
-                for offset, (slot, shift, divisor) in enumerate(
-                    zip(step.columns, step.shifts, step.divisors, strict=True)
-                ):
-                    if slot in origins:
-                        name, a, b = origins[slot]
-                        origins[produced + offset] = (name, a * divisor, b + a * shift)
-            case ImputeNumber():
-                for offset, slot in enumerate(step.columns):
-                    if slot in origins:
-                        origins[produced + offset] = origins[slot]
-            case LookupNumber() | LookupText():
-                if step.column in origins:
-                    name, _, _ = origins[step.column]
-                    found[name].update(step.keys)
-                    if step.unknown is not None:
-                        found[name].add(_UNSEEN if isinstance(step, LookupText) else 987654.0)
-                    if step.missing is not None:
-                        found[name].add(None)
-            case TreeEnsemble():
-                _add_thresholds(step, origins, found)
-            case _:
-                pass
-        produced += step.width
-    return {name: _of_type(values, types[name]) for name, values in found.items()}
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """The input that a slot comes from: its value is the slot's times `factor` plus `shift`."""
+
+    name: str
+    factor: float = 1.0
+    shift: float = 0.0
 
 
-def _add_thresholds(
-    step: TreeEnsemble, origins: dict[int, tuple[str, float, float]], found: dict[str, set[Any]]
-) -> None:
-    for tree in step.trees:
-        for feature, threshold in zip(tree.feature, tree.threshold, strict=True):
-            origin = origins.get(step.columns[feature]) if feature >= 0 else None
-            if origin is None or not math.isfinite(threshold):
-                continue
-            name, factor, shift = origin
-            value = threshold * factor + shift
-            found[name].update((value, math.nextafter(value, -math.inf), math.nextafter(value, math.inf)))
-            if step.float32 and (factor, shift) == (1.0, 0.0):
-                near = np.float32(value)
-                found[name].update(float(np.nextafter(near, np.float32(side))) for side in (-np.inf, np.inf))
+@dataclass
+class _Edges:
+    """For each input the groups of values that belong to one edge."""
+
+    program: Program
+    found: dict[str, set[tuple[Any, ...]]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.found = {given.name: set() for given in self.program.inputs}
+        origins = {index: _Origin(given.name) for index, given in enumerate(self.program.inputs)}
+        produced = len(self.program.inputs)
+        for step in self.program.steps:
+            match step:
+                case Scale():
+                    for offset, slot in enumerate(step.columns):
+                        if slot in origins:
+                            origin = origins[slot]
+                            shift = origin.shift + origin.factor * step.shifts[offset]
+                            factor = origin.factor * step.divisors[offset]
+                            origins[produced + offset] = _Origin(origin.name, factor, shift)
+                case ImputeNumber() | ImputeText():
+                    for offset, slot in enumerate(step.columns):
+                        if slot in origins:
+                            origins[produced + offset] = origins[slot]
+                            self.found[origins[slot].name].add((None,))
+                case LookupNumber() | LookupText():
+                    if step.column in origins:
+                        self._categories(step, origins[step.column])
+                case TreeEnsemble():
+                    self._thresholds(step, origins)
+                case _:
+                    pass
+            produced += step.width
+
+    def _categories(self, step: LookupNumber | LookupText, origin: _Origin) -> None:
+        groups = self.found[origin.name]
+        groups.update((key,) for key in step.keys)
+        if step.unknown is not None:
+            groups.add((_UNSEEN,) if isinstance(step, LookupText) else (max(map(abs, step.keys), default=0.0) + 1,))
+        if step.missing is not None:
+            groups.add((None,))
+
+    def _thresholds(self, step: TreeEnsemble, origins: dict[int, _Origin]) -> None:
+        for tree in step.trees:
+            counting = as_float64(tree.threshold, step.strict) if step.float32 else tree.threshold
+            for node, feature in enumerate(tree.feature):
+                origin = origins.get(step.columns[feature]) if feature >= 0 else None
+                if origin is None or (tree.left_codes and tree.left_codes[node]):
+                    continue
+                edges = {tree.threshold[node], counting[node]}
+                values = sorted(edge * origin.factor + origin.shift for edge in edges if math.isfinite(edge))
+                near = [(math.nextafter(v, -math.inf), v, math.nextafter(v, math.inf)) for v in values]
+                if near:
+                    self.found[origin.name].add(tuple(value for group in near for value in group))
 
 
-def _of_type(values: set[Any], type_name: str) -> list[Any]:
-    """The values that an input's type can hold, in order, NULL last."""
-    present = [value for value in values if value is not None]
-    null = [None] if None in values else []
-    if type_name == "boolean":
-        return [value != 0 for value in sorted(set(present)) if value in (0, 1)] + null
-    if type_name in ("smallint", "integer", "bigint"):
-        bits = {"smallint": 15, "integer": 31, "bigint": 63}[type_name]
-        whole = {side for value in present for side in (math.floor(value), math.ceil(value))}
-        return [*sorted(value for value in whole if -(2**bits) <= value < 2**bits), *null]
-    if type_name == "real":
-        return [*sorted({float(np.float32(value)) for value in present if abs(value) < 3e38}), *null]
-    return [*sorted(present), *null]
+def _held(group: tuple[Any, ...], type_name: str) -> list[Any]:
+    """The values that an input's type can hold."""
+    base = base_type(type_name)
+    held: list[Any] = []
+    for value in group:
+        if value is None or isinstance(value, str):
+            held.append(value)
+        elif base == "boolean":
+            held += [bool(value)] if value in (0, 1) else []
+        elif base in _BITS:
+            sides = (math.floor(value), math.ceil(value))
+            held += [side for side in sides if -(2 ** _BITS[base]) <= side < 2 ** _BITS[base]]
+        elif base == "real":
+            held += [float(np.float32(value))] if abs(value) < np.finfo(np.float32).max else []
+        else:
+            held.append(value)
+    return held

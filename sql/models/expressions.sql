@@ -2,21 +2,25 @@
 -- A float64 constant; its text round-trips.
 {text}::pg_catalog.float8
 
+-- name: parameter
+-- An input by its position.
+${position}
+
 -- name: number_input
 -- A number input whose type has no NaN.
-${number}::pg_catalog.float8
+{parameter}::pg_catalog.float8
 
 -- name: boolean_input
 -- A boolean input as 0 or 1.
-${number}::pg_catalog.int4::pg_catalog.float8
+{parameter}::pg_catalog.int4::pg_catalog.float8
 
 -- name: nan_input
 -- A number input; NaN is a missing value like NULL.
-NULLIF(${number}::pg_catalog.float8, 'NaN')
+NULLIF({parameter}::pg_catalog.float8, 'NaN')
 
 -- name: text_input
 -- A text input.
-${number}::pg_catalog.text
+{parameter}::pg_catalog.text
 
 -- name: coalesce
 -- Fills a missing value.
@@ -61,10 +65,6 @@ CASE WHEN {value} IS NULL THEN {missing} ELSE {found} END
 -- name: indicator
 -- 1 where it is this one.
 ({code} = {number})::pg_catalog.int4::pg_catalog.float8
-
--- name: indicators
--- All indicators of a column as one array: a window on a row of zeros with a 1 in it.
-({window}::pg_catalog.float8[])[{size} - {code}:2 * {size} - 1 - {code}]
 
 -- name: vector
 -- Columns as an array.
@@ -133,3 +133,12 @@ x[({features}::pg_catalog.int4[])[n]] {beyond} ({thresholds}::pg_catalog.float8[
 -- name: outside
 -- The opposite of a condition; NULL stays NULL.
 NOT ({inside})
+
+-- name: codes
+-- For each categorical split on a column, whether its code goes left (0) or right (1): a window on a row for missing,
+-- then one for each code.
+({window}::pg_catalog.float8[])[COALESCE(LEAST({code}, {last}) + 1, 0)::pg_catalog.int4 * {size} + 1:COALESCE(LEAST({code}, {last}) + 1, 0)::pg_catalog.int4 * {size} + {size}]
+
+-- name: array_element
+-- An input of a model that has too many for a parameter each.
+(${array})[{position}]

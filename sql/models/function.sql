@@ -43,3 +43,19 @@ OUT probabilities pg_catalog.float8[]
 -- name: assign
 -- Keeps a slot.
 {name} := {value};
+
+-- name: array_parameters
+-- The parameters of a model that has more inputs than a function can have.
+pg_catalog.float8[], pg_catalog.text[]
+
+-- name: argument
+-- An argument in the type of its input.
+{value}::{type}
+
+-- name: array_arguments
+-- The arguments of a model that has more inputs than a function can have.
+ARRAY[{numbers}]::pg_catalog.float8[], ARRAY[{texts}]::pg_catalog.text[]
+
+-- name: call
+-- The call of the scoring function.
+{function}({arguments})

@@ -4,8 +4,8 @@ import math
 import sys
 
 from fsdb.models.backends.sql.emitter import Body, conjunction, expression, number, text
+from fsdb.models.backends.sql.texts import fragment
 from fsdb.models.steps import Bounds
-from fsdb.sql import query
 
 # The least number that rounds to infinity in float32 lies half a unit above the largest float32.
 _FLOAT32_LIMIT = math.nextafter(3.4028235677973366e38, 0)
@@ -27,20 +27,20 @@ def bounds(step: Bounds, body: Body) -> None:
         if not step.missing:
             missing.append(absent)
             reason = f"{subject} is NULL or NaN, and the model takes no missing value for it; give one"
-            messages.append(query("models/statements", "message", condition=absent, text=text(reason)))
+            messages.append(fragment("statements", "message", condition=absent, text=text(reason)))
         reason = f"{subject} is {what}; give a finite number"
         outside = conjunction([inside], "")
         messages.append(
-            query(
-                "models/statements",
+            fragment(
+                "statements",
                 "message",
-                condition=query("models/expressions", "outside", inside=outside),
+                condition=fragment("expressions", "outside", inside=outside),
                 text=text(reason),
             )
         )
     parts = {"conditions": conjunction(conditions, " AND "), "messages": conjunction(messages, " ")}
     if step.missing:
-        body.statements.append(query("models/statements", "refuse_infinite", **parts))
+        body.statements.append(fragment("statements", "refuse_infinite", **parts))
     else:
         everything = {**parts, "missing": conjunction(missing, " OR ")}
-        body.statements.append(query("models/statements", "refuse_missing_or_infinite", **everything))
+        body.statements.append(fragment("statements", "refuse_missing_or_infinite", **everything))

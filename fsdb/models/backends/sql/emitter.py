@@ -1,12 +1,12 @@
 """The body of a scoring function as it grows: variables, statements, and what each slot is in SQL."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from psycopg.sql import SQL, Composed, Literal
 
-from fsdb.models.program import Input
-from fsdb.sql import query
+from fsdb.models.backends.sql.texts import fragment
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +42,15 @@ class Body:
 
     def named(self, kind: str, name: str) -> Composed:
         """The variable of a name, declared when it is first asked for."""
-        variable = Composed([SQL(name)])  # type: ignore[arg-type]
+        variable = Composed([SQL(name)])
         if name not in self.declared:
             self.declared.add(name)
-            self.declarations.append(query("models/function", f"declare_{kind}", name=variable))
+            self.declarations.append(fragment("function", f"declare_{kind}", name=variable))
         return variable
 
     def assign(self, variable: Composed, value: Composed) -> None:
         """Appends an assignment."""
-        self.statements.append(query("models/function", "assign", name=variable, value=value))
+        self.statements.append(fragment("function", "assign", name=variable, value=value))
 
     def kept(self, slot: int) -> Value:
         """A slot that is about to be used more than once: in a variable, unless it is one already."""
@@ -62,9 +62,9 @@ class Body:
         return value
 
 
-def expression(name: str, **parts: Composed) -> Composed:
+def expression(name: str, /, **parts: Composed) -> Composed:
     """A named text of sql/models/expressions.sql."""
-    return query("models/expressions", name, **parts)
+    return fragment("expressions", name, **parts)
 
 
 def number(value: float) -> Composed:
@@ -79,12 +79,12 @@ def text(value: str) -> Composed:
 
 def integer(value: int) -> Composed:
     """An integer constant."""
-    return Composed([SQL(str(int(value)))])  # type: ignore[arg-type]
+    return Composed([SQL(str(int(value)))])
 
 
 def numbers(values: Sequence[float]) -> Composed:
     """An array constant of float64 numbers (NaN becomes NULL), without its type."""
-    return Composed([Literal("{" + ",".join(["NULL" if v != v else repr(v) for v in values]) + "}")])
+    return Composed([Literal("{" + ",".join(["NULL" if math.isnan(value) else repr(value) for value in values]) + "}")])
 
 
 def integers(values: Sequence[int]) -> Composed:
@@ -94,22 +94,4 @@ def integers(values: Sequence[int]) -> Composed:
 
 def conjunction(conditions: Sequence[Composed], word: str) -> Composed:
     """Conditions joined by AND or OR, commas or spaces."""
-    return SQL(word).join(conditions)  # type: ignore[arg-type]
-
-
-def input_values(inputs: Sequence[Input]) -> list[Value]:
-    """The first slots: the function's parameters by position."""
-    from fsdb.models.input_types import has_no_nan, kind_of
-
-    values = []
-    for index, given in enumerate(inputs):
-        position = integer(index + 1)
-        if kind_of(given.type) == "text":
-            name = "text_input"
-        elif given.type == "boolean":
-            name = "boolean_input"
-        else:
-            name = "number_input" if has_no_nan(given.type) else "nan_input"
-        is_text = name == "text_input"
-        values.append(Value(expression(name, number=position), given.name, text=is_text, plain=is_text))
-    return values
+    return SQL(word).join(conditions)

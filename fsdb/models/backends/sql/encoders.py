@@ -1,10 +1,12 @@
 """Lookups of categories, and indicators."""
 
+import math
+
 from psycopg.sql import Composed, Literal
 
 from fsdb.models.backends.sql.emitter import Body, Value, expression, integer, number, numbers, text
+from fsdb.models.backends.sql.texts import fragment
 from fsdb.models.steps import Indicators, LookupNumber, LookupText
-from fsdb.sql import query
 
 
 def lookup(step: LookupNumber | LookupText, body: Body) -> None:
@@ -17,16 +19,14 @@ def lookup(step: LookupNumber | LookupText, body: Body) -> None:
         found = expression("position", keys=numbers(step.keys), value=value.sql)
     if step.missing is None and value.nullable:
         reason = f'fsdb: input "{value.source}" of the model is NULL, which the model was not fitted with; give a value'
-        body.statements.append(
-            query("models/statements", "refuse_missing_category", value=value.sql, text=text(reason))
-        )
+        body.statements.append(fragment("statements", "refuse_missing_category", value=value.sql, text=text(reason)))
     if step.unknown is None:
         position = body.variable("integer", "i")
         body.assign(position, found)
         found = position
         body.statements.append(
-            query(
-                "models/statements",
+            fragment(
+                "statements",
                 "refuse_category",
                 position=position,
                 value=value.sql,
@@ -35,16 +35,16 @@ def lookup(step: LookupNumber | LookupText, body: Body) -> None:
             )
         )
     result = expression("element", array=numbers(step.values), position=found)
-    if step.unknown is not None and step.unknown == step.unknown:
+    if step.unknown is not None and not math.isnan(step.unknown):
         result = expression("coalesce", value=result, fill=number(step.unknown))
     if value.nullable and step.missing is not None and step.missing != step.unknown:
         result = expression("lookup", value=value.sql, missing=_or_null(step.missing), found=result)
-    nullable = any(entry is not None and entry != entry for entry in (*step.values, step.missing, step.unknown))
+    nullable = any(entry is not None and math.isnan(entry) for entry in (*step.values, step.missing, step.unknown))
     body.values.append(Value(result, value.source, nullable=nullable))
 
 
 def _or_null(entry: float) -> Composed:
-    return number(entry) if entry == entry else Composed([Literal(None)])
+    return Composed([Literal(None)]) if math.isnan(entry) else number(entry)
 
 
 def indicators(step: Indicators, body: Body) -> None:

@@ -6,7 +6,9 @@ from typing import Any
 from psycopg.sql import SQL, Composed, Identifier, Literal
 
 from fsdb.models.backends.sql import bounds, encoders, linear, links, numbers, trees
-from fsdb.models.backends.sql.emitter import Body, conjunction, expression, input_values, number
+from fsdb.models.backends.sql.emitter import Body, conjunction, expression, number
+from fsdb.models.backends.sql.signature import input_values, parameters
+from fsdb.models.backends.sql.texts import fragment
 from fsdb.models.program import Argmax, Program, Regression, Threshold
 from fsdb.models.steps import (
     Bounds,
@@ -23,7 +25,6 @@ from fsdb.models.steps import (
     Softmax,
     TreeEnsemble,
 )
-from fsdb.sql import query
 
 _EMITTERS: dict[type, Callable[[Any, Body], None]] = {
     Bounds: bounds.bounds,
@@ -50,34 +51,24 @@ def compile_functions(program: Program, schema: str, name: str) -> list[Composed
     `search_path = pg_catalog, pg_temp`.
     """
     body = Body()
-    body.values += input_values(program.inputs)
+    body.values += input_values(program)
     for step in program.steps:
         _EMITTERS[type(step)](step, body)
     _outputs(program, body)
-    source = query(
-        "models/function",
+    source = fragment(
+        "function",
         "body",
         declarations=conjunction(body.declarations, "\n"),
         statements=conjunction(body.statements, "\n"),
     )
-    create = query(
-        "models/function",
+    create = fragment(
+        "function",
         "create",
         function=Identifier(schema, name),
-        parameters=_parameters(program),
+        parameters=parameters(program),
         body=Literal(source.as_string()),
     )
     return [create]
-
-
-def _parameters(program: Program) -> Composed:
-    types = [Composed([SQL(given.type)]) for given in program.inputs]  # type: ignore[arg-type]
-    outs = [query("models/function", "out_prediction", type=SQL(program.prediction_type))]  # type: ignore[arg-type]
-    if program.has_probability:
-        outs.append(query("models/function", "out_probability"))
-    if program.has_probabilities:
-        outs.append(query("models/function", "out_probabilities"))
-    return conjunction([*types, *outs], ", ")
 
 
 def _label(label: Any) -> Composed:

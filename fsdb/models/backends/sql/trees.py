@@ -6,9 +6,9 @@ from psycopg.sql import SQL, Composed
 
 from fsdb.models.backends.sql.blocks import Blocks, blocks_of
 from fsdb.models.backends.sql.emitter import Body, Value, expression, integers, number, numbers
+from fsdb.models.backends.sql.texts import fragment
 from fsdb.models.backends.sql.vector import Vector
 from fsdb.models.steps import TreeEnsemble
-from fsdb.sql import query
 
 
 def tree_ensemble(step: TreeEnsemble, body: Body) -> None:
@@ -30,8 +30,8 @@ def tree_ensemble(step: TreeEnsemble, body: Body) -> None:
         result = total
         if step.divisor != 1:
             body.statements.append(
-                query(
-                    "models/function",
+                fragment(
+                    "function",
                     "assign",
                     name=total,
                     value=expression("quotient", value=total, divisor=number(step.divisor)),
@@ -48,11 +48,11 @@ def _walk(blocks: Blocks, totals: list[Composed], strict: bool, body: Body) -> C
         for features, thresholds in zip(blocks.features, blocks.thresholds, strict=True)
     )
     sums = [
-        query("models/statements", "add_leaf", total=total, leaves=numbers(leaves))
+        fragment("statements", "add_leaf", total=total, leaves=numbers(leaves))
         for total, leaves in zip(totals, blocks.leaves, strict=True)
     ]
-    return query(
-        "models/statements",
+    return fragment(
+        "statements",
         "walk",
         roots=integers(blocks.roots),
         children=integers(blocks.children),

@@ -99,14 +99,13 @@ def _lookup(
 
 
 def _key(estimator: Any, translation: Translation, slot: Slot, category: Any) -> str | float:
-    if slot.kind == "text":
-        if isinstance(category, str):
-            return str(category)
-    elif isinstance(category, bool | int | float | np.bool_ | np.integer | np.floating):
+    if slot.kind == "text" and isinstance(category, str):
+        return str(category)
+    if slot.kind == "number" and isinstance(category, bool | int | float | np.bool_ | np.integer | np.floating):
         if float(category) == category:
             return float(category)
         translation.refuse(estimator, f"has the category {category!r}, which float64 cannot hold")
-    translation.refuse(
+    return translation.refuse(
         estimator,
         f"has the category {category!r} of type {type(category).__name__} for the {slot.kind} input {slot.source!r}",
     )

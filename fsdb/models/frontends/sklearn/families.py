@@ -51,8 +51,8 @@ PREDICTORS: dict[type, Callable[[Any, Sequence[Slot], Translation], Output]] = {
     ExtraTreesRegressor: trees.forest_regressor,
     GradientBoostingClassifier: gradient_boosting.boosting_classifier,
     GradientBoostingRegressor: gradient_boosting.boosting_regressor,
-    HistGradientBoostingClassifier: lambda *given: hist.hist_classifier(*given, transform),
-    HistGradientBoostingRegressor: lambda *given: hist.hist_regressor(*given, transform),
+    HistGradientBoostingClassifier: hist.hist_classifier,
+    HistGradientBoostingRegressor: hist.hist_regressor,
 }
 
 SUPPORTED = tuple(sorted(cls.__name__ for cls in (*TRANSFORMERS, *PREDICTORS, ColumnTransformer, Pipeline)))

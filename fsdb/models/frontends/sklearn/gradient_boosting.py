@@ -49,7 +49,7 @@ def _ensemble(estimator: Any, slots: Sequence[Slot], translation: Translation) -
 
 def _prior(estimator: Any, translation: Translation) -> tuple[float, ...]:
     """The raw prediction before the first tree; that of the default prior does not depend on the row."""
-    outputs = estimator.estimators_.shape[1]
+    outputs = int(estimator.estimators_.shape[1])
     if isinstance(estimator.init_, str):  # "zero"
         return (0.0,) * outputs
     if type(estimator.init_).__name__ not in _PRIORS:

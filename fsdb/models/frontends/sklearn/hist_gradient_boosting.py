@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from fsdb.models.frontends.sklearn.composition import Transform
+from fsdb.models.frontends.sklearn.encoders import ordinal_encoder
 from fsdb.models.frontends.sklearn.translation import Slot, Translation, floats
 from fsdb.models.program import Argmax, Output, Regression, Threshold
 from fsdb.models.steps import Exponential, Logistic, Softmax, Tree, TreeEnsemble
@@ -14,9 +14,9 @@ _IDENTITY_LINK = ("squared_error", "absolute_error", "quantile")
 _LOG_LINK = ("poisson", "gamma")
 
 
-def hist_regressor(estimator: Any, slots: Sequence[Slot], translation: Translation, transform: Transform) -> Output:
+def hist_regressor(estimator: Any, slots: Sequence[Slot], translation: Translation) -> Output:
     """Sum of leaves, through exp where the loss has the log link."""
-    [raw] = _ensemble(estimator, slots, translation, transform)
+    [raw] = _ensemble(estimator, slots, translation)
     if estimator.loss in _LOG_LINK:
         [raw] = translation.add(Exponential(raw))
     elif estimator.loss not in _IDENTITY_LINK:
@@ -24,19 +24,19 @@ def hist_regressor(estimator: Any, slots: Sequence[Slot], translation: Translati
     return Regression(raw)
 
 
-def hist_classifier(estimator: Any, slots: Sequence[Slot], translation: Translation, transform: Transform) -> Output:
+def hist_classifier(estimator: Any, slots: Sequence[Slot], translation: Translation) -> Output:
     """Binary: raw > 0 and its logistic; several classes: argmax and softmax."""
-    raw = _ensemble(estimator, slots, translation, transform)
+    raw = _ensemble(estimator, slots, translation)
     if len(raw) == 1:
         [probability] = translation.add(Logistic(raw[0], 1.0))
         return Threshold(raw[0], inclusive=False, probability=probability)
     return Argmax(tuple(raw), tuple(translation.add(Softmax(tuple(raw)))))
 
 
-def _ensemble(estimator: Any, slots: Sequence[Slot], translation: Translation, transform: Transform) -> range:
+def _ensemble(estimator: Any, slots: Sequence[Slot], translation: Translation) -> range:
     columns = list(slots)
     if estimator._preprocessor is not None:
-        columns = _preprocessed(estimator, columns, translation, transform)
+        columns = _preprocessed(estimator, columns, translation)
     columns = translation.numbers(estimator, columns)
     trees = tuple(
         _tree(predictor, output) for iteration in estimator._predictors for output, predictor in enumerate(iteration)
@@ -53,14 +53,14 @@ def _ensemble(estimator: Any, slots: Sequence[Slot], translation: Translation, t
     )
 
 
-def _preprocessed(estimator: Any, slots: list[Slot], translation: Translation, transform: Transform) -> list[Slot]:
+def _preprocessed(estimator: Any, slots: list[Slot], translation: Translation) -> list[Slot]:
     """The columns as the estimator's own preprocessor orders them: encoded categories first, then the numbers as given."""
     encoded: list[Slot] = []
     others: list[Slot] = []
     for name, part, _ in estimator._preprocessor.transformers_:
         chosen = [slots[position] for position in estimator._preprocessor._transformer_to_input_indices[name]]
         if name == "encoder" and chosen:
-            encoded = transform(part, chosen, translation)
+            encoded = ordinal_encoder(part, chosen, translation)
         elif name == "numerical":
             others = chosen
     return [*encoded, *others]
@@ -78,7 +78,7 @@ def _tree(predictor: Any, output: int) -> Tree:
         )
     return Tree(
         feature=tuple(np.where(leaf, -1, nodes["feature_idx"]).tolist()),
-        threshold=tuple(np.where(leaf | categorical, 0.0, nodes["num_threshold"]).tolist()),
+        threshold=tuple(np.where(leaf, 0.0, np.where(categorical, -1.0, nodes["num_threshold"])).tolist()),
         left=tuple(np.where(leaf, 0, nodes["left"]).tolist()),
         right=tuple(np.where(leaf, 0, nodes["right"]).tolist()),
         missing_left=tuple((nodes["missing_go_to_left"].astype(bool) & ~leaf).tolist()),

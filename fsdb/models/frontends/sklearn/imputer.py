@@ -9,6 +9,8 @@ import numpy as np
 from fsdb.models.frontends.sklearn.translation import Slot, Translation, is_nan
 from fsdb.models.steps import ImputeNumber, ImputeText, Missing
 
+_LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
+
 
 def simple_imputer(estimator: Any, slots: Sequence[Slot], translation: Translation) -> list[Slot]:
     """Columns without any observed value are dropped, as natively; missing-value indicators come last."""
@@ -37,7 +39,7 @@ def simple_imputer(estimator: Any, slots: Sequence[Slot], translation: Translati
             continue
         step = ImputeText((slot.index,), (fill,)) if isinstance(fill, str) else ImputeNumber((slot.index,), (fill,))
         [index] = translation.add(step)
-        small = isinstance(fill, str) or abs(fill) <= np.finfo(np.float32).max
+        small = isinstance(fill, str) or abs(fill) <= _LARGEST_FLOAT32
         outputs.append(
             replace(
                 slot,
