@@ -1,0 +1,239 @@
+"""Registered deployments and their releases: reading them from the catalog and writing them to it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from difflib import get_close_matches
+from typing import Any
+
+from psycopg import Connection, sql
+from psycopg.rows import dict_row
+
+from fsdb.errors import UnknownName
+from fsdb.sql import query
+
+
+@dataclass(frozen=True)
+class ReleaseSet:
+    """A feature set that a release looks up, with its max_age then, and the column that records the version read."""
+
+    feature_set: str
+    max_age: timedelta | None
+    version_column: str
+
+
+@dataclass(frozen=True)
+class ReleaseInput:
+    """What a release gives to its model under a name.
+
+    Where the inserted row gives it, everything from `feature_id` on is None. `feature` and `history_column` are as the
+    catalog knows them now; `default_value` is the text that stood for NULL in the release.
+    """
+
+    name: str
+    type: str
+    feature_id: int | None = None
+    feature_set: str | None = None
+    feature: str | None = None
+    history_column: str | None = None
+    dropped_at: datetime | None = None
+    default_value: str | None = None
+
+
+@dataclass(frozen=True)
+class Release:
+    """A form of a deployment's scoring: a model version with the max_age and defaults of its features.
+
+    `former` is the release that a rollback returns to, None for the first one.
+    """
+
+    release: int
+    version: int
+    former: int | None
+    inputs: tuple[ReleaseInput, ...]
+    sets: tuple[ReleaseSet, ...]
+
+
+@dataclass(frozen=True)
+class RegisteredDeployment:
+    """A deployment as the catalog knows it; `releases` by number, `release` the current one's."""
+
+    deployment_id: int
+    name: str
+    model: str
+    version: int
+    runtime: str
+    release: int
+    schema_name: str
+    table_name: str
+    created_at: datetime
+    releases: dict[int, Release]
+
+    @property
+    def table(self) -> sql.Identifier:
+        """The model table, quoted."""
+        return sql.Identifier(self.schema_name, self.table_name)
+
+    @property
+    def current(self) -> Release:
+        """The release that scores now."""
+        return self.releases[self.release]
+
+
+def find_deployment(connection: Connection[Any], name: str) -> RegisteredDeployment | None:
+    """The deployment as the table of that name, None where there is none."""
+    found = _read(connection, name)
+    return found[0] if found else None
+
+
+def get_deployment(connection: Connection[Any], name: str) -> RegisteredDeployment:
+    """The deployment as the table of that name. Raises UnknownName with the nearest names."""
+    found = find_deployment(connection, name)
+    if found is None:
+        known = [deployment.name for deployment in list_deployments(connection)]
+        near = get_close_matches(name, known, n=3, cutoff=0.5)
+        hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(known) or 'none yet'}."
+        raise UnknownName(f"No model is deployed as table {name!r}. {hint}")
+    return found
+
+
+def list_deployments(connection: Connection[Any]) -> list[RegisteredDeployment]:
+    """All deployments in order of name."""
+    return _read(connection, None)
+
+
+def lock(connection: Connection[Any]) -> None:
+    """Makes this transaction the only one that changes deployments until it ends."""
+    connection.execute(query("catalog/deployments", "lock"))
+
+
+def insert_deployment(
+    connection: Connection[Any], name: str, schema_name: str, table_name: str, model: str, version: int, runtime: str
+) -> int:
+    """Registers a deployment whose release 1 is to follow, and returns its deployment_id."""
+    row = connection.execute(
+        query("catalog/deployments", "insert_deployment"),
+        {
+            "name": name,
+            "schema_name": schema_name,
+            "table_name": table_name,
+            "model": model,
+            "version": version,
+            "runtime": runtime,
+        },
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def insert_release(connection: Connection[Any], deployment_id: int, release: Release) -> None:
+    """Registers a release and makes it the one that scores."""
+    of = {"deployment_id": deployment_id, "release": release.release}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            query("catalog/deployments", "insert_release"), {**of, "version": release.version, "former": release.former}
+        )
+        cursor.executemany(
+            query("catalog/deployments", "insert_set"),
+            [
+                {
+                    **of,
+                    "position": position,
+                    "feature_set": read.feature_set,
+                    "max_age_seconds": None if read.max_age is None else read.max_age.total_seconds(),
+                    "version_column": read.version_column,
+                }
+                for position, read in enumerate(release.sets, start=1)
+            ],
+        )
+        cursor.executemany(
+            query("catalog/deployments", "insert_input"),
+            [
+                {
+                    **of,
+                    "position": position,
+                    "name": given.name,
+                    "type": given.type,
+                    "feature_id": given.feature_id,
+                    "default_value": given.default_value,
+                }
+                for position, given in enumerate(release.inputs, start=1)
+            ],
+        )
+        cursor.execute(query("catalog/deployments", "set_release"), {**of, "version": release.version})
+
+
+def delete_deployment(connection: Connection[Any], deployment_id: int) -> None:
+    """Removes a deployment and its releases from the catalog; its events stay."""
+    connection.execute(query("catalog/deployments", "delete_deployment"), {"deployment_id": deployment_id})
+
+
+def insert_event(connection: Connection[Any], deployment: str, action: str, model: str, version: int) -> None:
+    """Notes what happened: action is deploy, replace, rollback, refresh or undeploy."""
+    connection.execute(
+        query("catalog/deployments", "insert_event"),
+        {"deployment": deployment, "action": action, "model": model, "version": version},
+    )
+
+
+def list_events(connection: Connection[Any], deployment: str) -> list[dict[str, Any]]:
+    """What happened to a deployment of that name, oldest first: at, action, model, version, by."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(query("catalog/deployments", "list_events"), {"deployment": deployment}).fetchall()
+
+
+def using_feature(connection: Connection[Any], feature_id: int) -> list[str]:
+    """Names of the deployments that look a feature up now."""
+    return _names(connection, "using_feature", {"feature_id": feature_id})
+
+
+def using_set(connection: Connection[Any], feature_set: str, current: bool) -> list[str]:
+    """Names of the deployments that look a feature set up: now (`current`), or in any release they have had."""
+    return _names(connection, "using_set", {"feature_set": feature_set, "current": current})
+
+
+def using_version(connection: Connection[Any], model: str, version: int) -> list[str]:
+    """Names of the deployments that score or have scored with a model version."""
+    return _names(connection, "using_version", {"model": model, "version": version})
+
+
+def _names(connection: Connection[Any], text: str, values: dict[str, Any]) -> list[str]:
+    return [row[0] for row in connection.execute(query("catalog/deployments", text), values).fetchall()]
+
+
+def _read(connection: Connection[Any], name: str | None) -> list[RegisteredDeployment]:
+    with connection.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(query("catalog/deployments", "list_deployments"), {"name": name}).fetchall()
+        return [RegisteredDeployment(**row, releases=_releases(connection, row["deployment_id"])) for row in rows]
+
+
+def _releases(connection: Connection[Any], deployment_id: int) -> dict[int, Release]:
+    of = {"deployment_id": deployment_id}
+    with connection.cursor(row_factory=dict_row) as cursor:
+        releases = cursor.execute(query("catalog/deployments", "list_releases"), of).fetchall()
+        inputs = cursor.execute(query("catalog/deployments", "list_inputs"), of).fetchall()
+        sets = cursor.execute(query("catalog/deployments", "list_sets"), of).fetchall()
+    return {
+        row["release"]: Release(**row, inputs=_inputs(inputs, row["release"]), sets=_sets(sets, row["release"]))
+        for row in releases
+    }
+
+
+def _inputs(rows: Sequence[dict[str, Any]], release: int) -> tuple[ReleaseInput, ...]:
+    return tuple(
+        ReleaseInput(**{name: value for name, value in row.items() if name != "release"})
+        for row in rows
+        if row["release"] == release
+    )
+
+
+def _sets(rows: Sequence[dict[str, Any]], release: int) -> tuple[ReleaseSet, ...]:
+    return tuple(
+        ReleaseSet(
+            row["feature_set"],
+            None if row["max_age_seconds"] is None else timedelta(seconds=row["max_age_seconds"]),
+            row["version_column"],
+        )
+        for row in rows
+        if row["release"] == release
+    )

@@ -1,0 +1,161 @@
+"""Registered models: reading them from the catalog and writing them to it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
+from typing import Any
+
+from psycopg import Connection
+from psycopg.rows import dict_row
+
+from fsdb.errors import UnknownName
+from fsdb.sql import query
+
+
+@dataclass(frozen=True)
+class ModelInput:
+    """An input of a model version. `feature_id` and `feature` ("set.feature") are None where the inserted row gives it.
+
+    `type` is that of the scoring function's argument.
+    """
+
+    name: str
+    type: str
+    feature_id: int | None = None
+    feature: str | None = None
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """An immutable version of a registered model.
+
+    rows_checked and largest_difference report how the compiled model compared with the native predict at registration.
+    """
+
+    model: str
+    version: int
+    estimator: str
+    framework: str
+    framework_version: str
+    prediction_type: str
+    classes: tuple[str, ...] | None
+    checksum: str
+    training_set: str | None
+    training_set_hash: str | None
+    rows_checked: int
+    largest_difference: float
+    created_at: datetime
+    created_by: str
+    inputs: tuple[ModelInput, ...]
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class CheckRow:
+    """A row on which a model is checked: input values as text, in the signature's order, and the native outputs."""
+
+    inputs: tuple[str | None, ...]
+    prediction: str | None
+    probability: float | None
+    probabilities: tuple[float, ...] | None
+
+
+def list_versions(connection: Connection[Any], model: str | None = None) -> list[ModelVersion]:
+    """The versions of a model, or of all models, by name and oldest first."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(query("catalog/models", "list_versions"), {"model": model}).fetchall()
+        inputs = cursor.execute(query("catalog/models", "list_inputs"), {"model": model}).fetchall()
+        metrics = cursor.execute(query("catalog/models", "list_metrics"), {"model": model}).fetchall()
+    members: dict[tuple[str, int], list[ModelInput]] = {}
+    for row in inputs:
+        members.setdefault((row.pop("model"), row.pop("version")), []).append(ModelInput(**row))
+    measured: dict[tuple[str, int], dict[str, float]] = {}
+    for row in metrics:
+        measured.setdefault((row["model"], row["version"]), {})[row["name"]] = row["value"]
+    return [
+        ModelVersion(
+            **{**row, "classes": None if row["classes"] is None else tuple(row["classes"])},
+            inputs=tuple(members.get((row["model"], row["version"]), ())),
+            metrics=measured.get((row["model"], row["version"]), {}),
+        )
+        for row in rows
+    ]
+
+
+def get_version(connection: Connection[Any], model: str, version: int | None = None) -> ModelVersion:
+    """A version of a model, the newest where none is named. Raises UnknownName with what there is."""
+    versions = list_versions(connection, model)
+    if not versions:
+        known = [row[0] for row in connection.execute(query("catalog/models", "list_models")).fetchall()]
+        near = get_close_matches(model, known, n=3, cutoff=0.5)
+        hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(known) or 'none yet'}."
+        raise UnknownName(f"There is no model {model!r}; register it first. {hint}")
+    if version is None:
+        return versions[-1]
+    for found in versions:
+        if found.version == version:
+            return found
+    raise UnknownName(
+        f"Model {model} has no version {version}: it has {', '.join(str(found.version) for found in versions)}."
+    )
+
+
+def program_text(connection: Connection[Any], model: str, version: int) -> str:
+    """The canonical JSON of a version's program. Raises UnknownName where there is no such version."""
+    row = connection.execute(query("catalog/models", "get_program"), {"model": model, "version": version}).fetchone()
+    if row is None:
+        raise UnknownName(f"There is no version {version} of a model {model!r}.")
+    return str(row[0])
+
+
+def put_model(connection: Connection[Any], name: str, description: str, tags: Sequence[str], owner: str) -> int:
+    """Registers a model if it is new, and returns the number of its next version, which nobody else can take.
+
+    A description, tags or owner that is given replaces the former one.
+    """
+    connection.execute(query("catalog/models", "lock"))
+    connection.execute(
+        query("catalog/models", "put_model"),
+        {"name": name, "description": description, "tags": list(tags), "owner": owner},
+    )
+    row = connection.execute(query("catalog/models", "next_version"), {"model": name}).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def insert_version(
+    connection: Connection[Any],
+    described: Mapping[str, Any],
+    inputs: Sequence[ModelInput],
+    metrics: Mapping[str, float],
+    program: str,
+    checks: Sequence[CheckRow],
+) -> None:
+    """Registers a version; `described` holds the columns of fsdb.model_versions."""
+    version = {"model": described["model"], "version": described["version"]}
+    with connection.cursor() as cursor:
+        cursor.execute(query("catalog/models", "insert_version"), described)
+        cursor.executemany(
+            query("catalog/models", "insert_input"),
+            [{**version, "position": position, **vars(given)} for position, given in enumerate(inputs, start=1)],
+        )
+        cursor.executemany(
+            query("catalog/models", "insert_metric"),
+            [{**version, "name": name, "value": value} for name, value in metrics.items()],
+        )
+        cursor.execute(query("catalog/models", "insert_program"), {**version, "program": program})
+        cursor.executemany(
+            query("catalog/models", "insert_check"),
+            [
+                {
+                    **version,
+                    "position": position,
+                    "inputs": list(check.inputs),
+                    "prediction": check.prediction,
+                    "probability": check.probability,
+                    "probabilities": None if check.probabilities is None else list(check.probabilities),
+                }
+                for position, check in enumerate(checks, start=1)
+            ],
+        )

@@ -1,0 +1,101 @@
+CREATE TABLE fsdb.models (
+    name        text PRIMARY KEY,
+    description text NOT NULL DEFAULT '',
+    tags        text[] NOT NULL DEFAULT '{}',
+    owner       text NOT NULL DEFAULT '',
+    created_at  timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE fsdb.models IS 'Registered models. What each version is stands in fsdb.model_versions.';
+
+CREATE TABLE fsdb.model_versions (
+    model              text NOT NULL REFERENCES fsdb.models,
+    version            integer NOT NULL CHECK (version > 0),
+    estimator          text NOT NULL,
+    framework          text NOT NULL,
+    framework_version  text NOT NULL,
+    prediction_type    text NOT NULL,
+    classes            text[],
+    checksum           text NOT NULL,
+    training_set       text,
+    training_set_hash  text,
+    rows_checked       integer NOT NULL,
+    largest_difference double precision NOT NULL,
+    created_at         timestamptz NOT NULL DEFAULT clock_timestamp(),
+    created_by         text NOT NULL DEFAULT session_user,
+    PRIMARY KEY (model, version)
+);
+COMMENT ON TABLE fsdb.model_versions IS 'Versions of models: immutable, each with its signature, training set and checksum.';
+COMMENT ON COLUMN fsdb.model_versions.estimator IS 'Class of the fitted estimator.';
+COMMENT ON COLUMN fsdb.model_versions.classes IS 'Class labels in the model''s order; NULL for a regression.';
+COMMENT ON COLUMN fsdb.model_versions.checksum IS 'SHA-256 of the program in fsdb.model_programs.';
+COMMENT ON COLUMN fsdb.model_versions.training_set IS 'The saved training set that the model was fitted on, if it was registered with one.';
+COMMENT ON COLUMN fsdb.model_versions.rows_checked IS 'Rows on which the compiled model gave what the native predict gives, when it was registered.';
+COMMENT ON COLUMN fsdb.model_versions.largest_difference IS 'Largest difference on these rows, as a part of max(|value|, 0.001).';
+
+CREATE TABLE fsdb.model_inputs (
+    model      text NOT NULL,
+    version    integer NOT NULL,
+    position   integer NOT NULL,
+    name       text NOT NULL,
+    type       text NOT NULL,
+    feature_id integer,
+    feature    text,
+    PRIMARY KEY (model, version, position),
+    UNIQUE (model, version, name),
+    FOREIGN KEY (model, version) REFERENCES fsdb.model_versions,
+    CHECK ((feature_id IS NULL) = (feature IS NULL))
+);
+COMMENT ON TABLE fsdb.model_inputs IS 'Signatures: what each model version is given, in order.';
+COMMENT ON COLUMN fsdb.model_inputs.type IS 'Type of the scoring function''s argument: the widest of its kind, so that a widened feature still fits.';
+COMMENT ON COLUMN fsdb.model_inputs.feature_id IS 'The feature that is looked up; NULL where the inserted row gives the value.';
+COMMENT ON COLUMN fsdb.model_inputs.feature IS 'The feature''s full name when the version was registered.';
+
+CREATE TABLE fsdb.model_metrics (
+    model   text NOT NULL,
+    version integer NOT NULL,
+    name    text NOT NULL,
+    value   double precision NOT NULL,
+    PRIMARY KEY (model, version, name),
+    FOREIGN KEY (model, version) REFERENCES fsdb.model_versions
+);
+COMMENT ON TABLE fsdb.model_metrics IS 'Metrics that were given when a version was registered.';
+
+CREATE TABLE fsdb.model_programs (
+    model   text NOT NULL,
+    version integer NOT NULL,
+    program text NOT NULL,
+    PRIMARY KEY (model, version),
+    FOREIGN KEY (model, version) REFERENCES fsdb.model_versions
+);
+COMMENT ON TABLE fsdb.model_programs IS 'Model programs: the stored artefact of each version, as canonical JSON text (jsonb would change its numbers).';
+
+CREATE TABLE fsdb.model_checks (
+    model         text NOT NULL,
+    version       integer NOT NULL,
+    position      integer NOT NULL,
+    inputs        text[] NOT NULL,
+    prediction    text,
+    probability   double precision,
+    probabilities double precision[],
+    PRIMARY KEY (model, version, position),
+    FOREIGN KEY (model, version) REFERENCES fsdb.model_versions
+);
+COMMENT ON TABLE fsdb.model_checks IS 'Rows with what the native predict gave for them; the compiled model is held against them before each deployment.';
+COMMENT ON COLUMN fsdb.model_checks.inputs IS 'Values in the order of fsdb.model_inputs, as text of their types.';
+
+CREATE FUNCTION fsdb.refuse_model_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'fsdb: %.% holds model versions, which are immutable', TG_TABLE_SCHEMA, TG_TABLE_NAME
+        USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Register a new version instead.';
+END
+$$;
+COMMENT ON FUNCTION fsdb.refuse_model_change IS 'Keeps registered model versions as they were.';
+
+CREATE TRIGGER immutable BEFORE UPDATE OR DELETE OR TRUNCATE ON fsdb.model_versions
+    FOR EACH STATEMENT EXECUTE FUNCTION fsdb.refuse_model_change();
+CREATE TRIGGER immutable BEFORE UPDATE OR DELETE OR TRUNCATE ON fsdb.model_inputs
+    FOR EACH STATEMENT EXECUTE FUNCTION fsdb.refuse_model_change();
+CREATE TRIGGER immutable BEFORE UPDATE OR DELETE OR TRUNCATE ON fsdb.model_programs
+    FOR EACH STATEMENT EXECUTE FUNCTION fsdb.refuse_model_change();
+CREATE TRIGGER immutable BEFORE UPDATE OR DELETE OR TRUNCATE ON fsdb.model_checks
+    FOR EACH STATEMENT EXECUTE FUNCTION fsdb.refuse_model_change();

@@ -1,0 +1,3 @@
+DROP FUNCTION fsdb.prediction_lineage;
+DROP TABLE fsdb.deployment_events, fsdb.deployment_inputs, fsdb.deployment_sets, fsdb.deployment_releases, fsdb.deployments;
+DROP FUNCTION fsdb.refuse_prediction_change;

@@ -1,0 +1,79 @@
+-- name: lock
+-- Makes deployments wait for each other; scoring and readers are not hindered.
+LOCK TABLE fsdb.deployments IN SHARE ROW EXCLUSIVE MODE
+
+-- name: list_deployments
+-- Deployments, in order of name; only the named one where a name is given.
+SELECT deployment_id, name, model, version, runtime, release, schema_name, table_name, created_at
+FROM fsdb.deployments WHERE %(name)s::text IS NULL OR name = %(name)s::text ORDER BY name
+
+-- name: list_releases
+-- Releases of a deployment, oldest first.
+SELECT release, version, former FROM fsdb.deployment_releases WHERE deployment_id = %(deployment_id)s ORDER BY release
+
+-- name: list_inputs
+-- What each release of a deployment gives to its model, with the history column of each feature as it is called now.
+SELECT i.release, i.name, i.type, i.feature_id, f.feature_set, f.name AS feature, f.history_column, f.dropped_at, i.default_value
+FROM fsdb.deployment_inputs i LEFT JOIN fsdb.features f ON f.feature_id = i.feature_id
+WHERE i.deployment_id = %(deployment_id)s ORDER BY i.release, i.position
+
+-- name: list_sets
+-- Which feature sets each release of a deployment looks up.
+SELECT release, feature_set, extract(epoch FROM max_age)::float8 AS max_age_seconds, version_column
+FROM fsdb.deployment_sets WHERE deployment_id = %(deployment_id)s ORDER BY release, position
+
+-- name: insert_deployment
+-- Registers a deployment; its first release follows.
+INSERT INTO fsdb.deployments (name, model, version, runtime, release, schema_name, table_name)
+VALUES (%(name)s, %(model)s, %(version)s, %(runtime)s, 1, %(schema_name)s, %(table_name)s)
+RETURNING deployment_id
+
+-- name: insert_release
+-- Registers a release.
+INSERT INTO fsdb.deployment_releases (deployment_id, release, version, former)
+VALUES (%(deployment_id)s, %(release)s, %(version)s, %(former)s)
+
+-- name: insert_set
+-- Registers a set that a release looks up.
+INSERT INTO fsdb.deployment_sets (deployment_id, release, position, feature_set, max_age, version_column)
+VALUES (%(deployment_id)s, %(release)s, %(position)s, %(feature_set)s, make_interval(secs => %(max_age_seconds)s), %(version_column)s)
+
+-- name: insert_input
+-- Registers an input of a release.
+INSERT INTO fsdb.deployment_inputs (deployment_id, release, position, name, type, feature_id, default_value)
+VALUES (%(deployment_id)s, %(release)s, %(position)s, %(name)s, %(type)s, %(feature_id)s, %(default_value)s)
+
+-- name: set_release
+-- Makes a release the one that scores.
+UPDATE fsdb.deployments SET release = %(release)s, version = %(version)s WHERE deployment_id = %(deployment_id)s
+
+-- name: delete_deployment
+-- Removes a deployment with its releases.
+DELETE FROM fsdb.deployments WHERE deployment_id = %(deployment_id)s
+
+-- name: insert_event
+-- Notes what happened to a deployment.
+INSERT INTO fsdb.deployment_events (deployment, action, model, version)
+VALUES (%(deployment)s, %(action)s, %(model)s, %(version)s)
+
+-- name: list_events
+-- What happened to a deployment of that name, oldest first.
+SELECT at, action, model, version, by FROM fsdb.deployment_events WHERE deployment = %(deployment)s ORDER BY event_id
+
+-- name: using_feature
+-- Deployments whose current release looks up a feature.
+SELECT d.name FROM fsdb.deployments d
+JOIN fsdb.deployment_inputs i ON i.deployment_id = d.deployment_id AND i.release = d.release
+WHERE i.feature_id = %(feature_id)s ORDER BY d.name
+
+-- name: using_set
+-- Deployments of which some release looks up a feature set; only those whose current release does, where asked for.
+SELECT DISTINCT d.name FROM fsdb.deployments d
+JOIN fsdb.deployment_sets s ON s.deployment_id = d.deployment_id AND (NOT %(current)s OR s.release = d.release)
+WHERE s.feature_set = %(feature_set)s ORDER BY d.name
+
+-- name: using_version
+-- Deployments of which some release is of a model version.
+SELECT DISTINCT d.name FROM fsdb.deployments d
+JOIN fsdb.deployment_releases r ON r.deployment_id = d.deployment_id
+WHERE d.model = %(model)s AND r.version = %(version)s ORDER BY d.name

@@ -1,0 +1,69 @@
+-- name: lock
+-- Makes registrations wait for each other, so that version numbers follow without gaps; readers are not hindered.
+LOCK TABLE fsdb.models IN SHARE ROW EXCLUSIVE MODE
+
+-- name: put_model
+-- Registers a model, or changes what describes it where something is given.
+INSERT INTO fsdb.models AS m (name, description, tags, owner) VALUES (%(name)s, %(description)s, %(tags)s, %(owner)s)
+ON CONFLICT (name) DO UPDATE
+SET description = coalesce(nullif(excluded.description, ''), m.description),
+    tags = coalesce(nullif(excluded.tags, '{{}}'), m.tags),
+    owner = coalesce(nullif(excluded.owner, ''), m.owner)
+
+-- name: insert_version
+-- Registers the next version of a model.
+INSERT INTO fsdb.model_versions
+    (model, version, estimator, framework, framework_version, prediction_type, classes, checksum, training_set,
+     training_set_hash, rows_checked, largest_difference)
+VALUES (%(model)s, %(version)s, %(estimator)s, %(framework)s, %(framework_version)s, %(prediction_type)s, %(classes)s,
+        %(checksum)s, %(training_set)s, %(training_set_hash)s, %(rows_checked)s, %(largest_difference)s)
+
+-- name: next_version
+-- The number that the next version of a model will have.
+SELECT coalesce(max(version), 0) + 1 FROM fsdb.model_versions WHERE model = %(model)s
+
+-- name: insert_input
+-- Registers an input of a version.
+INSERT INTO fsdb.model_inputs (model, version, position, name, type, feature_id, feature)
+VALUES (%(model)s, %(version)s, %(position)s, %(name)s, %(type)s, %(feature_id)s, %(feature)s)
+
+-- name: insert_metric
+-- Registers a metric of a version.
+INSERT INTO fsdb.model_metrics (model, version, name, value) VALUES (%(model)s, %(version)s, %(name)s, %(value)s)
+
+-- name: insert_program
+-- Stores the program of a version.
+INSERT INTO fsdb.model_programs (model, version, program) VALUES (%(model)s, %(version)s, %(program)s)
+
+-- name: insert_check
+-- Stores a row with what the native predict gave for it.
+INSERT INTO fsdb.model_checks (model, version, position, inputs, prediction, probability, probabilities)
+VALUES (%(model)s, %(version)s, %(position)s, %(inputs)s, %(prediction)s, %(probability)s, %(probabilities)s)
+
+-- name: list_models
+-- Names of the registered models.
+SELECT name FROM fsdb.models ORDER BY name
+
+-- name: list_versions
+-- Versions of a model (of all models where none is named), oldest first.
+SELECT v.model, v.version, v.estimator, v.framework, v.framework_version, v.prediction_type, v.classes, v.checksum,
+       v.training_set, v.training_set_hash, v.rows_checked, v.largest_difference, v.created_at, v.created_by
+FROM fsdb.model_versions v
+WHERE %(model)s::text IS NULL OR v.model = %(model)s::text
+ORDER BY v.model, v.version
+
+-- name: list_inputs
+-- Signatures of the versions of a model (of all models where none is named), in order.
+SELECT model, version, name, type, feature_id, feature FROM fsdb.model_inputs
+WHERE %(model)s::text IS NULL OR model = %(model)s::text
+ORDER BY model, version, position
+
+-- name: list_metrics
+-- Metrics of the versions of a model (of all models where none is named).
+SELECT model, version, name, value FROM fsdb.model_metrics
+WHERE %(model)s::text IS NULL OR model = %(model)s::text
+ORDER BY model, version, name
+
+-- name: get_program
+-- The program of a version.
+SELECT program FROM fsdb.model_programs WHERE model = %(model)s AND version = %(version)s
