@@ -24,3 +24,20 @@ FROM (SELECT) AS always LEFT JOIN LATERAL (
 -- name: in_own_snapshot
 -- Counts only what a snapshot saw, and what the transaction that took it had written before.
  AND version.version_id + 0 <= {high} AND (version.xid = {own}::xid8 OR pg_visible_in_snapshot(version.xid, {snapshot}::pg_snapshot))
+
+-- name: join
+-- Every spine row with the version that held at its moment, of each feature set. The spine is put in order first, where its rows are narrow.
+FROM (SELECT * FROM {relation} ORDER BY {ordinal} OFFSET 0) AS spine
+{lookups}
+ORDER BY spine.{ordinal}
+
+-- name: join_lookup
+-- One feature set's version for each spine row.
+LEFT JOIN LATERAL (
+    {newest}
+) AS {alias} ON true
+
+-- name: explain
+-- The plan of a point-in-time join.
+EXPLAIN SELECT {expressions}
+{source}

@@ -1,0 +1,129 @@
+"""A query's rows as an Arrow table, over the caller's own connection, so that it sees what the caller has not committed yet.
+
+COPY sends CSV, which pyarrow parses column by column in C: faster than rows through Python objects by half, and as
+fast as a second connection with ADBC (250,000 rows of 20 features: 0.9 s beside the query itself). Times and dates
+travel as numbers, so that any year is exact; NULL is an empty field, an empty text a quoted one.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pv
+from psycopg import Connection
+from psycopg.sql import Composable, Composed
+
+from fsdb.asof import Column
+from fsdb.engines.arrow import arrow_type, base_type, empty
+from fsdb.errors import InvalidData
+from fsdb.sql import joined, query
+
+FILE = "engines/copy_out"
+_BLOCK = 4 << 20
+_WIRE = {
+    "timestamp with time zone": ("instant", pa.int64()),
+    "timestamp without time zone": ("instant", pa.int64()),
+    "date": ("day", pa.int32()),
+    "real[]": ("as_is", pa.string()),
+    "double precision[]": ("as_is", pa.string()),
+}
+
+
+def read(
+    connection: Connection[Any], columns: Sequence[Column], expressions: Sequence[Composable], source: Composable
+) -> pa.Table:
+    """The rows of `SELECT expressions source`, each expression under the name and with the type of its column.
+
+    source: everything from FROM on. Duplicate names are kept. The connection's settings and transaction stay as they
+    were. Raises InvalidData for values that Arrow cannot hold: infinite times, NaN in numeric(p, s), arrays of arrays.
+    """
+    travelling = [_WIRE.get(base_type(column.type), ("as_is", arrow_type(column.type))) for column in columns]
+    sent = [query(FILE, how, value=e) for e, (how, _) in zip(expressions, travelling, strict=True)]
+    try:
+        with connection.transaction(force_rollback=True):
+            connection.execute(query(FILE, "settings"))
+            lines = _lines(connection, query(FILE, "copy", expressions=joined(sent), source=source))
+    except (psycopg.errors.DatetimeFieldOverflow, psycopg.errors.NumericValueOutOfRange) as error:
+        raise InvalidData(
+            f"A time or date among {_listed(columns)} is infinite or beyond Arrow's range ({str(error).strip()}): leave such rows out, or cast the column to text."
+        ) from error
+    except psycopg.errors.FeatureNotSupported as error:
+        if "infinity" not in str(error):
+            raise
+        raise InvalidData(
+            f"A time or date among {_listed(columns)} is infinite, which Arrow cannot hold: leave such rows out, or cast the column to text."
+        ) from error
+    return _parsed(lines, columns, [kind for _, kind in travelling])
+
+
+def _lines(connection: Connection[Any], copy: Composed) -> list[bytes]:
+    # Straight from libpq's buffers: a line of CSV each.
+    with connection.cursor().copy(copy) as stream:
+        return [bytes(line) for line in stream]
+
+
+def _parsed(lines: list[bytes], columns: Sequence[Column], wire: list[pa.DataType]) -> pa.Table:
+    names = [str(number) for number in range(len(columns))]
+    fields = [
+        pa.field(column.name, arrow_type(column.type), metadata={"postgresql_type": column.type}) for column in columns
+    ]
+    if not lines:
+        return empty([(column.name, column.type) for column in columns]).cast(pa.schema(fields))
+    try:
+        table = pv.read_csv(
+            pa.BufferReader(b"".join(lines)),
+            read_options=pv.ReadOptions(column_names=names, block_size=max(_BLOCK, 2 * max(map(len, lines)))),
+            parse_options=pv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
+            convert_options=pv.ConvertOptions(
+                column_types=dict(zip(names, wire, strict=True)),
+                null_values=[""],
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
+                true_values=["t"],
+                false_values=["f"],
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        at = re.search(r"column #(\d+).*decimal", str(error))
+        if at is None:
+            raise
+        column = columns[int(at[1])]
+        raise InvalidData(
+            f"Column {column.name!r} holds NaN in its type {column.type}, which Arrow's decimals cannot hold: cast it to double precision or numeric."
+        ) from error
+    decoded = [_decoded(table.column(number), field) for number, field in enumerate(fields)]
+    return pa.Table.from_arrays(decoded, schema=pa.schema(fields))
+
+
+def _decoded(column: pa.ChunkedArray, field: pa.Field) -> pa.ChunkedArray:
+    """What travelled as a number or text, as what it is."""
+    if pa.types.is_list(field.type):
+        return pa.chunked_array([_lists(chunk, field) for chunk in column.chunks], type=field.type)
+    return column if column.type == field.type else column.cast(field.type)
+
+
+def _lists(texts: pa.Array, field: pa.Field) -> pa.Array:
+    """PostgreSQL's array texts, such as {1,NULL,NaN}, as lists."""
+    if pc.any(pc.match_substring(texts, "{{")).as_py():
+        raise InvalidData(f"Column {field.name!r} holds arrays of arrays, which are not kept: store each as one array.")
+    inner = pc.replace_substring_regex(texts, r"^[^{]*\{|\}$", "")
+    split = pc.split_pattern(inner, ",")
+    items = split.flatten()
+    values = pc.if_else(pc.is_in(items, pa.array(["NULL", ""])), None, items).cast(field.type.value_type)
+    lengths = pc.if_else(pc.equal(inner, ""), 0, pc.list_value_length(split))
+    if pc.any(pc.equal(inner, "")).as_py():  # an empty array splits into one empty text
+        values = values.filter(pc.not_equal(items, ""))
+    offsets = pc.cumulative_sum(pc.fill_null(lengths, 0)).cast(pa.int32())
+    offsets = pa.concat_arrays([pa.array([0], pa.int32()), offsets])
+    return pa.ListArray.from_arrays(offsets, values, type=field.type, mask=pc.is_null(texts))
+
+
+def _listed(columns: Sequence[Column]) -> str:
+    timed = [repr(column.name) for column in columns if base_type(column.type) in ("date", *_TIMES)]
+    return ", ".join(timed) or "the columns"
+
+
+_TIMES = ("timestamp with time zone", "timestamp without time zone")

@@ -1,0 +1,20 @@
+-- name: settings
+-- What decides how values print; undone when the reading is over. Compiling wide target lists costs more than it saves.
+SELECT set_config('extra_float_digits', '1', true), set_config('datestyle', 'ISO, YMD', true), set_config('timezone', 'UTC', true),
+       set_config('intervalstyle', 'postgres', true), set_config('bytea_output', 'hex', true), set_config('jit', 'off', true)
+
+-- name: copy
+-- Rows as CSV.
+COPY (
+    SELECT {expressions}
+    {source}
+) TO STDOUT (FORMAT csv, ENCODING 'UTF8')
+
+-- name: as_is
+{value}
+
+-- name: instant
+(extract(epoch FROM {value}) * 1000000)::bigint
+
+-- name: day
+{value} - '1970-01-01'::date
