@@ -1,8 +1,10 @@
 """Rows that lie on a model's edges: thresholds and their neighbours, categories seen and unseen."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from itertools import cycle, islice
 from typing import Any
 
@@ -10,10 +12,11 @@ import numpy as np
 
 from fsdb.models.input_types import base_type
 from fsdb.models.program import Program
-from fsdb.models.steps import ImputeNumber, ImputeText, LookupNumber, LookupText, Scale, TreeEnsemble
+from fsdb.models.steps import ImputeNumber, ImputeText, LookupNumber, LookupText, Multiply, Scale, TreeEnsemble
 from fsdb.models.thresholds import as_float64
 
 _UNSEEN = "fsdb: unseen"
+_EXACT = Context(prec=2000)  # digits enough for any float64
 _BITS = {"smallint": 15, "integer": 31, "bigint": 63}
 
 
@@ -64,23 +67,20 @@ class _Edges:
         produced = len(self.program.inputs)
         for step in self.program.steps:
             match step:
-                case Scale():
-                    for offset, slot in enumerate(step.columns):
-                        if slot in origins:
-                            origin = origins[slot]
-                            shift = origin.shift + origin.factor * step.shifts[offset]
-                            factor = origin.factor * step.divisors[offset]
-                            origins[produced + offset] = _Origin(origin.name, factor, shift)
-                case ImputeNumber() | ImputeText():
-                    for offset, slot in enumerate(step.columns):
-                        if slot in origins:
-                            origins[produced + offset] = origins[slot]
-                            self.found[origins[slot].name].add((None,))
                 case LookupNumber() | LookupText():
                     if step.column in origins:
                         self._categories(step, origins[step.column])
                 case TreeEnsemble():
                     self._thresholds(step, origins)
+                case Scale() | Multiply() | ImputeNumber() | ImputeText():
+                    for offset, (slot, factor, shift) in enumerate(_inverses(step)):
+                        if slot in origins:
+                            origin = origins[slot]
+                            origins[produced + offset] = _Origin(
+                                origin.name, origin.factor * factor, origin.shift + origin.factor * shift
+                            )
+                            if isinstance(step, ImputeNumber | ImputeText):
+                                self.found[origin.name].add((None,))
                 case _:
                     pass
             produced += step.width
@@ -107,6 +107,18 @@ class _Edges:
                     self.found[origin.name].add(tuple(value for group in near for value in group))
 
 
+def _inverses(step: Scale | Multiply | ImputeNumber | ImputeText) -> list[tuple[int, float, float]]:
+    """For each column the factor and shift that lead from the step's result back to what it was given."""
+    match step:
+        case Scale():
+            return list(zip(step.columns, step.divisors, step.shifts, strict=True))
+        case Multiply():
+            inverse = [1 / factor if factor else 0.0 for factor in step.factors]
+            return [(slot, factor, 0.0) for slot, factor in zip(step.columns, inverse, strict=True)]
+        case ImputeNumber() | ImputeText():
+            return [(slot, 1.0, 0.0) for slot in step.columns]
+
+
 def _held(group: tuple[Any, ...], type_name: str) -> list[Any]:
     """The values that an input's type can hold."""
     base = base_type(type_name)
@@ -122,5 +134,18 @@ def _held(group: tuple[Any, ...], type_name: str) -> list[Any]:
         elif base == "real":
             held += [float(np.float32(value))] if abs(value) < np.finfo(np.float32).max else []
         else:
-            held.append(value)
+            held += _decimals(value, type_name) if base == "numeric" else [value]
     return held
+
+
+def _decimals(value: float, type_name: str) -> list[Decimal]:
+    """A number as `numeric`; where that has a scale, the numbers of the scale on both sides, if it can hold them."""
+    exact = Decimal(value)
+    modifier = re.search(r"\((\d+)(?:, *(-?\d+))?\)", type_name)
+    if modifier is None:
+        return [exact]
+    precision, scale = int(modifier[1]), int(modifier[2] or 0)
+    if abs(exact) >= Decimal(10) ** (precision - scale) - 1:
+        return []
+    unit = Decimal(1).scaleb(-scale)
+    return [exact.quantize(unit, rounding, _EXACT) for rounding in (ROUND_FLOOR, ROUND_CEILING)]

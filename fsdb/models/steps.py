@@ -73,6 +73,18 @@ class Scale:
 
 
 @dataclass(frozen=True, slots=True)
+class Multiply:
+    """x * factor in float64; missing stays missing."""
+
+    columns: tuple[int, ...]
+    factors: tuple[float, ...]
+
+    @property
+    def width(self) -> int:
+        return len(self.columns)
+
+
+@dataclass(frozen=True, slots=True)
 class LookupNumber:
     """The value that belongs to a number: `values[i]` where it equals `keys[i]`.
 
@@ -210,6 +222,7 @@ Step = (
     | ImputeText
     | Missing
     | Scale
+    | Multiply
     | LookupNumber
     | LookupText
     | Indicators
@@ -219,12 +232,3 @@ Step = (
     | Exponential
     | Softmax
 )
-
-
-def read_slots(step: Step) -> tuple[int, ...]:
-    """The slots that a step reads."""
-    match step:
-        case LookupNumber() | LookupText() | Indicators() | Logistic() | Exponential():
-            return (step.column,)
-        case _:
-            return step.columns

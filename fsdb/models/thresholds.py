@@ -17,18 +17,24 @@ def as_float64(thresholds: tuple[float, ...], strict: bool) -> tuple[float, ...]
     which in PostgreSQL raises an error for numbers that are 0 in float32.
     """
     t = np.asarray(thresholds, dtype=np.float64)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", under="ignore"):
         near = t.astype(np.float32)
-    infinity = np.float32(np.inf)
     if strict:
-        first = np.where(near.astype(np.float64) < t, np.nextafter(near, infinity), near)
-        middle = _middle(np.nextafter(first, -infinity), first)
+        first = np.where(near.astype(np.float64) < t, _next(near, np.inf), near)
+        middle = _middle(_next(first, -np.inf), first)
         moved = np.where(_is_even(first), middle, np.nextafter(middle, np.inf))
     else:
-        last = np.where(near.astype(np.float64) > t, np.nextafter(near, -infinity), near)
-        middle = _middle(last, np.nextafter(last, infinity))
+        last = np.where(near.astype(np.float64) > t, _next(near, -np.inf), near)
+        middle = _middle(last, _next(last, np.inf))
         moved = np.where(_is_even(last), middle, np.nextafter(middle, -np.inf))
     return tuple(np.where(np.isfinite(t), moved, t).tolist())
+
+
+def _next(value: NDArray[Any], side: float) -> NDArray[Any]:
+    """The neighbouring float32; of the largest, infinity."""
+    with np.errstate(over="ignore", under="ignore"):
+        neighbour: NDArray[Any] = np.nextafter(value, np.float32(side))
+    return neighbour
 
 
 def _middle(low: NDArray[Any], high: NDArray[Any]) -> NDArray[np.float64]:

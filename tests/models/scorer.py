@@ -23,7 +23,8 @@ def score(
 ) -> list[dict[str, Any]]:
     """What the function gives for each row, or the `error` that it raises."""
     arguments = sql.SQL(", ").join(
-        sql.SQL("%s::") + sql.SQL(given.type) for given in program.inputs  # type: ignore[arg-type]
+        sql.SQL("%s::") + sql.SQL(given.type)
+        for given in program.inputs  # type: ignore[arg-type]
     )
     call = sql.SQL("SELECT * FROM public.{}({})").format(sql.Identifier(name), arguments)
     results: list[dict[str, Any]] = []

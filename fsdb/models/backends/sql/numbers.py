@@ -7,7 +7,7 @@ from fractions import Fraction
 from psycopg.sql import Composed
 
 from fsdb.models.backends.sql.emitter import Body, Value, expression, number, text
-from fsdb.models.steps import ImputeNumber, ImputeText, Missing, Scale
+from fsdb.models.steps import ImputeNumber, ImputeText, Missing, Multiply, Scale
 
 _HALF_OF_SMALLEST = Fraction(1, 2**1075)  # a quotient up to this rounds to 0
 _ROUNDS_TO_INFINITY = Fraction(2**1024 - 2**970)  # a quotient from this on rounds to infinity
@@ -50,6 +50,13 @@ def scale(step: Scale, body: Body) -> None:
             body.assign(variable, result)
             result = _divided(variable, divisor)
         body.values.append(Value(result, value.source, nullable=value.nullable))
+
+
+def multiply(step: Multiply, body: Body) -> None:
+    """x * factor."""
+    for slot, factor in zip(step.columns, step.factors, strict=True):
+        value = body.kept(slot)
+        body.values.append(Value(product(value.sql, factor), value.source, nullable=value.nullable))
 
 
 def _divided(value: Composed, divisor: float) -> Composed:

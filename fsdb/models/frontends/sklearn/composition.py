@@ -1,6 +1,7 @@
 """Pipeline and ColumnTransformer."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fsdb.models.frontends.sklearn.translation import Slot, Translation
@@ -21,7 +22,7 @@ def column_transformer(
         if weights.get(name) is not None:
             translation.refuse(estimator, f"weighs its part {name!r} by transformer_weights")
         outputs += transform(part, [slots[position] for position in positions], translation)
-    return outputs
+    return [replace(slot, sparse=estimator.sparse_output_) for slot in outputs]
 
 
 def steps_of(pipeline: Any) -> list[Any]:

@@ -19,7 +19,9 @@ def one_hot_encoder(estimator: Any, slots: Sequence[Slot], translation: Translat
         code = _lookup(estimator, translation, slot, estimator.categories_[position], codes, unknown)
         size = int(estimator._n_features_outs[position])
         outputs += [
-            Slot(index, "number", slot.source, missing=False, finite=True, finite32=True)
+            Slot(
+                index, "number", slot.source, missing=False, finite=True, finite32=True, sparse=estimator.sparse_output
+            )
             for index in translation.add(Indicators(code, size))
         ]
     return outputs

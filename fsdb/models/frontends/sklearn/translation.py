@@ -14,7 +14,8 @@ class Slot:
     """A column on its way through the pipeline.
 
     `kind` is 'number', 'text', or 'absent' (an input that nobody bound); `missing` tells whether it can be missing;
-    `finite` and `finite32` whether bounds have been checked already.
+    `finite` and `finite32` whether bounds have been checked already; `imputed` that an imputer filled it; `sparse` that it
+    travels in a sparse matrix, with which some estimators reckon differently.
     """
 
     index: int
@@ -24,6 +25,7 @@ class Slot:
     finite: bool = False
     finite32: bool = False
     imputed: bool = False
+    sparse: bool = False
 
 
 @dataclass

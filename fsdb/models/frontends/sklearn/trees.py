@@ -45,8 +45,8 @@ def single_tree(tree: Any, output: int | None, values: Any) -> Tree:
 
 
 def takes_missing(tree: Any) -> bool:
-    """Whether a fitted tree accepts NaN when it predicts."""
-    return bool(tree.__sklearn_tags__().input_tags.allow_nan) and tree.monotonic_cst is None
+    """Whether a fitted tree accepts NaN in a dense array when it predicts."""
+    return bool(tree._support_missing_values(np.zeros((1, 1))))
 
 
 def _voted(probabilities: range) -> Output:
@@ -57,7 +57,9 @@ def _ensemble(estimator: Any, trees: Iterable[Any], slots: Sequence[Slot], trans
     members = list(trees)
     if estimator.n_outputs_ != 1:
         translation.refuse(estimator, f"was fitted with {estimator.n_outputs_} targets, where one is supported")
-    columns = translation.bounded(estimator, slots, missing=takes_missing(members[0]), float32=True)
+    columns = translation.bounded(
+        estimator, slots, missing=takes_missing(members[0]) and not any(slot.sparse for slot in slots), float32=True
+    )
     width = members[0].tree_.value.shape[2]
     return translation.add(
         TreeEnsemble(
