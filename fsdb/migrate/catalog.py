@@ -1,58 +1,87 @@
 """The fsdb catalog's own versions: creating, upgrading and removing it with Alembic."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.script.revision import RevisionError
+from alembic.util import CommandError
 from psycopg import errors
-from sqlalchemy.pool import NullPool
 
 from fsdb.config import CATALOG_SCHEMA
-from fsdb.errors import CatalogMissing, ConnectionFailed
-from fsdb.sql import data_folder
+from fsdb.errors import CatalogMissing, ChangeRefused, ConnectionFailed
+from fsdb.migrate.engine import PROJECT_VERSION_TABLE, connected, driver, locked
+from fsdb.sql import data_folder, query
 
-# Held while the catalog changes, so that two processes that start at once do not both create it.
-CATALOG_LOCK = 0x66736462
+VERSION_TABLE = "catalog_version"
 
 
 def upgrade(url: str, revision: str = "head") -> None:
-    """Brings the catalog to `revision`, creating it where there is none. Raises ConnectionFailed without the rights."""
-    engine = _engine(url)
-    with engine.begin() as connection:
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(CATALOG_LOCK)))
-        if (
-            current_revision(connection) == ScriptDirectory.from_config(_config()).get_current_head()
-            and revision == "head"
-        ):
+    """Brings the catalog to `revision`, creating it where there is none.
+
+    Raises ConnectionFailed without the rights, CatalogMissing where a newer fsdb made the catalog, ChangeRefused for an unknown revision.
+    """
+    with locked(url) as connection:
+        current = current_revision(connection)
+        _check_known(current)
+        if current == head_revision() and revision == "head":
             return
         try:
             connection.execute(sa.schema.CreateSchema(CATALOG_SCHEMA, if_not_exists=True))
-            command.upgrade(_config(connection), revision)
+            with _known_revision(revision):
+                command.upgrade(_config(connection), revision)
         except sa.exc.ProgrammingError as error:
             if not isinstance(error.orig, errors.InsufficientPrivilege):
                 raise
+            user, database = driver(connection).info.user, driver(connection).info.dbname
             raise ConnectionFailed(
-                f"The database user {engine.url.username or connection.scalar(sa.select(sa.func.current_user()))} may not create schemas "
-                f"in database {engine.url.database}: run GRANT CREATE ON DATABASE … TO … as its owner, or let the owner run fsdb init."
+                f"The database user {user} may not create schemas in database {database}: "
+                f'run GRANT CREATE ON DATABASE "{database}" TO "{user}" as its owner, or let the owner run fsdb init.'
             ) from error
 
 
 def downgrade(url: str, revision: str) -> None:
-    """Takes the catalog back to `revision` ("base" removes it). Raises CatalogMissing where there is none."""
-    with _engine(url).begin() as connection:
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(CATALOG_LOCK)))
-        if current_revision(connection) is None:
+    """Takes the catalog back to `revision`; "base" removes it.
+
+    Raises CatalogMissing where there is none, ChangeRefused for an unknown revision and while feature sets, training
+    sets or models are registered that the catalog of that revision could not hold.
+    """
+    with locked(url) as connection:
+        current = current_revision(connection)
+        if current is None:
             raise CatalogMissing("This database has no fsdb catalog: nothing to downgrade.")
+        _check_known(current)
+        scripts = ScriptDirectory.from_config(_config())
+        with _known_revision(revision):
+            leaving = [
+                script.revision for script in scripts.iterate_revisions(current, revision, select_for_downgrade=True)
+            ]
+        if scripts.get_base() not in leaving:
+            command.downgrade(_config(connection), revision)
+            return
+        registered = [
+            f"{kind} {name}" for kind, name in driver(connection).execute(query("migrate/catalog", "registered"))
+        ]
+        if registered:
+            raise ChangeRefused(
+                f"The catalog is not removed while things are registered in it: {', '.join(registered[:10])}"
+                f"{', …' if len(registered) > 10 else ''}. Drop them first."
+            )
         command.downgrade(_config(connection), revision)
-        if revision == "base":
-            connection.execute(sa.schema.DropTable(sa.Table("catalog_version", sa.MetaData(), schema=CATALOG_SCHEMA)))
-            connection.execute(sa.schema.DropSchema(CATALOG_SCHEMA))
+        for table in (VERSION_TABLE, PROJECT_VERSION_TABLE):
+            connection.execute(
+                sa.schema.DropTable(sa.Table(table, sa.MetaData(), schema=CATALOG_SCHEMA), if_exists=True)
+            )
+        connection.execute(sa.schema.DropSchema(CATALOG_SCHEMA))
 
 
 def catalog_revision(url: str) -> str | None:
     """The catalog's revision in the database, None where there is no catalog."""
-    with _engine(url).begin() as connection:
+    with connected(url) as connection:
         return current_revision(connection)
 
 
@@ -66,20 +95,37 @@ def head_revision() -> str:
 def current_revision(connection: sa.Connection) -> str | None:
     """The catalog's revision as seen by an SQLAlchemy connection."""
     context = MigrationContext.configure(
-        connection, opts={"version_table": "catalog_version", "version_table_schema": CATALOG_SCHEMA}
+        connection, opts={"version_table": VERSION_TABLE, "version_table_schema": CATALOG_SCHEMA}
     )
     return context.get_current_revision()
 
 
-def _engine(url: str) -> sa.Engine:
-    return sa.create_engine("postgresql+psycopg://", creator=lambda: psycopg_connection(url), poolclass=NullPool)
+def check_revision(current: str | None) -> None:
+    """Raises CatalogMissing with what to do unless `current` is the revision that this fsdb works with."""
+    if current is None:
+        raise CatalogMissing("This database has no fsdb catalog: create it with fsdb init.")
+    _check_known(current)
+    if current != head_revision():
+        raise CatalogMissing(
+            f"The fsdb catalog is at revision {current} and this fsdb works with {head_revision()}: run fsdb upgrade."
+        )
 
 
-def psycopg_connection(url: str) -> object:
-    """A plain psycopg connection for SQLAlchemy, which takes libpq URLs of every form."""
-    import psycopg
+def _check_known(current: str | None) -> None:
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if current is not None and current not in known:
+        raise CatalogMissing(
+            f"The fsdb catalog is at revision {current}, which this fsdb does not know (its newest is {head_revision()}): "
+            "a newer fsdb upgraded it. Install that version."
+        )
 
-    return psycopg.connect(url, application_name="fsdb")
+
+@contextmanager
+def _known_revision(revision: str) -> Iterator[None]:
+    try:
+        yield
+    except (CommandError, RevisionError) as error:
+        raise ChangeRefused(f"The catalog has no revision {revision!r}: its newest is {head_revision()}.") from error
 
 
 def _config(connection: sa.Connection | None = None) -> Config:

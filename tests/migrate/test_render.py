@@ -6,13 +6,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fsdb.catalog.feature_sets import default_text
 from fsdb.definitions import Feature, FeatureSet, TrainingView, fixed_duration
 from fsdb.migrate import changes
 from fsdb.migrate.registered import default_value
-from fsdb.catalog.feature_sets import default_text
 from fsdb.migrate.render import duration_text, rendered
-from hypothesis import given
-from hypothesis import strategies as st
 
 names = st.from_regex(r"[a-z][a-z0-9_]{0,12}", fullmatch=True).filter(
     lambda name: name not in {"event_time", "deleted", "xid", "found"}

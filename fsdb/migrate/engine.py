@@ -1,0 +1,55 @@
+"""Alembic's way to the database: one SQLAlchemy connection over psycopg, in a transaction that holds the lock of migrations."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.pool import NullPool
+
+from fsdb import db
+from fsdb.db import CONNECT_SECONDS
+from fsdb.errors import ConnectionFailed
+
+# Held while the catalog or definitions change, so that two processes that start at once do not both create them.
+CATALOG_LOCK = 0x66736462
+
+PROJECT_VERSION_TABLE = "project_version"  # in schema fsdb: the revision of the users' own migrations
+
+
+@contextmanager
+def connected(url: str) -> Iterator[sa.Connection]:
+    """A connection in a transaction. Raises ConnectionFailed where no server answers."""
+    # creator: libpq takes URLs of every form, SQLAlchemy's own parser does not.
+    engine = sa.create_engine("postgresql+psycopg://", creator=lambda: _opened(url), poolclass=NullPool)
+    with engine.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def locked(url: str) -> Iterator[sa.Connection]:
+    """A connection in a transaction that no other migration runs beside."""
+    with connected(url) as connection:
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(CATALOG_LOCK)))
+        yield connection
+
+
+def driver(connection: sa.Connection) -> psycopg.Connection[Any]:
+    """The psycopg connection under an SQLAlchemy one. Raises ConnectionFailed where another driver is in use."""
+    found = connection.connection.driver_connection
+    if not isinstance(found, psycopg.Connection):
+        raise ConnectionFailed(
+            f"Feature sets are migrated over psycopg 3, and this connection uses {connection.dialect.driver}: write its URL as postgresql+psycopg://…"
+        )
+    db.configure(found)
+    return found
+
+
+def _opened(url: str) -> psycopg.Connection[Any]:
+    try:
+        return psycopg.connect(url, application_name="fsdb", connect_timeout=CONNECT_SECONDS)
+    except psycopg.Error as error:
+        raise ConnectionFailed(
+            f"No PostgreSQL answers: {str(error).strip()}. Check FSDB_URL or the URL that was given."
+        ) from error

@@ -1,0 +1,20 @@
+-- name: registered
+-- Everything that a catalog holds, as kind and name.
+SELECT 'feature set' AS kind, name FROM fsdb.feature_sets
+UNION ALL SELECT 'training view', name FROM fsdb.training_views
+UNION ALL SELECT 'training set', name FROM fsdb.training_sets
+UNION ALL SELECT 'deployment', name FROM fsdb.deployments
+UNION ALL SELECT 'model', name FROM fsdb.models
+ORDER BY kind, name
+
+-- name: revision
+-- The catalog's revision; fails where there is no catalog.
+SELECT version_num FROM fsdb.catalog_version
+
+-- name: has_catalog
+-- Whether there is a catalog.
+SELECT to_regclass('fsdb.catalog_version') IS NOT NULL
+
+-- name: lock
+-- Keeps other changes of definitions waiting until this transaction ends.
+SELECT pg_advisory_xact_lock(%(lock)s)
