@@ -1,0 +1,112 @@
+"""Reading vectors. Values come from history, by one index descent a set: also rows dated ahead count from their moment on.
+
+What a choice of features compiles to is kept. Each reading asks, in the same statement, for the catalog's generation:
+where that is another, definitions changed, and the reading is done again with what they are now.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+from psycopg import Connection
+from psycopg.pq import TransactionStatus
+from psycopg.sql import SQL, Composable, Identifier, Literal
+
+from fsdb.asof import Column
+from fsdb.engines.postgres.copy_out import read
+from fsdb.errors import FsdbError, InvalidData
+from fsdb.sql import joined, query
+from fsdb.vectors.compiled import FILE, Choice, CompiledVector, choice_of, compile_vector, current_generation, kept
+from fsdb.vectors.keys import key_values
+
+_ATTEMPTS = 5
+_OUTDATED = (psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedTable)
+
+
+def feature_vector(connection: Connection[Any], features: Sequence[str], keys: Mapping[str, Any]) -> dict[str, Any]:
+    """The features of one entity as of this moment, by output name; and `found`.
+
+    keys: a value for each key of the chosen sets. Values older than a set's max_age are None, then defaults apply.
+    found: whether every chosen set has the entity. On an autocommit connection outside a transaction this is one round trip.
+    Raises UnknownName and InvalidData.
+    """
+    choice = choice_of(connection, features)
+    alone = connection.autocommit and connection.pgconn.transaction_status == TransactionStatus.IDLE
+    for attempt in range(_ATTEMPTS):
+        # A statement that fails would spoil the caller's transaction: there the generation is asked for first.
+        compiled = kept(choice) if alone and not attempt else _current(connection, choice)
+        compiled = compiled or compile_vector(connection, choice)
+        cursor = psycopg.RawCursor(connection)
+        try:
+            row = cursor.execute(compiled.one, key_values(keys, compiled.keys), prepare=True).fetchone()
+        except _OUTDATED:
+            if not alone:
+                raise
+            continue
+        assert row is not None
+        if row[-1] == compiled.generation:
+            vector = {column.name: value for column, value in zip(compiled.outputs, row, strict=False)}
+            vector["found"] = row[-2]
+            return vector
+    raise _restless(features)
+
+
+def feature_vectors(
+    connection: Connection[Any], features: Sequence[str], keys: Sequence[Mapping[str, Any]]
+) -> pa.Table:
+    """The features of many entities, all as of one moment: a row for each of `keys`, in their order, and a column `found`.
+
+    Raises UnknownName, and InvalidData naming the entity by its position.
+    """
+    choice = choice_of(connection, features)
+    for _ in range(_ATTEMPTS):
+        with connection.transaction():
+            compiled = _current(connection, choice)
+            table = _read_many(connection, compiled, _columns_of(keys, compiled))
+            if current_generation(connection) == compiled.generation:
+                return table
+    raise _restless(features)
+
+
+def _current(connection: Connection[Any], choice: Choice) -> CompiledVector:
+    compiled = kept(choice)
+    if compiled is not None and compiled.generation == current_generation(connection):
+        return compiled
+    return compile_vector(connection, choice)
+
+
+def _columns_of(entities: Sequence[Mapping[str, Any]], compiled: CompiledVector) -> list[list[Any]]:
+    """The entities' key values, by key."""
+    columns: list[list[Any]] = [[] for _ in compiled.keys]
+    for position, entity in enumerate(entities):
+        try:
+            values = key_values(entity, compiled.keys)
+        except FsdbError as error:
+            raise type(error)(f"Entity {position}: {error}") from None
+        for column, value in zip(columns, values, strict=True):
+            column.append(value)
+    return columns
+
+
+def _read_many(connection: Connection[Any], compiled: CompiledVector, columns: list[list[Any]]) -> pa.Table:
+    names = [Identifier(f"k{number}") for number in range(1, len(columns) + 1)]
+    arrays: list[Composable] = [
+        SQL("{}::{}[]").format(Literal(values), SQL(key.type))
+        for key, values in zip(compiled.keys, columns, strict=True)
+    ]
+    ordinal = Identifier("ordinal")
+    values: list[Composable] = [SQL("entity.{}").format(name) for name in names]
+    source = query(
+        FILE,
+        "many",
+        arrays=joined(arrays),
+        columns=joined([*names, ordinal]),
+        ordinal=ordinal,
+        lookups=compiled.lookups(values, SQL("entity.at")),
+    )
+    return read(connection, [*compiled.outputs, Column("found", "boolean")], [*compiled.values, compiled.found], source)
+
+
+def _restless(features: Sequence[str]) -> InvalidData:
+    return InvalidData(f"The definitions of {', '.join(features)} kept changing while they were read: ask again.")

@@ -1,0 +1,97 @@
+CREATE TABLE fsdb.catalog_generation (
+    generation uuid NOT NULL
+);
+CREATE UNIQUE INDEX catalog_generation_one ON fsdb.catalog_generation ((true));
+INSERT INTO fsdb.catalog_generation VALUES (gen_random_uuid());
+COMMENT ON TABLE fsdb.catalog_generation IS 'One row that changes whenever a definition does, so that a client knows when what it compiled is out of date. A generation never returns, also not after a rollback.';
+
+CREATE FUNCTION fsdb.next_catalog_generation() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE fsdb.catalog_generation SET generation = gen_random_uuid();
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION fsdb.next_catalog_generation IS 'Tells clients that a definition changed.';
+
+CREATE TRIGGER next_generation AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON fsdb.feature_sets
+    FOR EACH STATEMENT EXECUTE FUNCTION fsdb.next_catalog_generation();
+CREATE TRIGGER next_generation AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON fsdb.feature_set_keys
+    FOR EACH STATEMENT EXECUTE FUNCTION fsdb.next_catalog_generation();
+CREATE TRIGGER next_generation AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON fsdb.features
+    FOR EACH STATEMENT EXECUTE FUNCTION fsdb.next_catalog_generation();
+
+CREATE TABLE fsdb.training_views (
+    name             text PRIMARY KEY,
+    schema_name      text NOT NULL,
+    spine            text NOT NULL,
+    timestamp_column text NOT NULL,
+    label            text,
+    description      text NOT NULL DEFAULT '',
+    tags             text[] NOT NULL DEFAULT '{}',
+    owner            text NOT NULL DEFAULT '',
+    created_at       timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE fsdb.training_views IS 'Training views: a spine query, its timestamp column, a label and features. Each is a view <name>_training and a function <name>_vector too.';
+COMMENT ON COLUMN fsdb.training_views.name IS 'As users write it: "view" in schema public, else "schema.view".';
+COMMENT ON COLUMN fsdb.training_views.spine IS 'The query whose rows the training set has.';
+
+CREATE TABLE fsdb.training_view_features (
+    training_view text NOT NULL REFERENCES fsdb.training_views ON DELETE CASCADE,
+    position      integer NOT NULL,
+    feature_id    integer NOT NULL REFERENCES fsdb.features,
+    PRIMARY KEY (training_view, position),
+    UNIQUE (training_view, feature_id)
+);
+CREATE INDEX training_view_features_by_feature ON fsdb.training_view_features (feature_id);
+COMMENT ON TABLE fsdb.training_view_features IS 'The features of training views, in order.';
+
+CREATE TABLE fsdb.training_sets (
+    name             text PRIMARY KEY,
+    training_view    text,
+    spine            text,
+    timestamp_column text NOT NULL,
+    label            text,
+    known            text NOT NULL CHECK (known IN ('now', 'then', 'at')),
+    known_at         timestamptz CHECK ((known = 'at') = (known_at IS NOT NULL)),
+    snapshot         pg_snapshot NOT NULL,
+    own_xid          xid8,
+    engine           text NOT NULL,
+    row_count        bigint NOT NULL,
+    late_values      bigint NOT NULL,
+    content_hash     text NOT NULL,
+    created_at       timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE fsdb.training_sets IS 'Saved training sets: everything that is needed to build each again, hash for hash. Their spines are the tables of the same names in schema fsdb_training.';
+COMMENT ON COLUMN fsdb.training_sets.training_view IS 'The view that it was built from, as it was named then; NULL where it had none.';
+COMMENT ON COLUMN fsdb.training_sets.spine IS 'The query that gave the spine; NULL where that was a data frame.';
+COMMENT ON COLUMN fsdb.training_sets.known IS 'Which versions counted: all of the snapshot (now), those recorded by each row''s own timestamp (then), or by known_at (at).';
+COMMENT ON COLUMN fsdb.training_sets.snapshot IS 'What was committed when it was built: versions whose xid is visible in it counted.';
+COMMENT ON COLUMN fsdb.training_sets.own_xid IS 'The transaction that built it: what that one had written before counted as well.';
+COMMENT ON COLUMN fsdb.training_sets.late_values IS 'How many feature values came from versions recorded after their row''s own timestamp.';
+COMMENT ON COLUMN fsdb.training_sets.content_hash IS 'SHA-256 of the columns'' names, types and values.';
+
+CREATE TABLE fsdb.training_set_columns (
+    training_set  text NOT NULL REFERENCES fsdb.training_sets ON DELETE CASCADE,
+    position      integer NOT NULL,
+    name          text NOT NULL,
+    type          text NOT NULL,
+    feature_id    integer REFERENCES fsdb.features,
+    default_value text,
+    content_hash  text NOT NULL,
+    PRIMARY KEY (training_set, position),
+    UNIQUE (training_set, name)
+);
+CREATE INDEX training_set_columns_by_feature ON fsdb.training_set_columns (feature_id);
+COMMENT ON TABLE fsdb.training_set_columns IS 'Columns of saved training sets, with the features'' types and defaults as they were then. A feature of one may be dropped, its history stays.';
+COMMENT ON COLUMN fsdb.training_set_columns.feature_id IS 'NULL for a column of the spine.';
+COMMENT ON COLUMN fsdb.training_set_columns.content_hash IS 'SHA-256 of the values, which tells the columns that differ.';
+
+CREATE TABLE fsdb.training_set_snapshots (
+    training_set text NOT NULL REFERENCES fsdb.training_sets ON DELETE CASCADE,
+    feature_set  text NOT NULL REFERENCES fsdb.feature_sets ON DELETE CASCADE,
+    high_version bigint NOT NULL,
+    max_age      interval,
+    PRIMARY KEY (training_set, feature_set)
+);
+COMMENT ON TABLE fsdb.training_set_snapshots IS 'Every feature set that there was when a training set was built. Versions above high_version came later, whatever their xid: a restored database counts xids anew.';
+COMMENT ON COLUMN fsdb.training_set_snapshots.max_age IS 'The set''s max_age then.';

@@ -1,0 +1,17 @@
+-- name: generation
+-- Changes with every change of a definition.
+SELECT generation::text FROM fsdb.catalog_generation
+
+-- name: one
+-- One entity now. The clock is read once; the generation tells whether this text is still right.
+SELECT {values}, {found} AS found, (SELECT generation::text FROM fsdb.catalog_generation) AS generation
+FROM (SELECT clock_timestamp() AS at) AS moment
+{lookups}
+
+-- name: many
+-- Many entities at one moment, in the given order.
+FROM (WITH moment AS MATERIALIZED (SELECT clock_timestamp() AS at)
+      SELECT moment.at, entity.* FROM moment CROSS JOIN unnest({arrays}) WITH ORDINALITY AS entity ({columns})
+      ORDER BY {ordinal} OFFSET 0) AS entity
+{lookups}
+ORDER BY entity.{ordinal}
