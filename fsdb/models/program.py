@@ -49,9 +49,9 @@ class Argmax:
 Output = Regression | Threshold | Argmax
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Program:
-    """A model program.
+    """A model program. Programs are equal when their canonical JSON is (a NaN in them equals itself).
 
     `classes` are the labels in the model's order, None for a regression. `none_inputs` names the text inputs whose
     NULL the native model knows as None rather than NaN; it matters to the native oracle alone.
@@ -85,6 +85,12 @@ class Program:
     def has_probabilities(self) -> bool:
         """Whether there is an array of probabilities in class order: several classes only."""
         return self.has_probability and self.classes is not None and len(self.classes) > 2
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Program) and self.to_json() == other.to_json()
+
+    def __hash__(self) -> int:
+        return hash(self.checksum)
 
     def to_json(self) -> str:
         """Canonical JSON: equal programs give equal texts."""

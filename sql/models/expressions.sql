@@ -137,7 +137,7 @@ NOT ({inside})
 -- name: codes
 -- For each categorical split on a column, whether its code goes left (0) or right (1): a window on a row for missing,
 -- then one for each code.
-({window}::pg_catalog.float8[])[COALESCE(LEAST({code}, {last}) + 1, 0)::pg_catalog.int4 * {size} + 1:COALESCE(LEAST({code}, {last}) + 1, 0)::pg_catalog.int4 * {size} + {size}]
+({window}::pg_catalog.float8[])[(LEAST(COALESCE({code}, -1), {last}) + 1)::pg_catalog.int4 * {size} + 1:(LEAST(COALESCE({code}, -1), {last}) + 1)::pg_catalog.int4 * {size} + {size}]
 
 -- name: array_element
 -- An input of a model that has too many for a parameter each.

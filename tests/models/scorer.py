@@ -7,7 +7,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from fsdb.models import Program, compile_functions, native_outputs, program_of, same_outputs, split_rows
+from fsdb.models import Program, compile_functions, function_call, native_outputs, program_of, same_outputs, split_rows
 
 
 def deploy(connection: psycopg.Connection, program: Program, name: str = "score") -> None:
@@ -22,16 +22,14 @@ def score(
     connection: psycopg.Connection, program: Program, rows: Sequence[Mapping[str, Any]], name: str = "score"
 ) -> list[dict[str, Any]]:
     """What the function gives for each row, or the `error` that it raises."""
-    arguments = sql.SQL(", ").join(
-        sql.SQL("%s::") + sql.SQL(given.type)
-        for given in program.inputs  # type: ignore[arg-type]
+    call = sql.SQL("SELECT * FROM {}").format(
+        function_call(program, "public", name, [sql.Placeholder()] * len(program.inputs))
     )
-    call = sql.SQL("SELECT * FROM public.{}({})").format(sql.Identifier(name), arguments)
     results: list[dict[str, Any]] = []
     with connection.cursor(row_factory=dict_row) as cursor:
         for row in rows:
             try:
-                found = cursor.execute(call, [row[given.name] for given in program.inputs]).fetchone()
+                found = cursor.execute(call, [row[given.name] for given in program.inputs], prepare=False).fetchone()
                 assert found is not None
                 results.append(found)
             except psycopg.DataError as error:

@@ -62,5 +62,6 @@ def _frame(estimator: Any, program: Program, rows: Sequence[Mapping[str, Any]]) 
     if hasattr(first_step(estimator), "feature_names_in_"):
         import pandas
 
-        return pandas.DataFrame(columns)
+        # As Series, since a DataFrame would make texts of its own type of the objects, with NaN for None.
+        return pandas.DataFrame({name: pandas.Series(column, dtype=column.dtype) for name, column in columns.items()})
     return np.column_stack(list(columns.values()))
