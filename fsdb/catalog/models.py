@@ -53,9 +53,13 @@ class ModelVersion:
 
 @dataclass(frozen=True)
 class CheckRow:
-    """A row on which a model is checked: input values as text, in the signature's order, and the native outputs."""
+    """A row on which a model is checked: input values as text, in the signature's order, and the native outputs.
+
+    `refused`: the native model takes no such row; there are no outputs then.
+    """
 
     inputs: tuple[str | None, ...]
+    refused: bool
     prediction: str | None
     probability: float | None
     probabilities: tuple[float, ...] | None
@@ -109,6 +113,15 @@ def program_text(connection: Connection[Any], model: str, version: int) -> str:
     return str(row[0])
 
 
+def list_checks(connection: Connection[Any], model: str, version: int) -> dict[int, CheckRow]:
+    """The rows that a version is checked on, by position."""
+    rows = connection.execute(query("catalog/models", "list_checks"), {"model": model, "version": version}).fetchall()
+    return {
+        position: CheckRow(tuple(inputs), refused, prediction, probability, probabilities and tuple(probabilities))
+        for position, inputs, refused, prediction, probability, probabilities in rows
+    }
+
+
 def put_model(connection: Connection[Any], name: str, description: str, tags: Sequence[str], owner: str) -> int:
     """Registers a model if it is new, and returns the number of its next version, which nobody else can take.
 
@@ -130,7 +143,6 @@ def insert_version(
     inputs: Sequence[ModelInput],
     metrics: Mapping[str, float],
     program: str,
-    checks: Sequence[CheckRow],
 ) -> None:
     """Registers a version; `described` holds the columns of fsdb.model_versions."""
     version = {"model": described["model"], "version": described["version"]}
@@ -145,13 +157,20 @@ def insert_version(
             [{**version, "name": name, "value": value} for name, value in metrics.items()],
         )
         cursor.execute(query("catalog/models", "insert_program"), {**version, "program": program})
+
+
+def insert_checks(connection: Connection[Any], model: str, version: int, checks: Sequence[CheckRow]) -> None:
+    """Stores the rows that a version is checked on; it is to be registered in the same transaction."""
+    with connection.cursor() as cursor:
         cursor.executemany(
             query("catalog/models", "insert_check"),
             [
                 {
-                    **version,
+                    "model": model,
+                    "version": version,
                     "position": position,
                     "inputs": list(check.inputs),
+                    "refused": check.refused,
                     "prediction": check.prediction,
                     "probability": check.probability,
                     "probabilities": None if check.probabilities is None else list(check.probabilities),

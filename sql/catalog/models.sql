@@ -37,8 +37,13 @@ INSERT INTO fsdb.model_programs (model, version, program) VALUES (%(model)s, %(v
 
 -- name: insert_check
 -- Stores a row with what the native predict gave for it.
-INSERT INTO fsdb.model_checks (model, version, position, inputs, prediction, probability, probabilities)
-VALUES (%(model)s, %(version)s, %(position)s, %(inputs)s, %(prediction)s, %(probability)s, %(probabilities)s)
+INSERT INTO fsdb.model_checks (model, version, position, inputs, refused, prediction, probability, probabilities)
+VALUES (%(model)s, %(version)s, %(position)s, %(inputs)s, %(refused)s, %(prediction)s, %(probability)s, %(probabilities)s)
+
+-- name: list_checks
+-- The rows that a version is checked on.
+SELECT position, inputs, refused, prediction, probability, probabilities FROM fsdb.model_checks
+WHERE model = %(model)s AND version = %(version)s ORDER BY position
 
 -- name: list_models
 -- Names of the registered models.

@@ -74,13 +74,16 @@ CREATE TABLE fsdb.model_checks (
     version       integer NOT NULL,
     position      integer NOT NULL,
     inputs        text[] NOT NULL,
+    refused       boolean NOT NULL DEFAULT false,
     prediction    text,
     probability   double precision,
     probabilities double precision[],
     PRIMARY KEY (model, version, position),
-    FOREIGN KEY (model, version) REFERENCES fsdb.model_versions
+    FOREIGN KEY (model, version) REFERENCES fsdb.model_versions DEFERRABLE INITIALLY DEFERRED
 );
 COMMENT ON TABLE fsdb.model_checks IS 'Rows with what the native predict gave for them; the compiled model is held against them before each deployment.';
+COMMENT ON CONSTRAINT model_checks_model_version_fkey ON fsdb.model_checks IS 'Deferred: a version is registered once it has passed its checks.';
+COMMENT ON COLUMN fsdb.model_checks.refused IS 'The native predict takes no such row, so neither may the compiled model.';
 COMMENT ON COLUMN fsdb.model_checks.inputs IS 'Values in the order of fsdb.model_inputs, as text of their types.';
 
 CREATE FUNCTION fsdb.refuse_model_change() RETURNS trigger LANGUAGE plpgsql AS $$

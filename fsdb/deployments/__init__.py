@@ -1,0 +1,36 @@
+"""Models as tables: the registry, and deployments with their parity gate, lineage, replay and rollback."""
+
+from fsdb.catalog.deployments import (
+    RegisteredDeployment,
+    get_deployment,
+    list_deployments,
+)
+from fsdb.catalog.deployments import using_feature as deployments_using
+from fsdb.catalog.models import ModelInput, ModelVersion
+from fsdb.deployments.deployments import deploy, refresh, repair, rollback, status, undeploy
+from fsdb.deployments.handle import Deployment
+from fsdb.deployments.lineage import lineage
+from fsdb.deployments.objects import ObjectStatus
+from fsdb.deployments.registry import register_model
+from fsdb.deployments.replay import Replay, replay
+
+__all__ = [
+    "Deployment",
+    "ModelInput",
+    "ModelVersion",
+    "ObjectStatus",
+    "RegisteredDeployment",
+    "Replay",
+    "deploy",
+    "deployments_using",
+    "get_deployment",
+    "lineage",
+    "list_deployments",
+    "refresh",
+    "register_model",
+    "repair",
+    "replay",
+    "rollback",
+    "status",
+    "undeploy",
+]

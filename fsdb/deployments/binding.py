@@ -1,0 +1,158 @@
+"""What a model version's inputs are bound to when it is deployed: features that are looked up, columns of the inserted row."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from psycopg import Connection
+from psycopg.sql import SQL, Literal
+
+from fsdb.catalog.deployments import Release, ReleaseInput, ReleaseSet
+from fsdb.catalog.feature_sets import RegisteredFeature, RegisteredSet, list_sets
+from fsdb.catalog.models import ModelInput, ModelVersion
+from fsdb.errors import ChangeRefused, InvalidDefinition
+from fsdb.sql import query
+from fsdb.types import base_name
+
+# Columns that fsdb itself keeps in a model table.
+RECORDED = (
+    "prediction_id",
+    "prediction",
+    "probability",
+    "probabilities",
+    "model_version",
+    "scored_at",
+    "model_release",
+)
+_WIDEST = {
+    "smallint": "bigint",
+    "integer": "bigint",
+    "real": "double precision",
+    "character varying": "text",
+}
+
+
+def widest(kind: str) -> str:
+    """The widest type of a type's kind, which holds all its values exactly: models take their inputs in it.
+
+    So a deployment goes on when a feature's type is widened.
+    """
+    base = base_name(kind)
+    return _WIDEST.get(base, base)
+
+
+def bound_release(
+    connection: Connection[Any],
+    version: ModelVersion,
+    number: int,
+    former: int | None,
+    earlier: Sequence[Release] = (),
+) -> Release:
+    """The release `number` of a deployment: a model version with the max_age and defaults that its features have now.
+
+    Version columns of `earlier` releases keep their sets. Raises ChangeRefused where a feature was dropped.
+    """
+    sets = list_sets(connection)
+    current = {feature.feature_id: (owner, feature) for owner in sets.values() for feature in owner.features}
+    inputs = []
+    used: dict[str, RegisteredSet] = {}
+    for given in version.inputs:
+        if given.feature_id is None:
+            inputs.append(ReleaseInput(given.name, given.type))
+            continue
+        if given.feature_id not in current:
+            raise ChangeRefused(
+                f"Version {version.version} of model {version.model} takes the feature {given.feature}, which was dropped: "
+                "restore the feature, or register and deploy a version without it."
+            )
+        owner, feature = current[given.feature_id]
+        used[owner.name] = owner
+        inputs.append(_feature_input(connection, given, owner, feature))
+    return Release(number, version.version, former, tuple(inputs), _release_sets(list(used.values()), inputs, earlier))
+
+
+def table_columns(release: Release, sets: Mapping[str, RegisteredSet]) -> dict[str, str]:
+    """The columns that an application fills in, with their types: the keys of the release's sets, then request inputs.
+
+    Raises InvalidDefinition where two of them need different types, or one has a name that fsdb records under.
+    """
+    columns: dict[str, str] = {}
+    owners: dict[str, str] = {}
+    wanted = [
+        (key, widest(kind), f"key of {read.feature_set}")
+        for read in release.sets
+        for key, kind in sets[read.feature_set].keys.items()
+    ] + [(given.name, given.type, "input of the model") for given in release.inputs if given.feature_id is None]
+    for name, kind, owner in wanted:
+        if name in RECORDED:
+            raise InvalidDefinition(
+                f"{name!r}, {owner}, is a column that a model table records itself: give it another name."
+            )
+        if columns.setdefault(name, kind) != kind:
+            raise InvalidDefinition(
+                f"Column {name!r} would be {columns[name]} as {owners[name]} and {kind} as {owner}: "
+                "let the model and the feature sets agree on one type."
+            )
+        owners.setdefault(name, owner)
+    return columns
+
+
+def same_scoring(one: Release, other: Release) -> bool:
+    """Whether two releases score alike, whatever their numbers."""
+    return replace(one, release=other.release, former=other.former) == other
+
+
+def _feature_input(
+    connection: Connection[Any], given: ModelInput, owner: RegisteredSet, feature: RegisteredFeature
+) -> ReleaseInput:
+    default = None
+    if feature.default_value is not None:
+        # As the feature's own type rounds it, so that it is the number that training sets have.
+        types = {"feature": SQL(feature.type), "input": SQL(given.type)}
+        text = query("deployments/scoring", "default", value=Literal(feature.default_value), **types)
+        row = connection.execute(text).fetchone()
+        assert row is not None
+        default = row[0]
+    return ReleaseInput(
+        given.name,
+        given.type,
+        feature.feature_id,
+        owner.name,
+        feature.name,
+        feature.history_column,
+        feature.dropped_at,
+        default,
+    )
+
+
+def _release_sets(
+    used: Sequence[RegisteredSet], inputs: Sequence[ReleaseInput], earlier: Sequence[Release]
+) -> tuple[ReleaseSet, ...]:
+    known = {read.feature_set: read.version_column for release in earlier for read in release.sets}
+    for name in [
+        *(given.name for given in inputs if given.feature_id is None),
+        *(key for owner in used for key in owner.keys),
+    ]:
+        if name in known.values():
+            raise InvalidDefinition(
+                f"The model table already records versions of a feature set in its column {name!r}: "
+                "give the model's input another name, or deploy it as another table."
+            )
+    taken = {
+        *RECORDED,
+        *known.values(),
+        *(given.name for given in inputs),
+        *(given.name for release in earlier for given in release.inputs),
+        *(key for owner in used for key in owner.keys),
+    }
+    reads = []
+    for owner in used:
+        column = known.get(owner.name)
+        attempt = 1
+        while column is None:
+            candidate = f"{owner.table_name}_version" + (f"_{attempt}" if attempt > 1 else "")
+            column = None if candidate in taken else candidate
+            attempt += 1
+        taken.add(column)
+        reads.append(ReleaseSet(owner.name, owner.max_age, column))
+    return tuple(reads)

@@ -1,0 +1,29 @@
+"""What a prediction was made from."""
+
+from typing import Any
+
+from psycopg import Connection
+
+from fsdb.catalog.deployments import get_deployment
+from fsdb.errors import UnknownName
+from fsdb.sql import query
+from fsdb.table import Table
+
+COLUMNS = ("input", "value", "feature_set", "version_id", "event_time", "recorded_at")
+
+
+def lineage(connection: Connection[Any], name: str, prediction_id: int) -> Table:
+    """Each input of a prediction with its value as text, and for a feature the set and version that was read.
+
+    In the order of the signature of the model version that scored it. Raises UnknownName where there is no such
+    deployment or prediction.
+    """
+    deployed = get_deployment(connection, name)
+    found = query("deployments/lineage", "prediction", table=deployed.table)
+    row = connection.execute(found, {"prediction_id": prediction_id}).fetchone()
+    if row is None:
+        raise UnknownName(f"Table {name} has no prediction {prediction_id}: give a prediction_id of one of its rows.")
+    values = {"name": name, "prediction_id": prediction_id}
+    rows = connection.execute(query("deployments/lineage", "lineage"), values).fetchall()
+    title = f"Prediction {prediction_id} of {name}: {row[0]}, by model {deployed.model} version {row[1]} at {row[2]}"
+    return Table.of(COLUMNS, rows, title)

@@ -1,0 +1,195 @@
+"""The parity gate: a compiled model must give what the native predict gives, on rows kept with the model version."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import Connection
+from psycopg.rows import dict_row
+from psycopg.sql import Composed, Literal
+
+from fsdb.catalog.models import CheckRow, ModelInput, list_checks
+from fsdb.config import MODEL_SCHEMA
+from fsdb.errors import InvalidData, ParityFailed
+from fsdb.models import PARITY_FLOOR, Input, Program, function_call, native_outputs, same_outputs, split_rows
+from fsdb.sql import query
+
+FILE = "deployments/parity"
+MOST_REAL_ROWS = 1000
+MOST_EDGE_ROWS = 1000
+_NUMBERS = (0.0, 1.0, -1.0, 0.5, 100.0)
+_SHOWN_INPUTS = 8
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How many rows were compared, and the largest difference as a part of max(|value|, PARITY_FLOOR)."""
+
+    rows_checked: int
+    largest_difference: float
+
+
+def check_rows(estimator: Any, program: Program, rows: Sequence[Mapping[str, Any]]) -> list[CheckRow]:
+    """Rows for the gate with the native outputs: the given real ones, and rows at the model's edges.
+
+    Without real rows the edges alone are taken.
+    """
+    real = [
+        {given.name: _held(row[given.name], given) for given in program.inputs} for row in _spread(rows, MOST_REAL_ROWS)
+    ]
+    edges = split_rows(program, real or _plain_rows(program), MOST_EDGE_ROWS)
+    every = [*real, *edges] or _plain_rows(program)
+    return [
+        CheckRow(
+            tuple(as_text(row[given.name]) for given in program.inputs),
+            "error" in native,
+            as_text(native.get("prediction")),
+            native.get("probability"),
+            tuple(native["probabilities"]) if "probabilities" in native else None,
+        )
+        for row, native in zip(every, native_outputs(estimator, program, every), strict=True)
+    ]
+
+
+def check(
+    connection: Connection[Any],
+    model: str,
+    version: int,
+    inputs: Sequence[ModelInput],
+    program: Program,
+    function: str,
+) -> Parity:
+    """Holds the function `function` of schema fsdb_models against the stored rows of a version.
+
+    Raises ParityFailed naming the row's inputs and both numbers.
+    """
+    arguments = [query(FILE, "input", position=Literal(number)) for number in range(1, len(inputs) + 1)]
+    text = query(FILE, "outputs", call=function_call(program, MODEL_SCHEMA, function, arguments))
+    checks = list_checks(connection, model, version)
+    values = {"model": model, "version": version}
+    largest = 0.0
+    with pinned(connection):
+        for position, deployed in _deployed(connection, text, values, checks):
+            native = _native(checks[position], program)
+            if not same_outputs(native, deployed):
+                shown = _shown(inputs, checks[position])
+                raise ParityFailed(
+                    f"Model {model} version {version} does not compute what the native predict gives. For {shown} the native model "
+                    f"gives {_result(native)}, the deployed one {_result(deployed)}: nothing was deployed; please report the model's class."
+                )
+            largest = max(largest, _difference(native, deployed))
+    return Parity(len(checks), largest)
+
+
+@contextmanager
+def pinned(connection: Connection[Any]) -> Iterator[None]:
+    """A block that only reads, with the search_path that functions of models are written for."""
+    with connection.transaction(force_rollback=True):
+        connection.execute(query(FILE, "pin_search_path"))
+        yield
+
+
+def _deployed(
+    connection: Connection[Any], text: Composed, values: Mapping[str, Any], checks: Mapping[int, CheckRow]
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The outputs of the compiled model by position: in one query, and row by row where it refuses rows."""
+    alone = [position for position, row in checks.items() if row.refused]
+    with connection.cursor(row_factory=dict_row) as cursor:
+        try:
+            with connection.transaction():
+                rows = cursor.execute(text, {**values, "position": None}).fetchall()
+            yield from ((row.pop("position"), row) for row in rows)
+        except psycopg.DataError:
+            alone = list(checks)
+        for position in alone:
+            try:
+                with connection.transaction():
+                    rows = cursor.execute(text, {**values, "position": position}).fetchall()
+                yield from ((row.pop("position"), row) for row in rows)
+            except psycopg.DataError as refusal:
+                yield position, {"error": str(refusal).partition("\n")[0]}
+
+
+def _native(row: CheckRow, program: Program) -> dict[str, Any]:
+    """The stored native outputs, as native_outputs gave them."""
+    if row.refused or row.prediction is None:
+        return {"error": "a refusal"}
+    read: dict[str, Callable[[str], Any]] = {"boolean": lambda text: text == "true", "bigint": int, "text": str}
+    outputs = {"prediction": read.get(program.prediction_type, float)(row.prediction)}
+    if row.probability is not None:
+        outputs["probability"] = row.probability
+    if row.probabilities is not None:
+        outputs["probabilities"] = list(row.probabilities)
+    return outputs
+
+
+def _difference(native: Mapping[str, Any], deployed: Mapping[str, Any]) -> float:
+    differences = [0.0]
+    for name, value in native.items():
+        pairs = zip(value, deployed[name], strict=True) if isinstance(value, list) else [(value, deployed.get(name))]
+        differences += [
+            abs(a - b) / max(abs(a), PARITY_FLOOR)
+            for a, b in pairs
+            if isinstance(a, float) and isinstance(b, float) and math.isfinite(a) and math.isfinite(b)
+        ]
+    return max(differences)
+
+
+def _shown(inputs: Sequence[ModelInput], row: CheckRow) -> str:
+    shown = [f"{given.name} = {value}" for given, value in zip(inputs, row.inputs, strict=True)]
+    return ", ".join(shown[:_SHOWN_INPUTS]) + (", …" if len(shown) > _SHOWN_INPUTS else "")
+
+
+def _result(outputs: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value!r}" for name, value in outputs.items())
+
+
+def _spread(rows: Sequence[Mapping[str, Any]], most: int) -> list[Mapping[str, Any]]:
+    """At most so many of the rows, evenly over all of them."""
+    step = max(1, math.ceil(len(rows) / most))
+    return list(rows[::step])
+
+
+def _plain_rows(program: Program) -> list[dict[str, Any]]:
+    """Rows for a model that comes without any: values that its edges know, else plain numbers."""
+    nothing = {given.name: None for given in program.inputs}
+    known: dict[str, list[Any]] = {given.name: [] for given in program.inputs}
+    for row in split_rows(program, [nothing] * MOST_EDGE_ROWS, MOST_EDGE_ROWS):
+        for name, value in row.items():
+            if value is not None:
+                known[name].append(value)
+    for given in program.inputs:
+        if not known[given.name]:
+            known[given.name] = _plain_values(given.type)
+    return [{name: values[number % len(values)] for name, values in known.items()} for number in range(len(_NUMBERS))]
+
+
+def _plain_values(kind: str) -> list[Any]:
+    if kind == "boolean":
+        return [False, True]
+    if kind in ("smallint", "integer", "bigint"):
+        return [round(number) for number in _NUMBERS]
+    return [""] if kind == "text" else list(_NUMBERS)
+
+
+def _held(value: Any, given: Input) -> Any:
+    """A value as a column of the input's type holds it: data frames have whole numbers with gaps as floats."""
+    if not isinstance(value, float) or given.type not in ("bigint", "boolean"):
+        return value
+    if math.isnan(value):
+        return None
+    if not value.is_integer():
+        raise InvalidData(f"Input {given.name!r} is {given.type}, but a row to check the model on has {value} for it.")
+    return bool(value) if given.type == "boolean" else int(value)
+
+
+def as_text(value: Any) -> str | None:
+    """A value as PostgreSQL reads it from text."""
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return repr(value) if isinstance(value, float) else str(value)

@@ -1,0 +1,134 @@
+"""Registering models: an immutable version with its signature, program, checks and training set."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from psycopg import Connection
+
+from fsdb.catalog import models
+from fsdb.catalog.feature_sets import resolve_features
+from fsdb.catalog.models import ModelInput, ModelVersion
+from fsdb.config import MODEL_SCHEMA
+from fsdb.definitions import checked_name
+from fsdb.deployments import parity, provenance
+from fsdb.deployments.binding import widest
+from fsdb.deployments.objects import scorer_name
+from fsdb.deployments.provenance import Bound
+from fsdb.errors import InvalidDefinition, NotReproducible
+from fsdb.models import Program, compile_functions, program_of
+from fsdb.types import sql_type
+
+
+def register_model(
+    connection: Connection[Any],
+    name: str,
+    estimator: Any,
+    training_set: Any = None,
+    inputs: Mapping[str, str] | None = None,
+    metrics: Mapping[str, float] | None = None,
+    description: str = "",
+    tags: Sequence[str] = (),
+    owner: str = "",
+    rows: Sequence[Mapping[str, Any]] = (),
+) -> ModelVersion:
+    """Registers a fitted estimator as the next version of a model.
+
+    training_set: what it was fitted on; it tells which inputs are features and which are columns that the inserted row
+    gives. It is saved as "<name>_v<version>" if it has not been saved. inputs: input name to "set.feature" or to the type of a
+    column of the inserted row; instead of a training set, or where it binds otherwise. rows: inputs on which the compiled
+    model is compared with the native predict, where there is no training set to take them from.
+
+    Raises UnsupportedModel for what the program cannot express or an input that is bound to nothing, ParityFailed where
+    the compiled model computes anything else than the native predict. Nothing is registered then.
+    """
+    checked_name(name, "model")
+    bound = {**provenance.bound_columns(connection, training_set, estimator), **_of_names(connection, inputs or {})}
+    if not bound:
+        raise InvalidDefinition(
+            f"Model {name} is registered without a training set: say what its inputs are, as "
+            "inputs={'temp': 'airport_weather.temp', 'distance': 'double precision'}."
+        )
+    program = program_of(estimator, {column: widest(to.type) for column, to in bound.items()})
+    signature = [ModelInput(given.name, given.type, *_feature_of(bound[given.name])) for given in program.inputs]
+    with connection.transaction():
+        version = models.put_model(connection, name, description, tags, owner)
+        saved, content_hash = provenance.saved(connection, training_set, scorer_name(name, version))
+        described = {
+            "model": name,
+            "version": version,
+            "estimator": _class_of(estimator),
+            **_framework_of(estimator),
+            "prediction_type": program.prediction_type,
+            "classes": None if program.classes is None else [parity.as_text(label) for label in program.classes],
+            "checksum": program.checksum,
+            "training_set": saved,
+            "training_set_hash": content_hash,
+        }
+        known = [*rows, *provenance.rows(training_set, [given.name for given in signature])]
+        models.insert_checks(connection, name, version, parity.check_rows(estimator, program, known))
+        report = _rehearse(connection, name, version, signature, program)
+        outcome = {"rows_checked": report.rows_checked, "largest_difference": report.largest_difference}
+        measured = {metric: float(value) for metric, value in (metrics or {}).items()}
+        models.insert_version(connection, {**described, **outcome}, signature, measured, program.to_json())
+    return models.get_version(connection, name, version)
+
+
+def load_program(connection: Connection[Any], version: ModelVersion) -> Program:
+    """The program of a version. Raises NotReproducible where it is not the one that was registered."""
+    text = models.program_text(connection, version.model, version.version)
+    try:
+        program = Program.from_json(text)
+        checksum = program.checksum
+    except (ValueError, TypeError, KeyError):
+        checksum = "unreadable"
+    if checksum != version.checksum:
+        raise NotReproducible(
+            f"The stored program of model {version.model} version {version.version} is not the one that was registered "
+            "(its checksum differs): register the model again."
+        )
+    return program
+
+
+def create_scorer(connection: Connection[Any], program: Program, name: str) -> None:
+    """Makes the scoring function of a program in schema fsdb_models."""
+    for statement in compile_functions(program, MODEL_SCHEMA, name):
+        connection.execute(statement)
+
+
+def _rehearse(
+    connection: Connection[Any], model: str, version: int, signature: Sequence[ModelInput], program: Program
+) -> parity.Parity:
+    """The parity gate on a function that is gone afterwards: a registered version leaves no object until it is deployed."""
+    name = scorer_name(model, version)
+    with connection.transaction(force_rollback=True):
+        create_scorer(connection, program, name)
+        return parity.check(connection, model, version, signature, program, name)
+
+
+def _of_names(connection: Connection[Any], inputs: Mapping[str, str]) -> dict[str, Bound]:
+    """What `inputs` says: a text with a dot names a feature, another one a type."""
+    features = {column: to for column, to in inputs.items() if "." in to}
+    found = dict(zip(features, resolve_features(connection, list(features.values())), strict=True))
+    return {
+        column: Bound(found[column][1].type, found[column][1])
+        if column in found
+        else Bound(sql_type(to, f"input {column!r}"), None)
+        for column, to in inputs.items()
+    }
+
+
+def _feature_of(bound: Bound) -> tuple[int | None, str | None]:
+    return (None, None) if bound.feature is None else (bound.feature.feature_id, bound.feature.reference)
+
+
+def _class_of(estimator: Any) -> str:
+    """The estimator's class; of a pipeline also its steps'."""
+    steps = [type(step).__name__ for _, step in getattr(estimator, "steps", ())]
+    name = type(estimator).__name__
+    return f"{name}({', '.join(steps)})" if steps else name
+
+
+def _framework_of(estimator: Any) -> dict[str, str]:
+    library = type(estimator).__module__.partition(".")[0]
+    return {"framework": library, "framework_version": str(getattr(sys.modules[library], "__version__", ""))}

@@ -1,0 +1,134 @@
+"""Replay: predictions scored again from the feature versions that they recorded (invariant 12)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import Connection
+from psycopg.sql import Composable, Composed, Identifier, Literal
+
+from fsdb.catalog.deployments import RegisteredDeployment, Release, ReleaseInput, get_deployment
+from fsdb.catalog.feature_sets import RegisteredSet, list_sets
+from fsdb.catalog.models import get_version
+from fsdb.config import MODEL_SCHEMA
+from fsdb.deployments.objects import scorer_name
+from fsdb.deployments.parity import pinned
+from fsdb.deployments.registry import load_program
+from fsdb.deployments.scoring import result_types
+from fsdb.engines.postgres.lookup import duration, typed_literal
+from fsdb.errors import NotReproducible
+from fsdb.models import Program, function_call
+from fsdb.sql import joined, query
+from fsdb.table import Table
+
+FILE = "deployments/replay"
+
+
+@dataclass(frozen=True)
+class Replay:
+    """How many predictions were scored again, and how many came out otherwise.
+
+    rows: those, with prediction_id, recorded and replayed prediction, and the reason ("result differs", "version is gone").
+    """
+
+    deployment: str
+    checked: int
+    different: int
+    rows: Table
+
+    def __repr__(self) -> str:
+        told = "all came out the same" if not self.different else f"{self.different} came out otherwise:\n{self.rows!r}"
+        return f"{self.checked} predictions of {self.deployment} replayed: {told}"
+
+    def _repr_html_(self) -> str:
+        told = f"{self.checked} predictions of {self.deployment} replayed, {self.different} came out otherwise."
+        return f"<p>{told}</p>{self.rows._repr_html_() if self.different else ''}"
+
+
+def replay(connection: Connection[Any], name: str, limit: int | None = 1000) -> Replay:
+    """Scores the newest `limit` predictions of a deployment again (all where None) and compares the results exactly.
+
+    Each is scored by its own release: that model version, from the versions of features that it recorded, whatever has
+    been written, deleted or deployed since. Raises UnknownName, and NotReproducible where a model cannot be run.
+    """
+    with connection.transaction():
+        deployed = get_deployment(connection, name)
+        sets = list_sets(connection)
+        newest = query(FILE, "newest", table=deployed.table)
+        counts = connection.execute(newest, {"limit": limit}).fetchall()
+        found: list[tuple[Any, ...]] = []
+        for number, _ in counts:
+            found += _replayed(connection, deployed, deployed.releases[number], sets, limit)
+    rows = Table.of(("prediction_id", "recorded", "replayed", "reason"), sorted(found), f"Replay of {name}")
+    return Replay(name, sum(count for _, count in counts), len(rows), rows)
+
+
+def _replayed(
+    connection: Connection[Any],
+    deployed: RegisteredDeployment,
+    release: Release,
+    sets: Mapping[str, RegisteredSet],
+    limit: int | None,
+) -> list[tuple[Any, ...]]:
+    version = get_version(connection, deployed.model, release.version)
+    program = load_program(connection, version)
+    text = _text(deployed, release, program, sets, limit)
+    try:
+        with pinned(connection):
+            return connection.execute(text).fetchall()
+    except (psycopg.DataError, psycopg.errors.UndefinedFunction) as error:
+        raise NotReproducible(
+            f"Version {version.version} of model {version.model} cannot score a recorded prediction of {deployed.name} again: "
+            f"{str(error).partition(chr(10))[0]}. Look at `fsdb status`: its function or its features were changed."
+        ) from error
+
+
+def _text(
+    deployed: RegisteredDeployment,
+    release: Release,
+    program: Program,
+    sets: Mapping[str, RegisteredSet],
+    limit: int | None,
+) -> Composed:
+    aliases = {read.feature_set: Identifier(f"s{number}") for number, read in enumerate(release.sets, start=1)}
+    reads: list[Composable] = []
+    missing: list[Composable] = [Literal(False)]
+    for read in release.sets:
+        of = {"read": aliases[read.feature_set], "version_column": Identifier(read.version_column)}
+        owner = sets[read.feature_set]
+        keys = [query(FILE, "key", read=of["read"], key=Identifier(key)) for key in owner.keys]
+        reads.append(query(FILE, "read", history=owner.history, keys=joined(keys, ""), **of))
+        missing.append(query(FILE, "missing", **of))
+    arguments = [_argument(release, given, aliases) for given in release.inputs]
+    different = [query(FILE, "different", column=Identifier(name)) for name in result_types(program)]
+    return query(
+        FILE,
+        "replay",
+        table=deployed.table,
+        limit=Literal(limit),
+        release=Literal(release.release),
+        reads=joined(reads, ""),
+        call=function_call(program, MODEL_SCHEMA, scorer_name(deployed.model, release.version), arguments),
+        different=joined(different, " OR "),
+        missing=joined(missing, " OR "),
+    )
+
+
+def _argument(release: Release, given: ReleaseInput, aliases: Mapping[str, Identifier]) -> Composable:
+    if given.feature_set is None or given.history_column is None:
+        return query(FILE, "request", column=Identifier(given.name))
+    (read,) = (read for read in release.sets if read.feature_set == given.feature_set)
+    fresh = (
+        query(FILE, "fresh", read=aliases[read.feature_set], max_age=duration(read.max_age)) if read.max_age else None
+    )
+    value = query(
+        FILE,
+        "feature",
+        read=aliases[read.feature_set],
+        column=Identifier(given.history_column),
+        fresh=joined([fresh] if fresh else [], ""),
+    )
+    if given.default_value is None:
+        return value
+    return query(FILE, "with_default", value=value, default=typed_literal(given.default_value, given.type))

@@ -1,0 +1,212 @@
+"""The model table: its columns, its triggers, and the locks under which they change."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from psycopg import Connection, errors
+from psycopg.sql import SQL, Composable, Identifier, Literal
+
+from fsdb.catalog.deployments import RegisteredDeployment, Release
+from fsdb.catalog.feature_sets import RegisteredSet
+from fsdb.deployments.binding import RECORDED, table_columns
+from fsdb.deployments.objects import KEEP_TRIGGER, SCORE_TRIGGER, Generated, function, trigger_function_name
+from fsdb.deployments.scoring import result_types
+from fsdb.errors import ChangeRefused
+from fsdb.models import Program
+from fsdb.sql import joined, query
+
+FILE = "deployments/table"
+LOCK_ATTEMPTS = 100
+LOCK_MILLISECONDS = 200  # inserts wait behind an attempt for no longer than this
+LOCK_PAUSE_SECONDS = 0.1
+_COMMENTS = {
+    "prediction": "What the model gave.",
+    "probability": "Of two classes: of the second one. Of several: of the predicted one.",
+    "probabilities": "Of each class, in the order of fsdb.model_versions.classes.",
+    "model_version": "The model version that scored the row.",
+    "scored_at": "When the row was scored; features are as of this moment.",
+    "model_release": "Number in fsdb.deployment_releases: the form of scoring that was in force.",
+}
+
+
+def check_free(connection: Connection[Any], schema: str, table: str) -> None:
+    """Raises ChangeRefused where a model table of that name cannot be made."""
+    if not _scalar(connection, "schema_exists", {"schema": schema}):
+        raise ChangeRefused(f"There is no schema {schema!r} for the model table {table}: create the schema first.")
+    kind = _scalar(connection, "relation_kind", {"schema": schema, "table": table})
+    if kind is not None:
+        raise ChangeRefused(
+            f"There is already a {kind} {schema}.{table}, which is no deployment of fsdb's: choose another table name, or rename it."
+        )
+
+
+def create(
+    connection: Connection[Any],
+    deployment: RegisteredDeployment,
+    release: Release,
+    sets: Mapping[str, RegisteredSet],
+    program: Program,
+) -> None:
+    """Makes the model table for a first release."""
+    results = result_types(program)
+    columns: list[Composable] = [_column("column", name, kind) for name, kind in table_columns(release, sets).items()]
+    columns += [
+        _column("column_always" if name == "prediction" else "column", name, kind) for name, kind in results.items()
+    ]
+    columns += [
+        _column("column_always", "model_version", "integer"),
+        _column("column_always", "scored_at", "timestamp with time zone"),
+        _column("column_always", "model_release", "integer"),
+        *(_column("column", read.version_column, "bigint") for read in release.sets),
+    ]
+    connection.execute(query(FILE, "create", table=deployment.table, columns=joined(columns, ",\n    ")))
+    comment = Literal(f"Model {deployment.model} deployed by fsdb: an inserted row is scored and recorded.")
+    connection.execute(query(FILE, "comment_table", table=deployment.table, comment=comment))
+    for name in [*results, "model_version", "scored_at", "model_release"]:
+        _comment(connection, deployment, name, _COMMENTS[name])
+    _comment_versions(connection, deployment, release)
+
+
+def widen(
+    connection: Connection[Any],
+    deployment: RegisteredDeployment,
+    release: Release,
+    sets: Mapping[str, RegisteredSet],
+    program: Program,
+) -> None:
+    """Adds the columns that a further release needs; rows that are there have NULL in them.
+
+    Raises ChangeRefused where a column would need another type.
+    """
+    found = columns(connection, deployment)
+    results = result_types(program)
+    if found["prediction"] != results["prediction"]:
+        raise ChangeRefused(
+            f"Version {release.version} of model {deployment.model} predicts {results['prediction']}, but table {deployment.name} "
+            f"holds {found['prediction']}: deploy it as another table."
+        )
+    added = {read.version_column: "bigint" for read in release.sets}
+    for name, kind in {**table_columns(release, sets), **results, **added}.items():
+        if name not in found:
+            connection.execute(query(FILE, "add", table=deployment.table, column=Identifier(name), type=_type(kind)))
+            if name in _COMMENTS:
+                _comment(connection, deployment, name, _COMMENTS[name])
+        elif found[name] != kind:
+            raise ChangeRefused(
+                f"Version {release.version} of model {deployment.model} needs column {name!r} as {kind}, but table "
+                f"{deployment.name} has it as {found[name]}: deploy it as another table."
+            )
+    _comment_versions(connection, deployment, release)
+
+
+def columns(connection: Connection[Any], deployment: RegisteredDeployment) -> dict[str, str]:
+    """The table's columns with their types, in order."""
+    return dict(
+        connection.execute(
+            query(FILE, "columns"), {"schema": deployment.schema_name, "table": deployment.table_name}
+        ).fetchall()
+    )
+
+
+def recorded_columns(connection: Connection[Any], deployment: RegisteredDeployment) -> list[str]:
+    """The columns that fsdb fills in: of the table as it is, with the version columns of all releases."""
+    versions = {read.version_column: None for release in deployment.releases.values() for read in release.sets}
+    return [name for name in columns(connection, deployment) if name in RECORDED or name in versions]
+
+
+def triggers(
+    connection: Connection[Any], deployment: RegisteredDeployment, sets: Mapping[str, RegisteredSet]
+) -> list[Generated]:
+    """The triggers of the model table, given all its releases."""
+    score = query(
+        FILE,
+        "score_trigger",
+        trigger=Identifier(SCORE_TRIGGER),
+        table=deployment.table,
+        function=function(trigger_function_name(deployment)),
+    )
+    kept = dict.fromkeys(recorded_columns(connection, deployment))
+    for release in deployment.releases.values():
+        kept |= dict.fromkeys(table_columns(release, sets))
+    keep = query(
+        FILE,
+        "keep_trigger",
+        trigger=Identifier(KEEP_TRIGGER),
+        table=deployment.table,
+        old=joined([Identifier("old", name) for name in kept]),
+        new=joined([Identifier("new", name) for name in kept]),
+    )
+    return [
+        Generated("trigger", SCORE_TRIGGER, score, "scores each inserted row."),
+        Generated("trigger", KEEP_TRIGGER, keep, "keeps recorded predictions as they are."),
+    ]
+
+
+def lock(connection: Connection[Any], deployment: RegisteredDeployment, text: str) -> None:
+    """Takes the lock `text` ("lock" or "lock_alone") once no transaction that has inserted is open.
+
+    Raises ChangeRefused where one stays open; inserts meanwhile go on between the attempts.
+    """
+    former = _scalar(connection, "current_lock_timeout", {})
+    for attempt in range(LOCK_ATTEMPTS):
+        if attempt:
+            time.sleep(LOCK_PAUSE_SECONDS)
+        try:
+            with connection.transaction():
+                _scalar(connection, "lock_timeout", {"milliseconds": str(LOCK_MILLISECONDS)})
+                connection.execute(query(FILE, text, table=deployment.table))
+                _scalar(connection, "lock_timeout", {"milliseconds": former})
+            return
+        except errors.LockNotAvailable:
+            continue
+    raise ChangeRefused(
+        f"Table {deployment.name} cannot be changed now: a transaction that inserted into it stays open. "
+        "End that transaction (pg_stat_activity shows it), then call this again."
+    )
+
+
+def has_rows(connection: Connection[Any], deployment: RegisteredDeployment) -> bool:
+    """Whether anything was predicted."""
+    row = connection.execute(query(FILE, "has_rows", table=deployment.table)).fetchone()
+    return bool(row and row[0])
+
+
+def drop(connection: Connection[Any], deployment: RegisteredDeployment) -> None:
+    """Removes the table. Raises ChangeRefused where other objects depend on it."""
+    try:
+        with connection.transaction():
+            connection.execute(query(FILE, "drop_table", table=deployment.table))
+    except errors.DependentObjectsStillExist as error:
+        raise ChangeRefused(
+            f"Table {deployment.name} is used by other objects ({error.diag.message_detail}): drop these first."
+        ) from error
+
+
+def _scalar(connection: Connection[Any], text: str, values: Mapping[str, Any]) -> Any:
+    row = connection.execute(query(FILE, text), values).fetchone()
+    return None if row is None else row[0]
+
+
+def _type(kind: str) -> Composable:
+    return SQL(kind)
+
+
+def _column(text: str, name: str, kind: str) -> Composable:
+    return query(FILE, text, column=Identifier(name), type=_type(kind))
+
+
+def _comment(connection: Connection[Any], deployment: RegisteredDeployment, name: str, comment: str) -> None:
+    connection.execute(
+        query(FILE, "comment_column", table=deployment.table, column=Identifier(name), comment=Literal(comment))
+    )
+
+
+def _comment_versions(connection: Connection[Any], deployment: RegisteredDeployment, release: Release) -> None:
+    for read in release.sets:
+        _comment(
+            connection,
+            deployment,
+            read.version_column,
+            f"version_id in the history of {read.feature_set} that was read.",
+        )

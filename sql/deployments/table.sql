@@ -1,0 +1,87 @@
+-- name: relation_kind
+-- What stands under a name: 'table', 'view', 'type' …, or nothing.
+SELECT CASE c.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned table' WHEN 'v' THEN 'view'
+                      WHEN 'm' THEN 'materialized view' WHEN 'f' THEN 'foreign table' WHEN 'S' THEN 'sequence'
+                      WHEN 'i' THEN 'index' ELSE 'relation' END
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %(schema)s AND c.relname = %(table)s
+UNION ALL
+SELECT 'type'
+FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+WHERE n.nspname = %(schema)s AND t.typname = %(table)s
+LIMIT 1
+
+-- name: schema_exists
+-- Whether there is a schema of that name.
+SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = %(schema)s)
+
+-- name: columns
+-- Columns of a table with their types, in order.
+SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod)
+FROM pg_catalog.pg_attribute a
+JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %(schema)s AND c.relname = %(table)s AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attnum
+
+-- name: create
+-- A model table: what the application gives, what the model gives, and what lineage needs.
+CREATE TABLE {table} (
+    prediction_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    {columns}
+)
+
+-- name: column
+-- A column of the model table.
+{column} {type}
+
+-- name: column_always
+-- A column that each scored row fills.
+{column} {type} NOT NULL
+
+-- name: add
+-- Adds a column that a new release needs; older rows have NULL.
+ALTER TABLE {table} ADD COLUMN {column} {type}
+
+-- name: comment_table
+-- Says what the table is.
+COMMENT ON TABLE {table} IS {comment}
+
+-- name: comment_column
+-- Says what a column is.
+COMMENT ON COLUMN {table}.{column} IS {comment}
+
+-- name: score_trigger
+-- Scores each inserted row. The name sorts last, so that an application's own triggers have finished the row by then.
+CREATE OR REPLACE TRIGGER {trigger} BEFORE INSERT ON {table}
+FOR EACH ROW EXECUTE FUNCTION {function}()
+
+-- name: keep_trigger
+-- Refuses changes of what was recorded.
+CREATE OR REPLACE TRIGGER {trigger} BEFORE UPDATE ON {table}
+FOR EACH ROW WHEN (ROW({old})::record OPERATOR(pg_catalog.*<>) ROW({new})::record)
+EXECUTE FUNCTION fsdb.refuse_prediction_change()
+
+-- name: lock
+-- Waits until no transaction that has inserted is open, and keeps new ones waiting until the change is committed.
+LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE
+
+-- name: lock_alone
+-- Keeps everybody else off the table until it is gone.
+LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE
+
+-- name: lock_timeout
+-- How long a lock is waited for in this transaction; each attempt holds up others, so it is short.
+SELECT pg_catalog.set_config('lock_timeout', %(milliseconds)s, true)
+
+-- name: current_lock_timeout
+-- The caller's own setting.
+SELECT pg_catalog.current_setting('lock_timeout')
+
+-- name: has_rows
+-- Whether anything was predicted.
+SELECT EXISTS (SELECT FROM {table})
+
+-- name: drop_table
+-- Removes a model table; fails where other objects depend on it.
+DROP TABLE {table}
