@@ -1,5 +1,6 @@
 """The description of a point-in-time join: frozen data that each engine compiles in its own way."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -116,6 +117,11 @@ class AsOf:
         offered = {feature.output for read in self.reads for feature in read.features}
         if offered != {column.name for column in self.outputs}:
             raise ValueError("the outputs of a point-in-time join are its reads' features, in the order of the result")
+
+
+def plain_type(kind: str) -> str:
+    """A type's name without length or precision: "timestamp(3) with time zone" is "timestamp with time zone"."""
+    return re.sub(r"\([^)]*\)", "", kind)
 
 
 def set_read(

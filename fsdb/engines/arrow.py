@@ -16,6 +16,8 @@ import re
 
 import pyarrow as pa
 
+from fsdb.asof.description import plain_type
+
 _PLAIN = {
     "smallint": pa.int16(),
     "integer": pa.int32(),
@@ -33,18 +35,13 @@ _NUMERIC = re.compile(r"numeric\((\d+),(\d+)\)")
 MOST_DIGITS = 38  # of decimal128
 
 
-def base_type(kind: str) -> str:
-    """A type's name without length or precision: "timestamp(3) with time zone" is "timestamp with time zone"."""
-    return re.sub(r"\([^)]*\)", "", kind)
-
-
 def arrow_type(kind: str) -> pa.DataType:
     """The Arrow type of a column, from PostgreSQL's name of its type as `format_type` spells it."""
     numeric = _NUMERIC.fullmatch(kind)
     if numeric:
         precision, scale = int(numeric[1]), int(numeric[2])
         return pa.decimal128(precision, scale) if scale <= precision <= MOST_DIGITS else pa.string()
-    return _PLAIN.get(base_type(kind), pa.string())
+    return _PLAIN.get(plain_type(kind), pa.string())
 
 
 def empty(columns: list[tuple[str, str]]) -> pa.Table:

@@ -6,9 +6,9 @@ from typing import Any
 import psycopg
 from psycopg.sql import SQL, Identifier
 
-from fsdb.definitions import FeatureSet
 from fsdb.catalog.feature_sets import RegisteredSet, get_set, insert_set
 from fsdb.config import HISTORY_SCHEMA
+from fsdb.definitions import FeatureSet
 from tests.oracle import Version
 
 

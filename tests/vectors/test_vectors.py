@@ -6,8 +6,8 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from fsdb.definitions import Feature, FeatureSet
 from fsdb.catalog import feature_sets as catalog
+from fsdb.definitions import Feature, FeatureSet
 from fsdb.errors import InvalidData, InvalidDefinition, UnknownName
 from fsdb.vectors import feature_vector, feature_vectors
 from tests.conftest import TestDatabase

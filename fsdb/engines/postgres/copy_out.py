@@ -17,7 +17,8 @@ from psycopg import Connection
 from psycopg.sql import Composable, Composed
 
 from fsdb.asof import Column
-from fsdb.engines.arrow import arrow_type, base_type, empty
+from fsdb.asof.description import plain_type
+from fsdb.engines.arrow import arrow_type, empty
 from fsdb.errors import InvalidData
 from fsdb.sql import joined, query
 
@@ -40,7 +41,7 @@ def read(
     source: everything from FROM on. Duplicate names are kept. The connection's settings and transaction stay as they
     were. Raises InvalidData for values that Arrow cannot hold: infinite times, NaN in numeric(p, s), arrays of arrays.
     """
-    travelling = [_WIRE.get(base_type(column.type), ("as_is", arrow_type(column.type))) for column in columns]
+    travelling = [_WIRE.get(plain_type(column.type), ("as_is", arrow_type(column.type))) for column in columns]
     sent = [query(FILE, how, value=e) for e, (how, _) in zip(expressions, travelling, strict=True)]
     try:
         with connection.transaction(force_rollback=True):
@@ -122,7 +123,7 @@ def _lists(texts: pa.Array, field: pa.Field) -> pa.Array:
 
 
 def _listed(columns: Sequence[Column]) -> str:
-    timed = [repr(column.name) for column in columns if base_type(column.type) in ("date", *_TIMES)]
+    timed = [repr(column.name) for column in columns if plain_type(column.type) in ("date", *_TIMES)]
     return ", ".join(timed) or "the columns"
 
 
