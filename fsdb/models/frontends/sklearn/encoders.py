@@ -104,8 +104,9 @@ def _key(estimator: Any, translation: Translation, slot: Slot, category: Any) ->
     if slot.kind == "text" and isinstance(category, str):
         return str(category)
     if slot.kind == "number" and isinstance(category, bool | int | float | np.bool_ | np.integer | np.floating):
-        if float(category) == category:
-            return float(category)
+        plain = category.item() if isinstance(category, np.generic) else category
+        if float(plain) == plain:  # Python compares a large int with a float exactly
+            return float(plain)
         translation.refuse(estimator, f"has the category {category!r}, which float64 cannot hold")
     return translation.refuse(
         estimator,

@@ -1,0 +1,129 @@
+"""What a program cannot compute exactly is refused by name, before anything is deployed."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
+from sklearn.ensemble import GradientBoostingRegressor, RandomForestClassifier, RandomForestRegressor, VotingRegressor
+from sklearn.impute import KNNImputer, SimpleImputer
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncoder, StandardScaler
+from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier
+
+from fsdb.errors import UnsupportedModel
+from fsdb.models import Input, Program, compile_functions, program_of
+from fsdb.models.program import Regression
+
+X = np.random.default_rng(71).normal(size=(40, 2))
+Y = X[:, 0] > 0
+TYPES = {"a": "double precision", "b": "double precision"}
+
+
+class Custom(LogisticRegression):
+    """A subclass may predict differently: it is not its base."""
+
+
+@pytest.mark.parametrize(
+    ("estimator", "said"),
+    [
+        (SVC().fit(X, Y), "SVC"),
+        (KNeighborsClassifier().fit(X, Y), "KNeighborsClassifier"),
+        (VotingRegressor([("r", Ridge())]).fit(X, Y), "VotingRegressor"),
+        (TransformedTargetRegressor(Ridge()).fit(X, X[:, 0]), "TransformedTargetRegressor"),
+        (Custom().fit(X, Y), "Custom"),
+        (StandardScaler().fit(X), "StandardScaler"),
+        (make_pipeline(FunctionTransformer(np.log1p), Ridge()).fit(np.abs(X), Y), "FunctionTransformer"),
+        (make_pipeline(MinMaxScaler(), Ridge()).fit(X, Y), "MinMaxScaler"),
+        (make_pipeline(KNNImputer(), Ridge()).fit(X, Y), "KNNImputer"),
+        (make_pipeline(StandardScaler()).fit(X), "StandardScaler"),
+        (make_pipeline(SimpleImputer(missing_values=-1), Ridge()).fit(X, Y), "-1"),
+        (LogisticRegression(), "LogisticRegression is not fitted"),
+        (Pipeline([("s", StandardScaler()), ("r", Ridge())]), "not fitted"),
+        (LinearRegression().fit(X, X), "2 targets"),
+        (RandomForestRegressor(2).fit(X, X), "2 targets"),
+        (RandomForestClassifier(2).fit(X, np.ones(40)), "one class"),
+        (DecisionTreeClassifier().fit(X, np.array([1 + 2**63, 0] * 20, dtype=np.uint64)), "classes"),
+        (GradientBoostingRegressor(init=Ridge(), n_estimators=2).fit(X, Y), "init=Ridge"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_estimators(estimator: Any, said: str) -> None:
+    with pytest.raises(UnsupportedModel, match=said.replace("-", r"\-")):
+        program_of(estimator, TYPES)
+
+
+def test_the_alternatives_are_named() -> None:
+    with pytest.raises(UnsupportedModel, match=r"SVC .*HistGradientBoostingClassifier.*SimpleImputer"):
+        program_of(SVC().fit(X, Y), TYPES)
+
+
+def test_objects_of_other_libraries() -> None:
+    with pytest.raises(UnsupportedModel, match="dict is of no known library"):
+        program_of({}, TYPES)
+
+
+@pytest.mark.parametrize(
+    ("types", "said"),
+    [
+        ({"a": "double precision"}, "'b', which no input is bound to"),
+        ({"c": "text"}, "'a', 'b'"),
+        ({"a": "date", "b": "double precision"}, "'a' of type date"),
+        ({"a": "double precision[]", "b": "double precision"}, r"'a' of type double precision\[\]"),
+        ({"a": "text", "b": "double precision"}, "the text input 'a'"),
+    ],
+)
+def test_inputs(types: dict[str, str], said: str) -> None:
+    model = Ridge().fit(pd.DataFrame(X, columns=["a", "b"]), Y)
+    with pytest.raises(UnsupportedModel, match=said):
+        program_of(model, types)
+
+
+def test_the_number_of_inputs_of_a_model_without_names() -> None:
+    with pytest.raises(UnsupportedModel, match="on 2 columns, but 1 inputs are given"):
+        program_of(Ridge().fit(X, Y), {"a": "double precision"})
+
+
+def test_categories_of_another_kind_than_the_input() -> None:
+    numbers = make_pipeline(OneHotEncoder(), Ridge()).fit(pd.DataFrame({"a": [1, 2, 3]}), [1, 2, 3])
+    with pytest.raises(UnsupportedModel, match=r"category .* for the text input 'a'"):
+        program_of(numbers, {"a": "text"})
+    texts = make_pipeline(OneHotEncoder(), Ridge()).fit(pd.DataFrame({"a": ["1", "01"]}), [1, 2])
+    with pytest.raises(UnsupportedModel, match=r"category .* for the number input 'a'"):
+        program_of(texts, {"a": "bigint"})
+    large = make_pipeline(OneHotEncoder(), Ridge()).fit(pd.DataFrame({"a": [2**60 + 1, 2]}), [1, 2])
+    with pytest.raises(UnsupportedModel, match="which float64 cannot hold"):
+        program_of(large, {"a": "bigint"})
+
+
+def test_weighted_parts_of_a_column_transformer() -> None:
+    columns = ColumnTransformer([("s", StandardScaler(), [0, 1])], transformer_weights={"s": 2.0})
+    with pytest.raises(UnsupportedModel, match="transformer_weights"):
+        program_of(make_pipeline(columns, Ridge()).fit(X, Y), TYPES)
+
+
+def test_two_kinds_of_missing_text() -> None:
+    frame = pd.DataFrame({"a": pd.Series(["x", None, "y", None], dtype=object)})
+    columns = ColumnTransformer(
+        [
+            ("one", OneHotEncoder(sparse_output=False), ["a"]),
+            (
+                "two",
+                make_pipeline(SimpleImputer(strategy="constant"), OneHotEncoder(handle_unknown="ignore")),
+                ["a"],
+            ),
+        ]
+    )
+    model = make_pipeline(columns, Ridge()).fit(frame, [1, 2, 3, 4])
+    with pytest.raises(UnsupportedModel, match=r"None .*'a'"):
+        program_of(model, {"a": "text"})
+
+
+def test_a_stored_program_cannot_smuggle_sql_in_as_a_type() -> None:
+    program = Program((Input("a", "text); DROP TABLE users; --"),), (), Regression(0), None)
+    with pytest.raises(UnsupportedModel, match="has the type"):
+        compile_functions(program, "public", "score")
