@@ -11,7 +11,7 @@ from psycopg.types.json import JsonbDumper
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from fsdb.config import MINIMUM_SERVER
-from fsdb.errors import ConnectionFailed, FsdbError
+from fsdb.errors import ConnectionFailed
 
 CONNECT_SECONDS = 10
 
@@ -28,7 +28,6 @@ class Database:
             open=False,
             timeout=CONNECT_SECONDS,
             configure=configure,
-            check=ConnectionPool.check_connection,
             kwargs={"autocommit": True, "application_name": "fsdb", "connect_timeout": CONNECT_SECONDS},
         )
         self._current: ContextVar[Connection[Any] | None] = ContextVar("fsdb_transaction", default=None)
@@ -57,6 +56,25 @@ class Database:
         """Whether the caller is inside `transaction()`."""
         return self._current.get() is not None
 
+    @property
+    def name(self) -> str:
+        """The database's name."""
+        parts = psycopg.conninfo.conninfo_to_dict(self.url)
+        return str(parts.get("dbname") or parts.get("user") or "the default database")
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection[Any]]:
+        """A connection for a single statement, which is then its own transaction; inside `transaction()` that one's.
+
+        Saves the two round trips of beginning and committing. Raises ConnectionFailed as `transaction` does.
+        """
+        current = self._current.get()
+        if current is not None:
+            yield current
+            return
+        with self._told(), self._pool.connection() as connection:
+            yield connection
+
     @contextmanager
     def transaction(self) -> Iterator[Connection[Any]]:
         """A connection inside a transaction: the one that is open in this context, else a new one for this block.
@@ -69,27 +87,44 @@ class Database:
             with current.transaction():
                 yield current
             return
+        with self._told(), self._sound() as connection:
+            token = self._current.set(connection)
+            try:
+                with connection.transaction():
+                    yield connection
+            finally:
+                self._current.reset(token)
+
+    @contextmanager
+    def _sound(self) -> Iterator[Connection[Any]]:
+        """A pooled connection that still answers: after a restart of the server the idle ones do not."""
+        connection = self._pool.getconn()
         try:
-            with self._pool.connection() as connection:
-                token = self._current.set(connection)
-                try:
-                    with connection.transaction():
-                        yield connection
-                finally:
-                    self._current.reset(token)
+            ConnectionPool.check_connection(connection)
+        except psycopg.OperationalError:
+            self._pool.putconn(connection)
+            self._pool.check()
+            connection = self._pool.getconn()
+        try:
+            yield connection
+        finally:
+            self._pool.putconn(connection)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Says a lost server in the project's words; other errors pass."""
+        try:
+            yield
         except PoolTimeout as error:
             raise ConnectionFailed(
                 f"No connection to {_shown(self.url)} within {CONNECT_SECONDS} s: is the server up, and does it allow more connections?"
             ) from error
         except psycopg.OperationalError as error:
-            if (
-                isinstance(error.__cause__, FsdbError)
-                or (error.sqlstate is not None
-                and not error.sqlstate.startswith(("08", "57P")))
-            ):
+            if error.sqlstate is not None and not error.sqlstate.startswith(("08", "57P")):
                 raise
+            self._pool.check()
             raise ConnectionFailed(
-                f"The server at {_shown(self.url)} went away: {str(error).strip()}. Nothing of this call was committed; call it again when the server is back."
+                f"The server at {_shown(self.url)} went away: {str(error).strip()}. What was not committed is not in the database; call again when the server is back."
             ) from error
 
 

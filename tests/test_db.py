@@ -59,12 +59,34 @@ def test_a_server_that_goes_away_says_so_and_commits_nothing(opened: Database, d
                 other.execute("SELECT pg_terminate_backend(%s)", (connection.info.backend_pid,))
             connection.execute("INSERT INTO notes VALUES ('lost too')")
 
-    with pytest.raises(ConnectionFailed, match=r"went away: .* Nothing of this call was committed"):
+    with pytest.raises(ConnectionFailed, match=r"went away: .* What was not committed is not in the database"):
         cut_off()
     assert notes(database) == []
     with opened.transaction() as connection:  # and the next call has a sound connection again
         connection.execute("INSERT INTO notes VALUES ('back')")
     assert notes(database) == ["back"]
+
+
+def test_a_single_statement_needs_no_transaction_but_joins_an_open_one(opened: Database) -> None:
+    with opened.connection() as connection:
+        connection.execute("INSERT INTO notes VALUES ('kept')")
+    with suppress(InvalidData), opened.transaction() as outer:
+        with opened.connection() as connection:
+            assert connection is outer
+            connection.execute("INSERT INTO notes VALUES ('lost')")
+        raise InvalidData("no")
+    with opened.connection() as connection:
+        assert connection.execute("SELECT note FROM notes").fetchall() == [("kept",)]
+
+
+def test_connections_that_died_while_idle_are_replaced(opened: Database, database: TestDatabase) -> None:
+    with opened.transaction() as first, first.cursor() as cursor:
+        backend = first.info.backend_pid
+        assert cursor.execute("SELECT 1").fetchone() == (1,)
+    with database.connect() as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", (backend,))
+    with opened.transaction() as connection:  # as after a restart of the server: nobody notices
+        assert connection.execute("SELECT 2").fetchone() == (2,)
 
 
 def test_no_server_is_one_sentence_without_the_password() -> None:
