@@ -18,3 +18,8 @@ SELECT to_regclass('fsdb.catalog_version') IS NOT NULL
 -- name: lock
 -- Keeps other changes of definitions waiting until this transaction ends.
 SELECT pg_advisory_xact_lock(%(lock)s)
+
+-- name: own_tables
+-- Live tables that fsdb created, and model tables.
+SELECT live_schema, live_table FROM fsdb.feature_sets WHERE NOT tracked
+UNION SELECT schema_name, table_name FROM fsdb.deployments

@@ -1,0 +1,235 @@
+"""The operations of fsdb in Alembic files: `op.create_feature_set(…)`, `op.add_feature(…)` and the others.
+
+`register()` makes them known to Alembic, together with the comparison that autogenerate runs. Each call becomes a
+change of fsdb.migrate.changes and is made in the migration's own transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, replace
+from typing import Any
+
+import psycopg
+from alembic.autogenerate import renderers
+from alembic.autogenerate.api import AutogenContext
+from alembic.operations import MigrateOperation, Operations
+from alembic.operations.ops import DropIndexOp, DropTableOp, UpgradeOps
+from alembic.runtime.plugins import Plugin
+from alembic.util import DispatchPriority, PriorityDispatchResult
+from sqlalchemy import Connection as SQLAlchemyConnection
+
+from fsdb.catalog.feature_sets import get_set
+from fsdb.definitions import Feature, FeatureSet, TrainingView, fixed_duration
+from fsdb.errors import ChangeRefused, UnknownName
+from fsdb.migrate import changes
+from fsdb.migrate.changes import Change, SetAttributes
+from fsdb.migrate.diff import diff
+from fsdb.migrate.engine import driver
+from fsdb.migrate.perform import perform
+from fsdb.migrate.reading import dropped_feature, own_tables, read, view_named
+from fsdb.migrate.registered import feature_definition, set_definition
+from fsdb.migrate.render import rendered
+from fsdb.types import sql_type, widens
+
+PLUGIN = "fsdb"  # as `autogenerate_plugins` of Alembic's context.configure names the comparison
+DEFINITIONS = "fsdb_definitions"  # the option of context.configure that holds the definitions to compare with
+
+DROPS = (DropTableOp, DropIndexOp)
+
+OPERATIONS = (
+    "create_feature_set",
+    "track_table",
+    "drop_feature_set",
+    "alter_feature_set",
+    "add_feature",
+    "drop_feature",
+    "restore_feature",
+    "alter_feature",
+    "create_training_view",
+    "alter_training_view",
+    "drop_training_view",
+)
+
+
+class ChangeOperation(MigrateOperation):
+    """A change as Alembic carries it from the comparison to the file."""
+
+    def __init__(self, change: Change) -> None:
+        self.change = change
+
+    def reverse(self) -> ChangeOperation:
+        """The operation of the downgrade."""
+        return ChangeOperation(self.change.reverse())
+
+    def to_diff_tuple(self) -> tuple[Any, ...]:
+        """As `alembic check` shows it."""
+        return type(self.change).__name__, self.change.sentence
+
+    @classmethod
+    def create_feature_set(
+        cls,
+        operations: Operations,
+        name: str,
+        *,
+        keys: Mapping[str, Any],
+        features: Iterable[Feature],
+        **attributes: Any,
+    ) -> None:
+        """Creates a feature set. attributes: max_age, description, tags, owner."""
+        definition = FeatureSet(name, keys=keys, features=tuple(features), **attributes)
+        perform(_psycopg(operations.get_bind()), changes.CreateFeatureSet(definition))
+
+    @classmethod
+    def track_table(
+        cls,
+        operations: Operations,
+        table: str,
+        *,
+        name: str,
+        keys: Mapping[str, Any],
+        features: Iterable[Feature],
+        **attributes: Any,
+    ) -> None:
+        """Makes an existing table a feature set. attributes: event_time, max_age, description, tags, owner."""
+        definition = FeatureSet(name, keys=keys, features=tuple(features), tracks=table, **attributes)
+        perform(_psycopg(operations.get_bind()), changes.TrackTable(definition))
+
+    @classmethod
+    def drop_feature_set(cls, operations: Operations, name: str) -> None:
+        """Drops a feature set with its history; a tracked table stays."""
+        connection = _psycopg(operations.get_bind())
+        perform(connection, changes.DropFeatureSet(set_definition(get_set(connection, name))))
+
+    @classmethod
+    def alter_feature_set(cls, operations: Operations, name: str, **attributes: Any) -> None:
+        """Changes max_age, description, tags or owner of a set; what is not given stays."""
+        connection = _psycopg(operations.get_bind())
+        before = SetAttributes.of(set_definition(get_set(connection, name)))
+        if "max_age" in attributes:
+            attributes["max_age"] = fixed_duration(attributes["max_age"], name)
+        perform(connection, changes.AlterFeatureSet(name, before, _replaced(before, attributes, "alter_feature_set")))
+
+    @classmethod
+    def add_feature(cls, operations: Operations, set_name: str, feature: Feature) -> None:
+        """Adds a feature; versions that are there already have NULL for it."""
+        perform(_psycopg(operations.get_bind()), changes.AddFeature(set_name, feature))
+
+    @classmethod
+    def drop_feature(cls, operations: Operations, set_name: str, name: str) -> None:
+        """Drops a feature; its past stays in history."""
+        connection = _psycopg(operations.get_bind())
+        feature = feature_definition(get_set(connection, set_name).feature(name))
+        perform(connection, changes.DropFeature(set_name, feature))
+
+    @classmethod
+    def restore_feature(cls, operations: Operations, set_name: str, name: str) -> None:
+        """Takes back the feature dropped last under this name, with its history."""
+        connection = _psycopg(operations.get_bind())
+        dropped = dropped_feature(get_set(connection, set_name), name)
+        perform(connection, changes.RestoreFeature(set_name, feature_definition(dropped)))
+
+    @classmethod
+    def alter_feature(cls, operations: Operations, set_name: str, name: str, **attributes: Any) -> None:
+        """Changes type (in place, where values stay the same), description, tags, owner or default of a feature."""
+        connection = _psycopg(operations.get_bind())
+        before = feature_definition(get_set(connection, set_name).feature(name))
+        if "type" in attributes:
+            old, new = before.sql_type, sql_type(attributes.pop("type"), f"feature {name!r}")
+            if old != new:
+                change = changes.WidenFeature if widens(old, new) else changes.NarrowFeature
+                perform(connection, change(set_name, name, old, new))
+                before = replace(before, type=new)
+        if attributes:
+            perform(connection, changes.AlterFeature(set_name, before, _replaced(before, attributes, "alter_feature")))
+
+    @classmethod
+    def create_training_view(
+        cls,
+        operations: Operations,
+        name: str,
+        *,
+        spine: str,
+        timestamp: str,
+        features: Iterable[str],
+        **attributes: Any,
+    ) -> None:
+        """Creates a training view. attributes: label, description, tags, owner."""
+        view = TrainingView(name, spine=spine, timestamp=timestamp, features=tuple(features), **attributes)
+        perform(_psycopg(operations.get_bind()), changes.CreateTrainingView(view))
+
+    @classmethod
+    def alter_training_view(cls, operations: Operations, name: str, **attributes: Any) -> None:
+        """Changes what is given of a training view; the rest stays."""
+        connection = _psycopg(operations.get_bind())
+        before = view_named(connection, name)
+        after = _replaced(before, attributes, "alter_training_view")
+        perform(connection, changes.AlterTrainingView(before, after))
+
+    @classmethod
+    def drop_training_view(cls, operations: Operations, name: str) -> None:
+        """Drops a training view; training sets saved from it stay."""
+        connection = _psycopg(operations.get_bind())
+        perform(connection, changes.DropTrainingView(view_named(connection, name)))
+
+
+def register() -> None:
+    """Makes operations and comparison known to Alembic. Calling it again does nothing."""
+    if hasattr(Operations, OPERATIONS[0]):
+        return
+    for name in OPERATIONS:
+        Operations.register_operation(name)(ChangeOperation)
+    renderers.dispatch_for(ChangeOperation)(_rendered)
+    Plugin(PLUGIN).add_autogenerate_comparator(_compare, "autogenerate", priority=DispatchPriority.LAST)
+
+
+def _compare(context: AutogenContext, upgrade: UpgradeOps) -> PriorityDispatchResult:
+    """The comparison: the definitions are the whole truth, so what they no longer name is dropped.
+
+    Runs last. Where Alembic compares the user's own tables too, fsdb's tables among them are none that the user dropped;
+    a tracked table is let go of before it may be dropped, and tracked after it may be created.
+    """
+    definitions = context.opts.get(DEFINITIONS)
+    if not definitions or context.connection is None:
+        raise ChangeRefused(
+            f"Autogenerate has nothing to compare with: hand the definitions to context.configure({DEFINITIONS}=[…]) in env.py."
+        )
+    connection = driver(context.connection)
+    difference = diff(read(connection), definitions, prune=True)
+    if difference.refusals:
+        raise ChangeRefused(" ".join(difference.refusals))
+    owned = own_tables(connection)
+    default_schema = context.dialect.default_schema_name if context.dialect else None
+    made = [operation for operation in upgrade.ops if not isinstance(operation, DROPS)]
+    dropped = [
+        operation
+        for operation in upgrade.ops
+        if isinstance(operation, DROPS) and (operation.schema or default_schema, operation.table_name) not in owned
+    ]
+    upgrade.ops[:] = [*made, *(ChangeOperation(change) for change in difference.changes), *dropped]
+    return PriorityDispatchResult.CONTINUE
+
+
+def _rendered(context: AutogenContext, operation: ChangeOperation) -> list[str]:
+    lines = rendered(operation.change, str(context.opts["alembic_module_prefix"] or ""))
+    if any("fsdb." in line for line in lines):
+        context.imports.add("import fsdb")
+    return ["\n".join(lines)]
+
+
+def _psycopg(bind: SQLAlchemyConnection | None) -> psycopg.Connection[Any]:
+    if bind is None:
+        raise ChangeRefused(
+            "Operations on feature sets read the database while they run and cannot be written as an SQL script: run them online."
+        )
+    return driver(bind)
+
+
+def _replaced(before: Any, attributes: dict[str, Any], operation: str) -> Any:
+    known = {field.name for field in fields(before)} - {"name", "type"}
+    unknown = sorted(set(attributes) - known)
+    if unknown:
+        raise UnknownName(f"op.{operation} does not know {', '.join(unknown)}: it takes {', '.join(sorted(known))}.")
+    if "tags" in attributes:
+        attributes["tags"] = tuple(attributes["tags"])
+    return replace(before, **attributes)

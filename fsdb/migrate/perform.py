@@ -1,0 +1,110 @@
+"""Makes changes: one function a kind of change, on the connection's open transaction."""
+
+from dataclasses import replace
+from typing import Any
+
+from psycopg import Connection
+
+from fsdb import history, training
+from fsdb.catalog import feature_sets as catalog
+from fsdb.catalog.feature_sets import get_set
+from fsdb.errors import ChangeRefused
+from fsdb.migrate import changes
+from fsdb.migrate.changes import Change
+from fsdb.migrate.reading import dropped_feature
+from fsdb.migrate.registered import same_default, set_definition
+from fsdb.migrate.uses import uses
+
+
+def perform(connection: Connection[Any], change: Change) -> None:
+    """Makes one change. Raises ChangeRefused while something that would break uses what it drops."""
+    obstacle = uses(connection, change).obstacle(change)
+    if obstacle:
+        raise ChangeRefused(obstacle)
+    PERFORMERS[type(change)](connection, change)
+
+
+def _create_set(connection: Connection[Any], change: Any) -> None:
+    for feature in change.definition.features:
+        _check_default(connection, change.definition.name, feature)
+    history.create(connection, change.definition)
+
+
+def _drop_set(connection: Connection[Any], change: changes.DropFeatureSet) -> None:
+    history.drop(connection, get_set(connection, change.definition.name))
+
+
+def _alter_set(connection: Connection[Any], change: changes.AlterFeatureSet) -> None:
+    registered = get_set(connection, change.set_name)
+    catalog.update_set(connection, replace(set_definition(registered), **vars(change.after)))
+    if change.before.max_age != change.after.max_age:
+        _recompile(connection, change.set_name)
+
+
+def _add_feature(connection: Connection[Any], change: changes.AddFeature) -> None:
+    _check_default(connection, change.set_name, change.feature)
+    history.add_feature(connection, get_set(connection, change.set_name), change.feature)
+
+
+def _drop_feature(connection: Connection[Any], change: changes.DropFeature) -> None:
+    history.drop_feature(connection, get_set(connection, change.set_name), change.feature.name)
+
+
+def _restore_feature(connection: Connection[Any], change: changes.RestoreFeature) -> None:
+    registered = get_set(connection, change.set_name)
+    history.restore_feature(connection, registered, dropped_feature(registered, change.feature.name).feature_id)
+
+
+def _widen(connection: Connection[Any], change: changes.WidenFeature) -> None:
+    history.widen_feature(connection, get_set(connection, change.set_name), change.feature_name, change.new_type)
+
+
+def _alter_feature(connection: Connection[Any], change: changes.AlterFeature) -> None:
+    _check_default(connection, change.set_name, change.after)
+    feature = get_set(connection, change.set_name).feature(change.after.name)
+    catalog.update_feature(connection, feature.feature_id, change.after)
+    if not same_default(change.before, change.after):
+        _recompile(connection, change.set_name)
+
+
+def _create_view(connection: Connection[Any], change: changes.CreateTrainingView) -> None:
+    training.register_view(connection, change.view)
+
+
+def _alter_view(connection: Connection[Any], change: changes.AlterTrainingView) -> None:
+    training.register_view(connection, change.after)
+
+
+def _drop_view(connection: Connection[Any], change: changes.DropTrainingView) -> None:
+    training.drop_view(connection, change.view.name)
+
+
+def _check_default(connection: Connection[Any], set_name: str, feature: Feature) -> None:
+    """Raises InvalidDefinition where a default is no value of the feature's type."""
+    text = default_text(feature.default, feature.sql_type)
+    try:
+        with connection.transaction():
+            connection.execute(
+                query("migrate/perform", "check_default", type=sql.SQL(feature.sql_type)), {"default": text}
+            )
+    except psycopg.DataError as error:
+        raise InvalidDefinition(
+            f"The default {feature.default!r} of {set_name}.{feature.name} is no {feature.sql_type}: give a value of that type."
+        ) from error
+
+
+PERFORMERS: dict[type[Change], Callable[[Connection[Any], Any], None]] = {
+    changes.CreateFeatureSet: _create_set,
+    changes.TrackTable: _create_set,
+    changes.DropFeatureSet: _drop_set,
+    changes.AlterFeatureSet: _alter_set,
+    changes.AddFeature: _add_feature,
+    changes.DropFeature: _drop_feature,
+    changes.RestoreFeature: _restore_feature,
+    changes.WidenFeature: _widen,
+    changes.NarrowFeature: _narrow,
+    changes.AlterFeature: _alter_feature,
+    changes.CreateTrainingView: _create_view,
+    changes.AlterTrainingView: _alter_view,
+    changes.DropTrainingView: _drop_view,
+}

@@ -1,0 +1,152 @@
+"""The users' own migrations: an Alembic folder in their repository that fsdb scaffolds, writes to and runs."""
+
+import tomllib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.script.revision import RevisionError
+from alembic.util import CommandError
+
+from fsdb.config import CATALOG_SCHEMA
+from fsdb.errors import ChangeRefused, InvalidDefinition
+from fsdb.migrate import catalog
+from fsdb.migrate.diff import Definition
+from fsdb.migrate.engine import PROJECT_VERSION_TABLE, connected, locked
+
+FOLDER = "migrations"
+DEFINITIONS = "features.py"
+TEMPLATE = Path(__file__).parent / "template"
+MARK = "fsdb_definitions"  # an env.py that names it is one of ours: a folder of another tool is left alone
+FILE_NAMES = "%(year)d_%(month).2d_%(day).2d_%(rev)s_%(slug)s"
+
+
+@dataclass(frozen=True)
+class Project:
+    """Where a project keeps its migrations and its definitions."""
+
+    folder: Path
+    definitions: str
+
+    @property
+    def exists(self) -> bool:
+        """Whether the folder holds migrations of feature sets."""
+        environment = self.folder / "env.py"
+        return environment.is_file() and MARK in environment.read_text(encoding="utf-8")
+
+
+def find_project(start: Path, folder: str | None = None, definitions: str | None = None) -> Project:
+    """The project in folder `start`: what is given, else `[tool.fsdb]` of its pyproject.toml, else migrations/ and features.py."""
+    settings: dict[str, Any] = {}
+    file = start / "pyproject.toml"
+    if file.is_file():
+        try:
+            settings = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("fsdb", {})
+        except tomllib.TOMLDecodeError as error:
+            raise InvalidDefinition(f"{file} cannot be read: {error}.") from error
+    return Project(
+        start / (folder or settings.get("migrations", FOLDER)),
+        definitions or str(settings.get("definitions", DEFINITIONS)),
+    )
+
+
+def scaffold(project: Project) -> bool:
+    """Creates the migrations folder where there is none, and tells whether it did. Raises ChangeRefused for a folder of another tool."""
+    if project.exists:
+        return False
+    if project.folder.exists():
+        raise ChangeRefused(
+            f"{project.folder} exists and its env.py does not run fsdb's operations: name another folder with --migrations, "
+            "or add them to that env.py as docs/migrations.md shows."
+        )
+    (project.folder / "versions").mkdir(parents=True)
+    environment = (TEMPLATE / "env.py.mako").read_text(encoding="utf-8")
+    (project.folder / "env.py").write_text(environment, encoding="utf-8")
+    script = (TEMPLATE / "script.py.mako").read_text(encoding="utf-8")
+    (project.folder / "script.py.mako").write_text(script, encoding="utf-8")
+    return True
+
+
+def write_revision(
+    url: str, project: Project, message: str, definitions: Sequence[Definition], autogenerate: bool = True
+) -> Path | None:
+    """Writes the migration that leads from the database to the definitions and returns its file; None where nothing differs.
+
+    Sets and views that the definitions no longer name are dropped by it. Without `autogenerate` the file is empty.
+    Raises ChangeRefused where the project's migrations have not all been run, or a change is not made in place.
+    """
+    with connected(url) as connection, _reported(project):
+        catalog.check_revision(catalog.current_revision(connection))
+        config = _config(project, connection, definitions)
+
+        def keep(_context: Any, _revision: Any, scripts: list[Any]) -> None:
+            if autogenerate and scripts[0].upgrade_ops.is_empty():
+                scripts.clear()
+
+        written = command.revision(config, message, autogenerate=autogenerate, process_revision_directives=keep)
+    script = written[0] if isinstance(written, list) and written else written
+    return Path(script.path) if script else None  # type: ignore[union-attr]
+
+
+def upgrade(url: str, project: Project, revision: str = "head") -> str | None:
+    """Runs the project's migrations up to `revision` in one transaction and returns where it is then."""
+    with locked(url) as connection, _reported(project):
+        catalog.check_revision(catalog.current_revision(connection))
+        command.upgrade(_config(project, connection), revision)
+        return current_revision(connection)
+
+
+def downgrade(url: str, project: Project, revision: str) -> str | None:
+    """Undoes the project's migrations down to `revision` ("-1" is the last one) and returns where it is then."""
+    with locked(url) as connection, _reported(project):
+        catalog.check_revision(catalog.current_revision(connection))
+        command.downgrade(_config(project, connection), revision)
+        return current_revision(connection)
+
+
+def project_revision(url: str) -> str | None:
+    """The revision of the users' own migrations in the database, None where none was run."""
+    with connected(url) as connection:
+        return current_revision(connection)
+
+
+def head_revision(project: Project) -> str | None:
+    """The newest of the project's migrations, None where there is none."""
+    with _reported(project):
+        return ScriptDirectory.from_config(_config(project)).get_current_head()
+
+
+def current_revision(connection: sa.Connection) -> str | None:
+    """The revision of the users' own migrations as seen by an SQLAlchemy connection."""
+    options = {"version_table": PROJECT_VERSION_TABLE, "version_table_schema": CATALOG_SCHEMA}
+    return MigrationContext.configure(connection, opts=options).get_current_revision()
+
+
+def _config(
+    project: Project, connection: sa.Connection | None = None, definitions: Sequence[Definition] = ()
+) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(project.folder).replace("%", "%%"))
+    config.set_main_option("file_template", FILE_NAMES.replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    config.attributes["definitions"] = list(definitions)
+    return config
+
+
+@contextmanager
+def _reported(project: Project) -> Iterator[None]:
+    """Alembic's own errors as one sentence."""
+    try:
+        yield
+    except (CommandError, RevisionError) as error:
+        reason = str(error).rstrip(".")
+        advice = " Run fsdb upgrade first." if "not up to date" in reason else ""
+        raise ChangeRefused(f"The migrations in {project.folder} cannot be run: {reason}.{advice}") from error

@@ -1,0 +1,48 @@
+"""Reads from the database what comparisons and changes start from."""
+
+from typing import Any
+
+from psycopg import Connection
+
+from fsdb import training
+from fsdb.catalog.feature_sets import RegisteredFeature, RegisteredSet, list_sets
+from fsdb.definitions import TrainingView
+from fsdb.errors import UnknownName
+from fsdb.migrate.engine import CATALOG_LOCK
+from fsdb.migrate.registered import Registered, set_definition
+from fsdb.sql import query
+
+
+def read(connection: Connection[Any]) -> Registered:
+    """All feature sets and training views as definitions."""
+    sets = {name: set_definition(registered) for name, registered in list_sets(connection).items()}
+    return Registered(sets, {view.name: view for view in training.list_views(connection)})
+
+
+def view_named(connection: Connection[Any], name: str) -> TrainingView:
+    """The training view of that name. Raises UnknownName."""
+    views = {view.name: view for view in training.list_views(connection)}
+    if name not in views:
+        known = f" Known: {', '.join(sorted(views))}." if views else " None is registered yet."
+        raise UnknownName(f"There is no training view {name!r}.{known}")
+    return views[name]
+
+
+def dropped_feature(registered: RegisteredSet, name: str) -> RegisteredFeature:
+    """The feature dropped last under that name. Raises UnknownName."""
+    dropped = [feature for feature in registered.dropped_features if feature.name == name]
+    if not dropped:
+        raise UnknownName(
+            f"No feature {name!r} was dropped from feature set {registered.name}: there is none to restore."
+        )
+    return max(dropped, key=lambda feature: (feature.dropped_at, feature.feature_id))
+
+
+def own_tables(connection: Connection[Any]) -> set[tuple[str, str]]:
+    """Schema and name of the tables outside fsdb's schemas that are fsdb's: live tables that it created, and model tables."""
+    return {(schema, table) for schema, table in connection.execute(query("migrate/catalog", "own_tables"))}
+
+
+def lock(connection: Connection[Any]) -> None:
+    """Waits until no other change of definitions is under way, and keeps others waiting until the transaction ends."""
+    connection.execute(query("migrate/catalog", "lock"), {"lock": CATALOG_LOCK})

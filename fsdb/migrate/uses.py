@@ -1,0 +1,106 @@
+"""What uses the things that a plan changes, and which uses stand in the way."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import Connection
+
+from fsdb.catalog.feature_sets import RegisteredSet, list_sets
+from fsdb.migrate.changes import (
+    AlterFeature,
+    AlterFeatureSet,
+    AlterTrainingView,
+    Change,
+    DropFeature,
+    DropFeatureSet,
+    DropTrainingView,
+    NarrowFeature,
+    WidenFeature,
+)
+from fsdb.sql import query
+
+DEPLOYMENT, PAST_DEPLOYMENT, VIEW, TRAINING_SET = (
+    "deployment",
+    "past release of deployment",
+    "training view",
+    "training set",
+)
+# Dropping a feature leaves its past readable, dropping a set does not.
+HINDER_FEATURE = frozenset({DEPLOYMENT, VIEW})
+HINDER_SET = frozenset({DEPLOYMENT, PAST_DEPLOYMENT, VIEW, TRAINING_SET})
+ADVICE = {
+    DEPLOYMENT: "undeploy it or deploy a version without it",
+    PAST_DEPLOYMENT: "undeploy it",
+    VIEW: "drop the view or take the feature out of it",
+    TRAINING_SET: "it could no longer be rebuilt: keep the set",
+}
+
+
+@dataclass(frozen=True)
+class Uses:
+    """What uses a thing, as (kind, name) pairs such as ("deployment", "flight_delay")."""
+
+    found: tuple[tuple[str, str], ...] = ()
+
+    def __str__(self) -> str:
+        return ", ".join(f"{kind} {name}" for kind, name in self.found)
+
+    def obstacle(self, change: Change) -> str | None:
+        """Why the change cannot be made while these uses last, in one sentence; None where it can."""
+        if isinstance(change, DropFeatureSet):
+            kinds, what = HINDER_SET, f"Feature set {change.subject}"
+        elif isinstance(change, DropFeature):
+            kinds, what = HINDER_FEATURE, f"Feature {change.subject}"
+        else:
+            return None
+        hindering = [(kind, name) for kind, name in self.found if kind in kinds]
+        if not hindering:
+            return None
+        reasons = "; ".join(f"{kind} {name} ({ADVICE[kind]})" for kind, name in hindering)
+        return f"{what} is not dropped while it is used by {reasons}."
+
+
+def uses(connection: Connection[Any], change: Change, others: Sequence[Change] = ()) -> Uses:
+    """What uses the thing that `change` changes.
+
+    others: the changes of the same plan; a view that one of them drops, or alters so that it no longer needs the feature, does not count.
+    """
+    if isinstance(change, (DropTrainingView, AlterTrainingView)):
+        return _found(connection, "saved_from", {"view": change.subject})
+    if not isinstance(
+        change, (DropFeatureSet, DropFeature, WidenFeature, NarrowFeature, AlterFeature, AlterFeatureSet)
+    ):
+        return Uses()
+    set_name = change.definition.name if isinstance(change, DropFeatureSet) else change.set_name
+    registered = list_sets(connection, [set_name]).get(set_name)
+    if registered is None:
+        return Uses()
+    features = _features(registered, change)
+    found = _found(connection, "uses", {"features": list(features)})
+    released = _released(others, list(features.values()))
+    return Uses(tuple(use for use in found.found if use not in released))
+
+
+def _features(registered: RegisteredSet, change: Change) -> dict[int, str]:
+    """The features that the change touches by feature_id, with their full names; for a set also the dropped ones."""
+    features = {feature.feature_id: feature.reference for feature in registered.features}
+    if isinstance(change, DropFeatureSet):
+        return features | {feature.feature_id: feature.reference for feature in registered.dropped_features}
+    if isinstance(change, AlterFeatureSet):
+        return features
+    return {feature_id: reference for feature_id, reference in features.items() if reference == change.subject}
+
+
+def _released(changes: Sequence[Change], references: Sequence[str]) -> set[tuple[str, str]]:
+    dropped = {(VIEW, change.subject) for change in changes if isinstance(change, DropTrainingView)}
+    altered = {
+        (VIEW, change.subject)
+        for change in changes
+        if isinstance(change, AlterTrainingView) and not set(change.after.features) & set(references)
+    }
+    return dropped | altered
+
+
+def _found(connection: Connection[Any], name: str, values: dict[str, Any]) -> Uses:
+    return Uses(tuple((kind, used) for kind, used in connection.execute(query("migrate/uses", name), values)))
