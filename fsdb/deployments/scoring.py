@@ -33,8 +33,6 @@ def trigger_function(
     """
     at = SQL("NEW.scored_at")
     aliases = {given.name: f"i{number}" for number, given in enumerate(release.inputs, start=1)}
-    declarations: list[Composable] = []
-    statements: list[Composable] = []
     records: list[tuple[str, Composable]] = []
     reads: list[Composable] = []
     columns: list[Composable] = []
@@ -42,29 +40,26 @@ def trigger_function(
         described = set_read(release, read, sets[read.feature_set], aliases)
         name = f"s{number}"
         keys = [Identifier("new", key.spine_column) for key in described.keys]
-        reads.append(query(FILE, "read", newest=newest(described, keys, at), read=Identifier(name)))
+        newest_version = newest(described, keys, at)
+        reads.append(SQL("\n    LEFT JOIN LATERAL (\n{}\n    ) AS {} ON true").format(newest_version, Identifier(name)))
         columns += [
-            query(FILE, "aliased", value=value, alias=Identifier(feature.output))
+            SQL("{} AS {}").format(value, Identifier(feature.output))
             for feature, value in zip(described.features, values(described, name), strict=True)
         ]
-        version = query(FILE, "version_id", read=Identifier(name))
-        columns.append(query(FILE, "aliased", value=version, alias=Identifier(f"v{number}")))
+        columns.append(SQL("{}.version_id AS {}").format(Identifier(name), Identifier(f"v{number}")))
         records.append((read.version_column, Identifier("seen", f"v{number}")))
-    if reads:
-        declarations.append(query(FILE, "declare", name=Identifier("seen")))
-        statements.append(query(FILE, "look_up", columns=joined(columns), reads=joined(reads, "")))
+    look_up = query(FILE, "look_up", columns=joined(columns), reads=joined(reads, "")) if reads else SQL("")
     arguments = [_argument(given, aliases[given.name]) for given in release.inputs]
     call = function_call(program, MODEL_SCHEMA, scorer, arguments)
     if program.has_probability:
-        declarations.append(query(FILE, "declare", name=Identifier("scored")))
-        statements.append(query(FILE, "score_record", call=call))
+        score = SQL("    scored := {};").format(call)
         records += [(output, Identifier("scored", output)) for output in result_types(program)]
     else:
-        statements.append(query(FILE, "score_number", call=call))
+        score = SQL("    NEW.prediction := {};").format(call)
     records += [(name, SQL("NULL")) for name in unused]
     records += [("model_version", Literal(release.version)), ("model_release", Literal(release.release))]
-    statements += [query(FILE, "record", column=Identifier(name), value=value) for name, value in records]
-    body = query(FILE, "body", declarations=joined(declarations, "\n"), statements=joined(statements, "\n"))
+    assigned = [SQL("    NEW.{} := {};").format(Identifier(name), value) for name, value in records]
+    body = query(FILE, "body", look_up=look_up, score=score, records=joined(assigned, "\n"))
     return query(FILE, "function", function=function, body=Literal(body.as_string(connection)))
 
 

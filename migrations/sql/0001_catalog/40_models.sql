@@ -16,7 +16,7 @@ CREATE TABLE fsdb.model_versions (
     prediction_type    text NOT NULL,
     classes            text[],
     checksum           text NOT NULL,
-    training_set       text,
+    training_set       text REFERENCES fsdb.training_sets,
     training_set_hash  text,
     rows_checked       integer NOT NULL,
     largest_difference double precision NOT NULL,
