@@ -127,3 +127,11 @@ def test_a_stored_program_cannot_smuggle_sql_in_as_a_type() -> None:
     program = Program((Input("a", "text); DROP TABLE users; --"),), (), Regression(0), None)
     with pytest.raises(UnsupportedModel, match="has the type"):
         compile_functions(program, "public", "score")
+
+
+def test_an_ensemble_too_large_for_a_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    from fsdb.models.frontends.sklearn import translation
+
+    monkeypatch.setattr(translation, "_MOST_NODES", 50)
+    with pytest.raises(UnsupportedModel, match=r"RandomForestRegressor has [0-9]+ tree nodes, more than the 50"):
+        program_of(RandomForestRegressor(3).fit(X, X[:, 0]), TYPES)

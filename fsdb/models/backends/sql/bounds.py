@@ -2,6 +2,9 @@
 
 import math
 import sys
+from dataclasses import replace
+
+from psycopg.sql import Composed
 
 from fsdb.models.backends.sql.emitter import Body, conjunction, expression, number, text
 from fsdb.models.backends.sql.texts import fragment
@@ -15,32 +18,28 @@ def bounds(step: Bounds, body: Body) -> None:
     """One IF for all columns; what is wrong with which is worked out only when something is."""
     limit = _FLOAT32_LIMIT if step.float32 else sys.float_info.max
     what = "too large for float32 or infinite" if step.float32 else "infinite"
-    conditions = []
-    missing = []
-    messages = []
+    inside: list[Composed] = []
+    absent: list[Composed] = []
+    messages: list[Composed] = []
     for slot in step.columns:
         value = body.kept(slot)
-        inside = expression("in_bounds", value=value.sql, low=number(-limit), high=number(limit))
-        absent = expression("is_null", value=value.sql)
-        conditions.append(inside)
         subject = f'fsdb: input "{value.source}" of the model'
+        within = expression("in_bounds", value=value.sql, low=number(-limit), high=number(limit))
+        inside.append(within)
         if not step.missing:
-            missing.append(absent)
-            reason = f"{subject} is NULL or NaN, and the model takes no missing value for it; give one"
-            messages.append(fragment("statements", "message", condition=absent, text=text(reason)))
-        reason = f"{subject} is {what}; give a finite number"
-        outside = conjunction([inside], "")
-        messages.append(
-            fragment(
-                "statements",
-                "message",
-                condition=fragment("expressions", "outside", inside=outside),
-                text=text(reason),
+            absent.append(expression("is_null", value=value.sql))
+            messages.append(
+                _message(absent[-1], f"{subject} is NULL or NaN, and the model takes no missing value for it; give one")
             )
-        )
-    parts = {"conditions": conjunction(conditions, " AND "), "messages": conjunction(messages, " ")}
+            body.values[slot] = replace(value, nullable=False)
+        messages.append(_message(expression("outside", inside=within), f"{subject} is {what}; give a finite number"))
+    parts = {"conditions": conjunction(inside, " AND "), "messages": conjunction(messages, " ")}
     if step.missing:
         body.statements.append(fragment("statements", "refuse_infinite", **parts))
     else:
-        everything = {**parts, "missing": conjunction(missing, " OR ")}
-        body.statements.append(fragment("statements", "refuse_missing_or_infinite", **everything))
+        parts["missing"] = conjunction(absent, " OR ")
+        body.statements.append(fragment("statements", "refuse_missing_or_infinite", **parts))
+
+
+def _message(condition: Composed, sentence: str) -> Composed:
+    return fragment("statements", "message", condition=condition, text=text(sentence))

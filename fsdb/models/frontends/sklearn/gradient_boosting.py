@@ -29,6 +29,7 @@ def boosting_classifier(estimator: Any, slots: Sequence[Slot], translation: Tran
 
 
 def _ensemble(estimator: Any, slots: Sequence[Slot], translation: Translation) -> range:
+    translation.check_size(estimator, sum(member.tree_.node_count for member in estimator.estimators_.ravel()))
     columns = translation.bounded(estimator, slots, missing=False, float32=True)
     trees = tuple(
         single_tree(member.tree_, output, member.tree_.value[:, 0, :] * estimator.learning_rate)

@@ -34,6 +34,8 @@ def hist_classifier(estimator: Any, slots: Sequence[Slot], translation: Translat
 
 
 def _ensemble(estimator: Any, slots: Sequence[Slot], translation: Translation) -> range:
+    predictors = [predictor for iteration in estimator._predictors for predictor in iteration]
+    translation.check_size(estimator, sum(len(predictor.nodes) for predictor in predictors))
     columns = list(slots)
     if estimator._preprocessor is not None:
         columns = _preprocessed(estimator, columns, translation)

@@ -8,6 +8,8 @@ from typing import Any, NoReturn
 from fsdb.errors import UnsupportedModel
 from fsdb.models.steps import Bounds, Step
 
+_MOST_NODES = 1_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class Slot:
@@ -51,6 +53,15 @@ class Translation:
         produced = range(self.count, self.count + step.width)
         self.count += step.width
         return produced
+
+    def check_size(self, estimator: Any, nodes: int) -> None:
+        """Refuses an ensemble whose function would take long to load in each new connection."""
+        if nodes > _MOST_NODES:
+            self.refuse(
+                estimator,
+                f"has {nodes:,} tree nodes, more than the {_MOST_NODES:,} that a function can hold: "
+                "limit n_estimators, max_depth or max_leaf_nodes",
+            )
 
     def numbers(self, estimator: Any, slots: Sequence[Slot]) -> list[Slot]:
         """The slots, which must be numbers."""

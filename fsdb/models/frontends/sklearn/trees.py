@@ -57,6 +57,7 @@ def _ensemble(estimator: Any, trees: Iterable[Any], slots: Sequence[Slot], trans
     members = list(trees)
     if estimator.n_outputs_ != 1:
         translation.refuse(estimator, f"was fitted with {estimator.n_outputs_} targets, where one is supported")
+    translation.check_size(estimator, sum(member.tree_.node_count for member in members))
     columns = translation.bounded(
         estimator, slots, missing=takes_missing(members[0]) and not any(slot.sparse for slot in slots), float32=True
     )
