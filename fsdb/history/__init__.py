@@ -1,0 +1,32 @@
+"""Live and history tables, and the triggers that keep invariants 1 to 4.
+
+Every change of a live row is one version in its history table, written in the same transaction: by triggers that fire once
+a statement, and by row triggers only for rows that a WHEN clause singles out (event_time unset or unnamed, late values,
+changes of the key).
+
+Where the caller gives no event_time it is the clock, read while the row's lock is held, past the key's newest version. Three
+things that PostgreSQL does not show to triggers bound this:
+
+- A MERGE with several UPDATE actions names the columns of all of them: an action that leaves event_time alone then counts
+  as naming it with the value that it had, a correction.
+- A row whose event_time was taken from the clock in the running statement (INSERT … ON CONFLICT DO UPDATE SET event_time =
+  excluded.event_time) and was overtaken by another session is moved past that session's version. It is known by an
+  event_time between statement_timestamp() and the clock.
+- At REPEATABLE READ and SERIALIZABLE a transaction does not see versions committed after its snapshot. An UPDATE or
+  DELETE of a row that changed since fails, as always; an INSERT with an event_time of its own fails with
+  serialization_failure where it can tell that another session deleted the key; TRUNCATE is refused. What it cannot
+  tell: a key that was not there in the snapshot, and was inserted and deleted by others since. A late row for it becomes live.
+"""
+
+from fsdb.history.status import ObjectStatus, status
+from fsdb.history.tables import create, drop, refresh
+from fsdb.history.tracking import tracked_definition
+
+__all__ = [
+    "ObjectStatus",
+    "create",
+    "drop",
+    "refresh",
+    "status",
+    "tracked_definition",
+]

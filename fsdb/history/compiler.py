@@ -1,0 +1,245 @@
+"""Compiles a registered feature set to the functions, triggers and views that keep its history."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
+
+from fsdb.catalog.feature_sets import RegisteredSet
+from fsdb.config import HISTORY_SCHEMA
+from fsdb.history.columns import Columns
+from fsdb.history.names import as_of_function, history_view, internal
+from fsdb.history.objects import GeneratedObject
+from fsdb.sql import joined, query
+
+# Triggers of one event fire in order of name: history is written before other triggers that fire once a statement, and the
+# triggers for single rows come last, when others have had their say on the row.
+FIRST = "aa_fsdb_"
+LAST = "zz_fsdb_"
+
+# trigger, its text in objects.sql, its function's suffix and text in bodies.sql, what it is for
+_ALWAYS = (
+    (f"{FIRST}inserted", "after_insert", "inserted", "a version of each row inserted"),
+    (f"{FIRST}updated", "after_update", "updated", "a version of each row changed"),
+    (f"{FIRST}deleted", "after_delete", "deleted", "a tombstone of each row deleted"),
+    (f"{FIRST}truncated", "before_truncate", "truncated", "a tombstone of each row truncated"),
+    (f"{LAST}2_moved", "before_update_moved", "moved", "a tombstone of the key that a row leaves"),
+)
+_TIMED = (
+    (f"{LAST}0_unset", "before_insert_unset", "unset", "the clock where an INSERT gives no event_time"),
+    (f"{LAST}1_named", "before_update_named", "named", "late values and corrections, where an UPDATE names event_time"),
+    (f"{LAST}3_unnamed", "before_update_unnamed", "unnamed", "the clock where an UPDATE names no event_time"),
+    (f"{LAST}4_same", "before_update_same", "same", "event_time as it was, where an UPDATE names the same value"),
+)
+_GUARDS = (
+    (f"{FIRST}guard_insert", "guard_insert"),
+    (f"{FIRST}guard_change", "guard_change"),
+)
+_PLAIN = ("unnamed", "same", "guard")  # these touch no table
+_BY_CLOCK = ("inserted", "updated", "deleted", "moved")  # these differ where the live table has no event_time
+
+
+def compile_set(registered: RegisteredSet, owner: str) -> list[GeneratedObject]:
+    """Every object that the set's history needs, in the order in which they can be made.
+
+    owner: the role that owns the history table.
+    """
+    bodies = _body_parts(registered)
+    wanted = [*_ALWAYS, *(_TIMED if registered.event_time_column is not None else ())]
+    functions = [_trigger_function(registered, name, purpose, bodies) for _, _, name, purpose in wanted]
+    functions.append(_trigger_function(registered, "guard", "keeps history from being changed directly", bodies))
+    triggers = [
+        _trigger(registered, registered.live, trigger, text, function, purpose, owner)
+        for trigger, text, function, purpose in wanted
+    ]
+    triggers += [
+        _trigger(registered, registered.history, trigger, text, "guard", "keeps history from direct changes", owner)
+        for trigger, text in _GUARDS
+    ]
+    return [*functions, write_function(registered, bodies), *triggers, *views(registered)]
+
+
+def views(registered: RegisteredSet) -> list[GeneratedObject]:
+    """The view <set>_history and the function <set>_as_of."""
+    return [_history_view(registered), _as_of_function(registered)]
+
+
+def write_signature(registered: RegisteredSet) -> Composed:
+    """The function that writes versions, with its argument."""
+    return SQL("{}({}[])").format(internal(registered.history_table, "write"), registered.history)
+
+
+def write_function(registered: RegisteredSet, bodies: Mapping[str, Composable] | None = None) -> GeneratedObject:
+    """The function by which fsdb itself writes versions."""
+    function = internal(registered.history_table, "write")
+    body = _body("write", bodies or _body_parts(registered))
+    create = query(
+        "history/objects", "write_function", function=function, history=registered.history, body=Literal(body)
+    )
+    return GeneratedObject(
+        "function",
+        f"{HISTORY_SCHEMA}.{registered.history_table}:write",
+        write_signature(registered),
+        "writes versions for fsdb's own functions",
+        create,
+        body,
+        private=True,
+    )
+
+
+def _trigger_function(
+    registered: RegisteredSet, name: str, purpose: str, parts: Mapping[str, Composable]
+) -> GeneratedObject:
+    function = internal(registered.history_table, name)
+    by_clock = registered.event_time_column is None and name in _BY_CLOCK
+    body = _body(f"{name}_clock" if by_clock else name, parts)
+    text = "plain_trigger_function" if name in _PLAIN else "trigger_function"
+    return GeneratedObject(
+        "function",
+        f"{HISTORY_SCHEMA}.{registered.history_table}:{name}",
+        SQL("{}()").format(function),
+        purpose,
+        query("history/objects", text, function=function, body=Literal(body)),
+        body,
+        private=True,
+    )
+
+
+def _trigger(
+    registered: RegisteredSet, table: Identifier, name: str, text: str, function: str, purpose: str, owner: str
+) -> GeneratedObject:
+    columns = Columns(registered)
+    timed: dict[str, Composable] = {}
+    if columns.time is not None:
+        timed = {
+            "time": Identifier(columns.time),
+            "new_time": columns.at("new"),
+            "old_time": columns.at("old"),
+        }
+    create = query(
+        "history/objects",
+        text,
+        trigger=Identifier(name),
+        table=table,
+        function=internal(registered.history_table, function),
+        new_key_differs=columns.key_differs("new", "old"),
+        new_image=columns.image("new", time=False),
+        old_image=columns.image("old", time=False),
+        owner=Literal(owner),
+        **timed,
+    )
+    return GeneratedObject("trigger", name, SQL("{} ON {}").format(Identifier(name), table), purpose, create)
+
+
+def _body_parts(registered: RegisteredSet) -> dict[str, Composable]:
+    """Everything that a text of bodies.sql can name."""
+    columns = Columns(registered)
+    name = registered.name
+    parts: dict[str, Composable] = {
+        "history": registered.history,
+        "live": registered.live,
+        "tombstones": Literal(internal(registered.history_table, "tombstones").as_string()),
+        "keys": columns.keys(),
+        "columns": columns.kept(),
+        "o_key": Identifier("o", columns.key_names[0]),
+        "o_is_n": columns.same_key("o", "n"),
+        "l_is_n": columns.same_key("l", "n"),
+        "l_is_o": columns.same_key("l", "o"),
+        "l_is_late": columns.same_key("l", "late"),
+        "n_is_late": columns.same_key("n", "late"),
+        "v_columns": columns.kept("v"),
+        "new_key_differs": columns.key_differs("new", "old"),
+        "write_function": Literal(f"{HISTORY_SCHEMA}.{Identifier(f'{registered.history_table}:write').as_string()}("),
+        "guard_message": Literal(
+            f"History of {name} is written by its triggers alone: change the live table instead; late values and corrections become new versions."
+        ),
+        "overtaken_message": Literal(
+            f"Another session deleted a key of {name} after this transaction's snapshot was taken: run the transaction again."
+        ),
+        "truncate_message": Literal(
+            f"TRUNCATE of {name} needs isolation level read committed: in this transaction's snapshot rows may be missing. Use DELETE."
+        ),
+        "infinite_message": Literal(
+            f"An event_time of {name} is infinite: give a finite time, or none for the time of the change."
+        ),
+        "late_key_message": Literal(
+            f"A key of {name} cannot be changed as of a time before its newest version: change it with a later event_time, or with none."
+        ),
+    }
+    for alias in ("n", "o", "l", "new", "old"):
+        parts[f"{alias}_keys"] = columns.keys(alias)
+        parts[f"{alias}_columns"] = columns.live(alias)
+        parts[f"{alias}_image"] = columns.image(alias)
+        parts[f"newest_of_{alias}"] = query(
+            "history/bodies", "newest", history=registered.history, same_key=columns.same_key("h", alias)
+        )
+        if columns.time is not None:
+            parts[f"{alias}_time"] = columns.at(alias)
+    if columns.time is not None:
+        parts["time"] = Identifier(columns.time)
+    else:
+        parts["clock_of_n"] = query("history/bodies", "clock_of_n", **parts)
+    return parts
+
+
+def _body(name: str, parts: Mapping[str, Composable]) -> str:
+    return "#variable_conflict use_variable\n" + query("history/bodies", name, **parts).as_string()
+
+
+def _history_view(registered: RegisteredSet) -> GeneratedObject:
+    columns = Columns(registered)
+    shown: list[Composable] = [Identifier("h", key) for key in columns.key_names]
+    for feature in registered.features:
+        shown.append(SQL("{} AS {}").format(Identifier("h", feature.history_column), Identifier(feature.name)))
+    view = history_view(registered)
+    return GeneratedObject(
+        "view",
+        f"{registered.schema_name}.{registered.table_name}_history",
+        SQL("{}").format(view),
+        f"versions of {registered.name}, with the time during which each holds",
+        query(
+            "history/objects",
+            "history_view",
+            view=view,
+            columns=joined(shown),
+            h_keys=columns.keys("h"),
+            history=registered.history,
+        ),
+    )
+
+
+def _as_of_function(registered: RegisteredSet) -> GeneratedObject:
+    columns = Columns(registered)
+    shown: list[Composable] = [Identifier("v", key) for key in columns.key_names]
+    for feature in registered.features:
+        column = Identifier("v", feature.history_column)
+        name = Identifier(feature.name)
+        if registered.max_age is None:
+            shown.append(SQL("{} AS {}").format(column, name))
+        else:
+            shown.append(
+                query("history/objects", "aged", column=column, name=name, max_age=interval(registered.max_age))
+            )
+    types: list[Composable] = [SQL("{} {}").format(Identifier(key), SQL(kind)) for key, kind in registered.keys.items()]
+    types += [SQL("{} {}").format(Identifier(f.name), SQL(f.type)) for f in registered.features]
+    function = as_of_function(registered)
+    body = query(
+        "history/objects",
+        "as_of_body",
+        columns=joined(shown),
+        h_keys=columns.keys("h"),
+        history=registered.history,
+    ).as_string()
+    return GeneratedObject(
+        "function",
+        f"{registered.schema_name}.{registered.table_name}_as_of",
+        SQL("{}(timestamp with time zone)").format(function),
+        f"{registered.name} as it was at a time",
+        query("history/objects", "as_of_function", function=function, types=joined(types), body=Literal(body)),
+        body,
+    )
+
+
+def interval(duration: timedelta) -> Composed:
+    """A duration as an SQL interval of seconds, which does not depend on the time zone as days do."""
+    return SQL("{}::interval").format(Literal(f"{duration / timedelta(microseconds=1) / 1e6:.6f} seconds"))

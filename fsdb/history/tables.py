@@ -1,0 +1,182 @@
+"""Creates, refreshes and drops the tables of a feature set with everything that keeps its history."""
+
+from typing import Any
+
+from psycopg import Connection
+from psycopg.sql import SQL, Composable, Identifier, Literal
+
+from fsdb.catalog import feature_sets as catalog
+from fsdb.catalog.feature_sets import RegisteredSet, get_set, list_sets
+from fsdb.config import HISTORY_SCHEMA
+from fsdb.definitions import FeatureSet
+from fsdb.errors import ChangeRefused
+from fsdb.history import tracking
+from fsdb.history.columns import Columns, listed
+from fsdb.history.compiler import compile_set
+from fsdb.history.names import history_table, internal
+from fsdb.history.objects import GeneratedObject
+from fsdb.history.refusals import refusals
+from fsdb.history.status import foreign_objects, marked_triggers
+from fsdb.sql import joined, query
+
+
+def create(connection: Connection[Any], definition: FeatureSet) -> RegisteredSet:
+    """Makes the set's live table (unless it tracks one), history table, triggers, views and catalog rows.
+
+    Rows that a tracked table has already get a first version each. Raises ChangeRefused where the set is
+    registered, or something else has its names; InvalidDefinition where the tracked table cannot be tracked.
+    """
+    if list_sets(connection, [definition.name]):
+        raise ChangeRefused(
+            f"There is a feature set {definition.name} already: choose another name, or alter that one."
+        )
+    with refusals(definition.name):
+        if definition.schema != "public":
+            connection.execute(query("history/tables", "create_schema", schema=Identifier(definition.schema)))
+        if definition.tracks is None:
+            live_schema, live_table = definition.schema, definition.table_name
+            _create_live(connection, definition)
+        else:
+            live_schema, live_table = tracking.table_of(definition.tracks)
+            connection.execute(query("history/tables", "lock_writes", table=Identifier(live_schema, live_table)))
+            tracking.check(connection, definition)
+        catalog.insert_set(connection, definition, live_schema, live_table, history_table(definition))
+        registered = get_set(connection, definition.name)
+        _create_history(connection, registered)
+        if registered.tracked:
+            tracking.write_first_versions(connection, registered)
+        objects = compile_set(registered, owner(connection, registered))
+        _refuse_foreign(connection, registered, objects)
+        install(connection, objects)
+    return registered
+
+
+def drop(connection: Connection[Any], registered: RegisteredSet) -> None:
+    """Removes the set with its history. A tracked table stays, without fsdb's triggers.
+
+    Raises ChangeRefused where other objects depend on its views or tables.
+    """
+    with refusals(registered.name):
+        objects = compile_set(registered, owner(connection, registered))
+        for signature in marked_triggers(connection, registered):
+            connection.execute(query("history/objects", "drop", kind=SQL("TRIGGER"), signature=signature))
+        for generated in reversed(objects):
+            if generated.kind != "trigger":
+                connection.execute(
+                    query(
+                        "history/objects",
+                        "drop",
+                        kind=SQL("{} IF EXISTS").format(SQL(generated.kind.upper())),
+                        signature=generated.signature,
+                    )
+                )
+        connection.execute(query("history/tables", "drop_table", table=registered.history))
+        if not registered.tracked:
+            connection.execute(query("history/tables", "drop_table", table=registered.live))
+        catalog.delete_set(connection, registered.name)
+
+
+def refresh(connection: Connection[Any], registered: RegisteredSet) -> None:
+    """Compiles every function, trigger and view of the set anew, as `registered` or the catalog describes it now.
+
+    Raises ChangeRefused where another object bears the name of one of them.
+    """
+    current = get_set(connection, registered.name)
+    with refusals(current.name):
+        objects = compile_set(current, owner(connection, current))
+        _refuse_foreign(connection, current, objects)
+        wanted = {generated.signature.as_string() for generated in objects}
+        for signature in marked_triggers(connection, current):
+            if signature.as_string() not in wanted:
+                connection.execute(query("history/objects", "drop", kind=SQL("TRIGGER"), signature=signature))
+        install(connection, objects)
+
+
+def install(connection: Connection[Any], objects: list[GeneratedObject]) -> None:
+    """Makes or replaces generated objects, in order."""
+    for generated in objects:
+        for statement in generated.statements():
+            connection.execute(statement)
+
+
+def owner(connection: Connection[Any], registered: RegisteredSet) -> str:
+    """The role that owns the set's history table."""
+    row = connection.execute(
+        query("history/tables", "owner"), {"schema": HISTORY_SCHEMA, "name": registered.history_table}
+    ).fetchone()
+    if row is None:
+        raise ChangeRefused(
+            f"The history table of feature set {registered.name} is gone: restore it from a backup, or drop the set and create it anew."
+        )
+    return str(row[0])
+
+
+def _create_live(connection: Connection[Any], definition: FeatureSet) -> None:
+    row = connection.execute(
+        query("history/tables", "relation"), {"schema": definition.schema, "name": definition.table_name}
+    ).fetchone()
+    if row is not None:
+        raise ChangeRefused(
+            f"There is a table or view {definition.schema}.{definition.table_name} already: choose another name for the feature set, or track the table with fsdb track."
+        )
+    live = Identifier(definition.schema, definition.table_name)
+    types = [*definition.sql_keys.items(), *((feature.name, feature.sql_type) for feature in definition.features)]
+    connection.execute(
+        query(
+            "history/tables",
+            "create_live",
+            live=live,
+            columns=joined([SQL("{} {}").format(Identifier(name), SQL(kind)) for name, kind in types]),
+            keys=listed(list(definition.keys)),
+        )
+    )
+    comment_on_table(connection, live, definition.description or f"Feature set {definition.name}: current values.")
+    for feature in definition.features:
+        if feature.description:
+            comment_on_column(connection, live, feature.name, feature.description)
+
+
+def _create_history(connection: Connection[Any], registered: RegisteredSet) -> None:
+    history, name = registered.history, registered.history_table
+    columns = Columns(registered)
+    sequence = internal(name, "version_id")
+    parts: dict[str, Composable] = {
+        "history": history,
+        "live": registered.live,
+        "sequence": sequence,
+        "sequence_name": Literal(sequence.as_string()),
+        "columns": columns.live(),
+        "keys": columns.keys(),
+        "pkey": Identifier(f"{name}:pkey"),
+        "keys_not_null": joined(
+            [query("history/tables", "key_not_null", key=Identifier(key)) for key in columns.key_names]
+        ),
+    }
+    for text in ("create_sequence", "create_history", "alter_history", "own_sequence"):
+        connection.execute(query("history/tables", text, **parts))
+    connection.execute(query("history/tables", "create_newest_index", index=Identifier(f"{name}:newest"), **parts))
+    connection.execute(
+        query("history/tables", "create_tombstone_index", index=Identifier(f"{name}:tombstones"), **parts)
+    )
+    comment_on_table(
+        connection, history, f"Versions of feature set {registered.name}. Written by its triggers alone, never changed."
+    )
+
+
+def comment_on_table(connection: Connection[Any], table: Composable, text: str) -> None:
+    """Says what a table is."""
+    connection.execute(query("history/tables", "comment_on_table", table=table, text=Literal(text)))
+
+
+def comment_on_column(connection: Connection[Any], table: Composable, column: str, text: str) -> None:
+    """Says what a column is."""
+    parts: dict[str, Composable] = {"table": table, "column": Identifier(column), "text": Literal(text)}
+    connection.execute(query("history/tables", "comment_on_column", **parts))
+
+
+def _refuse_foreign(connection: Connection[Any], registered: RegisteredSet, objects: list[GeneratedObject]) -> None:
+    foreign = foreign_objects(connection, registered, objects)
+    if foreign:
+        raise ChangeRefused(
+            f"{', '.join(foreign)} exists already and is not fsdb's: rename it, or choose another name for feature set {registered.name}."
+        )

@@ -1,0 +1,272 @@
+-- name: newest
+-- A key's newest version, as a lateral item: one index descent.
+(SELECT h.event_time, h.deleted, h.recorded_at, h.xid FROM {history} h WHERE {same_key}
+ ORDER BY h.event_time DESC, h.version_id DESC LIMIT 1)
+
+-- name: inserted
+-- After INSERT: a version of each row. Where the set has tombstones, a row older than its key's tombstone is late.
+DECLARE
+    learned timestamptz := clock_timestamp();
+    late record;
+BEGIN
+    -- A btree without an entry is one page, so the usual set without tombstones pays for no look-up.
+    IF pg_relation_size({tombstones}) <= current_setting('block_size')::bigint THEN
+        INSERT INTO {history} ({columns}, event_time, recorded_at)
+        SELECT {n_columns}, {n_time}, learned FROM new_rows n;
+        RETURN NULL;
+    END IF;
+    -- In a snapshot older than the statement the tombstone of a row that another session deleted cannot be seen.
+    IF current_setting('transaction_isolation') <> 'read committed' AND EXISTS (
+        SELECT FROM new_rows n CROSS JOIN LATERAL {newest_of_n} newest
+        WHERE NOT newest.deleted AND {n_time} <= statement_timestamp()
+    ) THEN
+        RAISE EXCEPTION USING ERRCODE = 'serialization_failure', MESSAGE = {overtaken_message};
+    END IF;
+    -- A row whose event_time was taken from the clock in this statement, and whose key another session deleted since,
+    -- is moved past that tombstone instead: the UPDATE below writes its version.
+    INSERT INTO {history} ({columns}, event_time, recorded_at)
+    SELECT {n_columns}, {n_time}, learned
+    FROM new_rows n LEFT JOIN LATERAL {newest_of_n} newest ON true
+    WHERE NOT (coalesce(newest.deleted, false) AND newest.event_time > {n_time}
+               AND newest.event_time <= learned AND {n_time} > statement_timestamp());
+    FOR late IN
+        SELECT {n_keys}, {n_time} AS event_time, newest.event_time AS valid_from
+        FROM new_rows n CROSS JOIN LATERAL {newest_of_n} newest
+        WHERE newest.deleted AND newest.event_time > {n_time}
+    LOOP
+        IF late.event_time > statement_timestamp() AND late.valid_from <= learned THEN
+            UPDATE {live} l SET {time} = greatest(clock_timestamp(), late.valid_from + interval '1 microsecond')
+            WHERE {l_is_late};
+            IF NOT FOUND THEN
+                INSERT INTO {history} ({columns}, event_time, recorded_at)
+                SELECT {n_columns}, {n_time}, learned FROM new_rows n WHERE {n_is_late};
+            END IF;
+        ELSE
+            DELETE FROM {live} l WHERE {l_is_late};
+        END IF;
+    END LOOP;
+    RETURN NULL;
+END
+
+-- name: inserted_clock
+-- After INSERT into a table without event time: the clock counts, past the key's newest version.
+DECLARE
+    learned timestamptz := clock_timestamp();
+BEGIN
+    INSERT INTO {history} ({columns}, event_time, recorded_at)
+    SELECT {n_columns}, {clock_of_n}, learned
+    FROM new_rows n LEFT JOIN LATERAL {newest_of_n} newest ON true;
+    RETURN NULL;
+END
+
+-- name: clock_of_n
+-- The clock, past the newest version; or just before it where a statement inside this one has changed the row again.
+CASE WHEN newest.xid = pg_current_xact_id() AND newest.recorded_at >= statement_timestamp()
+          AND NOT coalesce((SELECT record_image_eq({l_image}, {n_image}) FROM {live} l WHERE {l_is_n}), false)
+     THEN newest.event_time - interval '1 microsecond'
+     ELSE greatest(learned, newest.event_time + interval '1 microsecond') END
+
+-- name: updated
+-- After UPDATE: a version of each row that is not what it was, and of each row that came to another key.
+DECLARE
+    learned timestamptz := clock_timestamp();
+    late record;
+BEGIN
+    INSERT INTO {history} ({columns}, event_time, recorded_at)
+    SELECT {n_columns}, {n_time}, learned
+    FROM new_rows n LEFT JOIN old_rows o ON {o_is_n}
+    WHERE {o_key} IS NULL OR record_image_ne({n_image}, {o_image});
+    -- Only where this transaction wrote tombstones can a row have come to a key that another row left.
+    IF pg_relation_size({tombstones}) > current_setting('block_size')::bigint
+       AND EXISTS (SELECT FROM {history} h WHERE h.deleted AND h.xid = pg_current_xact_id()) THEN
+        INSERT INTO {history} ({columns}, event_time, recorded_at)
+        SELECT {n_columns}, {n_time}, learned
+        FROM new_rows n JOIN old_rows o ON {o_is_n} CROSS JOIN LATERAL {newest_of_n} newest
+        WHERE newest.deleted AND record_image_eq({n_image}, {o_image});
+        FOR late IN
+            SELECT {n_keys} FROM new_rows n CROSS JOIN LATERAL {newest_of_n} newest WHERE newest.deleted
+        LOOP
+            DELETE FROM {live} l WHERE {l_is_late};
+        END LOOP;
+    END IF;
+    RETURN NULL;
+END
+
+-- name: updated_clock
+-- After UPDATE of a table without event time.
+DECLARE
+    learned timestamptz := clock_timestamp();
+BEGIN
+    INSERT INTO {history} ({columns}, event_time, recorded_at)
+    SELECT {n_columns}, {clock_of_n}, learned
+    FROM new_rows n LEFT JOIN old_rows o ON {o_is_n} LEFT JOIN LATERAL {newest_of_n} newest ON true
+    WHERE {o_key} IS NULL OR record_image_ne({n_image}, {o_image});
+    IF pg_relation_size({tombstones}) > current_setting('block_size')::bigint
+       AND EXISTS (SELECT FROM {history} h WHERE h.deleted AND h.xid = pg_current_xact_id()) THEN
+        INSERT INTO {history} ({columns}, event_time, recorded_at)
+        SELECT {n_columns}, greatest(learned, newest.event_time + interval '1 microsecond'), learned
+        FROM new_rows n JOIN old_rows o ON {o_is_n} CROSS JOIN LATERAL {newest_of_n} newest
+        WHERE newest.deleted AND record_image_eq({n_image}, {o_image})
+          AND EXISTS (SELECT FROM {live} l WHERE {l_is_n});
+    END IF;
+    RETURN NULL;
+END
+
+-- name: deleted
+-- After DELETE: a tombstone of each row, except of late rows that leave the live table again. A key that came back in the
+-- same statement has its tombstone before its new row.
+DECLARE
+    learned timestamptz := clock_timestamp();
+    late record;
+BEGIN
+    INSERT INTO {history} ({keys}, event_time, recorded_at, deleted)
+    SELECT {o_keys},
+           CASE WHEN again.event_time > statement_timestamp() THEN again.event_time - interval '1 microsecond'
+                ELSE greatest(learned, {o_time} + interval '1 microsecond') END,
+           learned, true
+    FROM old_rows o LEFT JOIN LATERAL {newest_of_o} newest ON true
+         LEFT JOIN LATERAL (SELECT {l_time} AS event_time FROM {live} l WHERE {l_is_o} LIMIT 1) again ON true
+    WHERE NOT (coalesce(newest.deleted, false) AND newest.event_time >= {o_time});
+    FOR late IN
+        SELECT {o_keys} FROM old_rows o
+            CROSS JOIN LATERAL (SELECT {l_time} AS event_time FROM {live} l WHERE {l_is_o} LIMIT 1) again
+            CROSS JOIN LATERAL {newest_of_o} newest
+        WHERE newest.deleted AND newest.event_time > again.event_time
+    LOOP
+        DELETE FROM {live} l WHERE {l_is_late};
+    END LOOP;
+    RETURN NULL;
+END
+
+-- name: deleted_clock
+-- After DELETE from a table without event time. A tombstone that this transaction wrote itself, to delete as of a
+-- moment, is not written again.
+DECLARE
+    learned timestamptz := clock_timestamp();
+BEGIN
+    INSERT INTO {history} ({keys}, event_time, recorded_at, deleted)
+    SELECT {o_keys},
+           CASE WHEN again.here AND newest.xid = pg_current_xact_id() THEN newest.event_time - interval '1 microsecond'
+                ELSE greatest(learned, newest.event_time + interval '1 microsecond') END,
+           learned, true
+    FROM old_rows o LEFT JOIN LATERAL {newest_of_o} newest ON true
+         LEFT JOIN LATERAL (SELECT true AS here FROM {live} l WHERE {l_is_o} LIMIT 1) again ON true
+    WHERE NOT (coalesce(newest.deleted, false) AND newest.xid = pg_current_xact_id());
+    RETURN NULL;
+END
+
+-- name: truncated
+-- Before TRUNCATE: a tombstone of every row.
+DECLARE
+    learned timestamptz := clock_timestamp();
+BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION USING ERRCODE = 'feature_not_supported', MESSAGE = {truncate_message};
+    END IF;
+    INSERT INTO {history} ({keys}, event_time, recorded_at, deleted)
+    SELECT {l_keys}, greatest(learned, newest.event_time + interval '1 microsecond'), learned, true
+    FROM {live} l LEFT JOIN LATERAL {newest_of_l} newest ON true;
+    RETURN NULL;
+END
+
+-- name: unset
+-- Before INSERT of a row without event_time: the clock, past the newest version of the key.
+BEGIN
+    IF {new_time} IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'check_violation', MESSAGE = {infinite_message};
+    END IF;
+    {new_time} := greatest(clock_timestamp(),
+        (SELECT newest.event_time + interval '1 microsecond' FROM {newest_of_new} newest));
+    RETURN NEW;
+END
+
+-- name: named
+-- Before an UPDATE whose SET list names event_time, and does not name a later one: the same value is a correction, marked by
+-- -infinity for the triggers that follow; an older one is late, recorded, and the live row stays.
+BEGIN
+    IF NOT isfinite({new_time}) THEN
+        RAISE EXCEPTION USING ERRCODE = 'check_violation', MESSAGE = {infinite_message};
+    END IF;
+    IF {new_time} = {old_time} THEN
+        {new_time} := '-infinity';
+        RETURN NEW;
+    END IF;
+    -- Taken from the clock in this statement (ON CONFLICT DO UPDATE SET event_time = excluded.event_time) and overtaken
+    -- by another session while this one waited for the row.
+    IF {new_time} > statement_timestamp() AND {old_time} <= clock_timestamp() THEN
+        {new_time} := greatest(clock_timestamp(), {old_time} + interval '1 microsecond');
+        RETURN NEW;
+    END IF;
+    IF {new_key_differs} THEN
+        RAISE EXCEPTION USING ERRCODE = 'check_violation', MESSAGE = {late_key_message};
+    END IF;
+    INSERT INTO {history} ({columns}, event_time, recorded_at) VALUES ({new_columns}, {new_time}, clock_timestamp());
+    RETURN NULL;
+END
+
+-- name: moved
+-- Before an UPDATE that changes the key: the tombstone of the old key, and an event_time past what the new key had.
+DECLARE
+    learned timestamptz := clock_timestamp();
+    left_at timestamptz := greatest(learned, {old_time} + interval '1 microsecond');
+BEGIN
+    IF {new_time} = '-infinity' THEN
+        {new_time} := {old_time};
+    ELSIF {new_time} > {old_time} THEN
+        left_at := {new_time};
+    ELSE
+        {new_time} := greatest(left_at,
+            (SELECT newest.event_time + interval '1 microsecond' FROM {newest_of_new} newest));
+    END IF;
+    INSERT INTO {history} ({keys}, event_time, recorded_at, deleted) VALUES ({old_keys}, left_at, learned, true);
+    RETURN NEW;
+END
+
+-- name: moved_clock
+-- Before an UPDATE that changes the key of a table without event time: the tombstone of the old key.
+DECLARE
+    learned timestamptz := clock_timestamp();
+BEGIN
+    INSERT INTO {history} ({keys}, event_time, recorded_at, deleted)
+    VALUES ({old_keys}, greatest(learned,
+        (SELECT newest.event_time + interval '1 microsecond' FROM {newest_of_old} newest)), learned, true);
+    RETURN NEW;
+END
+
+-- name: unnamed
+-- Before an UPDATE that changes features and does not name event_time: the clock, past the row's former event_time.
+BEGIN
+    {new_time} := greatest(pg_catalog.clock_timestamp(), {old_time} OPERATOR(pg_catalog.+) interval '1 microsecond');
+    RETURN NEW;
+END
+
+-- name: same
+-- Before an UPDATE that names event_time with the value that it has: the mark is taken off again.
+BEGIN
+    {new_time} := {old_time};
+    RETURN NEW;
+END
+
+-- name: guard
+-- Before any direct change of history: refused. fsdb's own functions insert as the owner of the table.
+DECLARE
+    context text;
+BEGIN
+    GET DIAGNOSTICS context = PG_CONTEXT;
+    IF TG_OP = 'INSERT'
+       AND pg_catalog.pg_has_role(current_user, (SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) TG_RELID), 'USAGE')
+       AND (pg_catalog.pg_trigger_depth() OPERATOR(pg_catalog.>) 1
+            OR pg_catalog.strpos(context, {write_function}) OPERATOR(pg_catalog.>) 0) THEN
+        RETURN NULL;
+    END IF;
+    RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = {guard_message};
+END
+
+-- name: write
+-- Writes versions in the order given. version_id, recorded_at and xid are drawn here, whatever the argument holds.
+DECLARE
+    learned timestamptz := clock_timestamp();
+BEGIN
+    INSERT INTO {history} ({columns}, event_time, recorded_at, deleted)
+    SELECT {v_columns}, v.event_time, learned, v.deleted FROM unnest($1) v;
+END
