@@ -94,4 +94,4 @@ CREATE TABLE fsdb.training_set_snapshots (
     PRIMARY KEY (training_set, feature_set)
 );
 COMMENT ON TABLE fsdb.training_set_snapshots IS 'Every feature set that there was when a training set was built. Versions above high_version came later, whatever their xid: a restored database counts xids anew.';
-COMMENT ON COLUMN fsdb.training_set_snapshots.max_age IS 'The set''s max_age then.';
+COMMENT ON COLUMN fsdb.training_set_snapshots.max_age IS 'The set''s max_age then; NULL too where the training set has no feature of it.';

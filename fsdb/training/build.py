@@ -1,0 +1,144 @@
+"""Building training sets: from a view, from a spine of the caller's, or from the features' own history."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import datetime
+from typing import Any, Literal
+
+from psycopg import Connection
+from psycopg.sql import Composable
+
+from fsdb.asof import NOW, THEN, AsOf, At, Column, Known, Snapshot
+from fsdb.asof.binding import bind
+from fsdb.catalog import training as catalog
+from fsdb.catalog.feature_sets import resolve_features
+from fsdb.db import Database
+from fsdb.definitions import TrainingView
+from fsdb.engines.router import choose
+from fsdb.errors import InvalidData, InvalidDefinition
+from fsdb.training import entities, frames
+from fsdb.training.saved_asof import snapshot_of
+from fsdb.training.spine import describe, spine_text, take
+from fsdb.training.training_set import TrainingSet
+
+Values = Literal["history", "current"]
+
+
+def build(
+    connection: Connection[Any],
+    view: TrainingView | str | None = None,
+    *,
+    spine: Any = None,
+    features: Sequence[str] = (),
+    timestamp: str | None = None,
+    label: str | None = None,
+    known: str | datetime = "now",
+    engine: str = "auto",
+    timezone: str | None = None,
+    values: Values = "history",
+    database: Database | None = None,
+) -> TrainingSet:
+    """A training set: the spine's rows in order, each with the features as of its own timestamp.
+
+    view: a TrainingView or the name of a registered one; or else spine (an SQL query, or a pandas, polars or Arrow table),
+    features ("set.feature") and timestamp, a column of type timestamptz; of a naive one `timezone` tells the zone. The sets' keys
+    bind to the spine's columns by name. Without view and spine the entities' own history is the spine: a row for each
+    moment at which one of the chosen sets (all of the same keys) had a new version, or with values="current" a row for each entity, now.
+
+    known: "now" (every version that is committed), "then" (those recorded by each row's timestamp), a datetime with a time
+    zone (those recorded by then), or the name of a saved training set (exactly what that one saw).
+
+    Everything is read at one snapshot, in the caller's transaction, whose own changes count; nothing is left behind in
+    the database. Raises InvalidDefinition, InvalidData and UnknownName.
+    """
+    chosen_view = _the_view(connection, view, spine, features, timestamp)
+    if chosen_view is not None:
+        spine, features, timestamp = chosen_view.spine, chosen_view.features, chosen_view.timestamp
+        label = chosen_view.label if label is None else label
+    runner = choose(engine)
+    which, pinned = _known(connection, known)
+    with connection.transaction(force_rollback=True), ExitStack() as staging:
+        chosen = resolve_features(connection, _listed(features))
+        source: Composable
+        if spine is None:
+            if timestamp or label:
+                raise InvalidDefinition("timestamp and label name columns of a spine: give spine= as well.")
+            source = entities.spine(connection, chosen, values)
+            timestamp, text = entities.TIMESTAMP, None
+        else:
+            source, text = _given(connection, spine, staging)
+        columns = describe(connection, source)
+        timestamp = _checked(columns, timestamp, label)
+        reads, outputs = bind(chosen, columns)
+        taken = take(connection, source, columns, timestamp, timezone)
+        described = AsOf(taken.spine, reads, outputs, which, pinned or taken.snapshot)
+        result = runner.run(connection, described)
+    return TrainingSet(
+        result.table,
+        described,
+        label,
+        runner.name,
+        result.plan,
+        result.late_values,
+        view=None if chosen_view is None else chosen_view.name,
+        spine=text,
+        database=database,
+    )
+
+
+def _the_view(
+    connection: Connection[Any],
+    view: TrainingView | str | None,
+    spine: Any,
+    features: Sequence[str],
+    timestamp: str | None,
+) -> TrainingView | None:
+    if view is None:
+        return None
+    if spine is not None or features or timestamp is not None:
+        raise InvalidDefinition(
+            "A training view has its own spine, timestamp and features: give either the view or these."
+        )
+    return view if isinstance(view, TrainingView) else catalog.get_view(connection, view)
+
+
+def _given(connection: Connection[Any], spine: Any, staging: ExitStack) -> tuple[Composable, str | None]:
+    """The query that gives a spine's rows, and its text where it was given as one."""
+    if isinstance(spine, str):
+        return spine_text(spine), spine
+    table = frames.as_arrow(spine)
+    return staging.enter_context(frames.staged(connection, table, frames.columns_of(table))), None
+
+
+def _listed(features: Sequence[str]) -> list[str]:
+    listed = [features] if isinstance(features, str) else list(features)
+    if not listed:
+        raise InvalidDefinition("No features were chosen: name at least one as 'set.feature'.")
+    return listed
+
+
+def _checked(columns: Sequence[Column], timestamp: str | None, label: str | None) -> str:
+    names = [column.name for column in columns]
+    if timestamp is None:
+        raise InvalidDefinition(
+            f"Which of the spine's columns is its timestamp? Name it with timestamp= (it has {', '.join(names)})."
+        )
+    if label is not None and label not in names:
+        raise InvalidDefinition(
+            f"The spine has no column {label!r}, which is to be the label (it has {', '.join(names)})."
+        )
+    return timestamp
+
+
+def _known(connection: Connection[Any], known: str | datetime) -> tuple[Known, Snapshot | None]:
+    if isinstance(known, datetime):
+        if known.utcoffset() is None:
+            raise InvalidData(f"known={known} has no time zone: give a datetime with tzinfo, such as datetime.UTC.")
+        return At(known), None
+    if known in ("now", "then"):
+        return (NOW if known == "now" else THEN), None
+    if not isinstance(known, str):
+        raise InvalidData(
+            f"known={known!r} is no moment: give 'now', 'then', a datetime, or a saved training set's name."
+        )
+    return NOW, snapshot_of(catalog.get_saved(connection, known))

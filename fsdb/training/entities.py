@@ -1,0 +1,50 @@
+"""Spines made of the feature sets themselves: the moments of their history, or their entities now."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from psycopg import Connection
+from psycopg.sql import Composable, Composed, Identifier
+
+from fsdb.asof.binding import family
+from fsdb.catalog.feature_sets import RegisteredFeature, RegisteredSet
+from fsdb.engines.postgres.lookup import typed_literal
+from fsdb.errors import InvalidDefinition
+from fsdb.sql import joined, query
+
+FILE = "training/spine"
+TIMESTAMP = "event_time"
+
+
+def spine(
+    connection: Connection[Any], chosen: Sequence[tuple[RegisteredSet, RegisteredFeature]], values: str
+) -> Composed:
+    """A spine query of the chosen sets' keys and `event_time`: "history", in order of time, or "current", in order of keys.
+
+    Raises InvalidDefinition where the sets do not have the same keys.
+    """
+    sets = list({owner.name: owner for owner, _ in chosen}.values())
+    for other in sets[1:]:
+        if _keys(other) != _keys(sets[0]):
+            raise InvalidDefinition(
+                f"{sets[0].name} has the keys {', '.join(sets[0].keys)}, {other.name} has {', '.join(other.keys)}: without a spine all sets need the same keys. Give a spine, or choose features of sets alike."
+            )
+    keys = joined([Identifier(key) for key in sets[0].keys])
+    if values == "history":
+        parts = [query(FILE, "entity_versions", keys=keys, history=owner.history) for owner in sets]
+        return query(FILE, "history_spine", parts=joined(parts, "\nUNION\n"), keys=keys)
+    if values != "current":
+        raise InvalidDefinition(f"values={values!r} is unknown: use 'history' or 'current'.")
+    at = _clock(connection)
+    parts = [query(FILE, "entities", keys=keys, history=owner.history, at=at) for owner in sets]
+    return query(FILE, "current_spine", parts=joined(parts, "\nUNION\n"), keys=keys, at=at)
+
+
+def _keys(owner: RegisteredSet) -> dict[str, str]:
+    return {key: family(kind) for key, kind in owner.keys.items()}
+
+
+def _clock(connection: Connection[Any]) -> Composable:
+    row = connection.execute(query(FILE, "clock")).fetchone()
+    assert row is not None
+    return typed_literal(row[0].isoformat(), "timestamp with time zone")

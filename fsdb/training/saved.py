@@ -1,0 +1,184 @@
+"""Saved training sets: kept as spine, definition and snapshot, and built again from these, hash for hash."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg import Connection
+from psycopg.sql import SQL, Identifier
+
+from fsdb.asof import At, Column
+from fsdb.catalog import training as catalog
+from fsdb.catalog.training import SavedColumn, SavedSet
+from fsdb.db import Database
+from fsdb.engines.router import choose
+from fsdb.errors import ChangeRefused, FsdbError, InvalidDefinition, NotReproducible
+from fsdb.sql import joined, query
+from fsdb.training import frames
+from fsdb.training.saved_asof import known_name, ordinal_of, saved_asof
+from fsdb.training.training_set import TrainingSet
+
+FILE = "training/saved"
+_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+
+
+@dataclass(frozen=True)
+class SavedTrainingSet:
+    """A saved training set; its methods work in the database that it was loaded from."""
+
+    saved: SavedSet
+    database: Database | None = field(default=None, repr=False)
+
+    @property
+    def name(self) -> str:
+        """Under which it is saved."""
+        return self.saved.name
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 of the columns' names, types and values, as they were when it was built."""
+        return self.saved.content_hash
+
+    @property
+    def row_count(self) -> int:
+        """How many rows it has."""
+        return self.saved.row_count
+
+    @property
+    def created_at(self) -> datetime:
+        """When it was saved."""
+        return self.saved.created_at
+
+    def rebuild(self, engine: str = "auto") -> TrainingSet:
+        """The training set, built again from history as its snapshot saw it."""
+        with self._database.transaction() as connection:
+            return rebuild(connection, self.saved, engine, self.database)
+
+    def verify(self, engine: str = "auto") -> str:
+        """Builds it again and returns its hash, which is the one it was saved with. Raises NotReproducible otherwise."""
+        with self._database.transaction() as connection:
+            return verify(connection, self.saved, engine)
+
+    @property
+    def _database(self) -> Database:
+        if self.database is None:
+            raise FsdbError(
+                "This training set was loaded on a bare connection: use fsdb.training.rebuild and verify with a connection."
+            )
+        return self.database
+
+
+def save(
+    connection: Connection[Any], training_set: TrainingSet, name: str, database: Database | None = None
+) -> SavedTrainingSet:
+    """Keeps a training set under a name. Raises ChangeRefused where one has the name, InvalidDefinition for a bad name."""
+    if not _NAME.fullmatch(name):
+        raise InvalidDefinition(
+            f"{name!r} cannot name a training set: use 1 to 63 lower-case letters, digits and underscores, not beginning with a digit."
+        )
+    if name in ("now", "then"):
+        raise InvalidDefinition(
+            f"{name!r} cannot name a training set: known={name!r} means something else. Choose another name."
+        )
+    description = training_set.description
+    known = description.known
+    ids, defaults = training_set.feature_ids, {f.output: f.default for r in description.reads for f in r.features}
+    hashes = training_set.column_hashes
+    columns = [
+        SavedColumn(c.name, c.type, ids.get(c.name), defaults.get(c.name), values)
+        for c, values in zip(training_set.columns, hashes, strict=True)
+    ]
+    try:
+        with connection.transaction():
+            saved = SavedSet(
+                name=name,
+                training_view=training_set.view,
+                spine=training_set.spine,
+                timestamp_column=training_set.timestamp,
+                label=training_set.label,
+                known=known_name(known),
+                known_at=known.moment if isinstance(known, At) else None,
+                snapshot=description.snapshot.text,
+                own_xid=description.snapshot.own,
+                engine=training_set.engine,
+                row_count=training_set.num_rows,
+                late_values=training_set.late_values,
+                content_hash=training_set.content_hash,
+                created_at=datetime.now().astimezone(),
+                columns=tuple(columns),
+                high_versions=description.snapshot.high,
+                max_ages={read.feature_set: read.max_age for read in description.reads},
+            )
+            catalog.insert_set(connection, saved)
+            _keep_spine(connection, training_set, name)
+    except (psycopg.errors.UniqueViolation, psycopg.errors.DuplicateTable) as error:
+        raise ChangeRefused(
+            f"A training set {name!r} is saved already, and saved ones never change: choose another name, or delete that one first."
+        ) from error
+    training_set.name = name
+    return load(connection, name, database)
+
+
+def load(connection: Connection[Any], name: str, database: Database | None = None) -> SavedTrainingSet:
+    """The saved training set of that name. Raises UnknownName."""
+    return SavedTrainingSet(catalog.get_saved(connection, name), database)
+
+
+def rebuild(
+    connection: Connection[Any], saved: SavedSet, engine: str = "auto", database: Database | None = None
+) -> TrainingSet:
+    """A saved training set built again from its spine and from history as its snapshot saw it."""
+    description = saved_asof(connection, saved)
+    runner = choose(engine)
+    result = runner.run(connection, description)
+    return TrainingSet(
+        result.table,
+        description,
+        saved.label,
+        runner.name,
+        result.plan,
+        result.late_values,
+        view=saved.training_view,
+        spine=saved.spine,
+        name=saved.name,
+        database=database,
+    )
+
+
+def verify(connection: Connection[Any], saved: SavedSet, engine: str = "auto") -> str:
+    """Builds it again and compares hashes. Raises NotReproducible with the columns that differ."""
+    built = rebuild(connection, saved, engine)
+    if built.content_hash == saved.content_hash:
+        return saved.content_hash
+    if built.num_rows != saved.row_count:
+        difference = f"it had {saved.row_count:,} rows, now there are {built.num_rows:,}"
+    else:
+        changed = [c.name for c, now in zip(saved.columns, built.column_hashes, strict=True) if c.content_hash != now]
+        difference = f"other values in {', '.join(changed)}"
+    raise NotReproducible(
+        f"Training set {saved.name} does not come out as it was saved: {difference}. Its spine or a history table was changed past fsdb."
+    )
+
+
+def delete(connection: Connection[Any], name: str) -> None:
+    """Removes a saved training set, with its spine. Raises UnknownName; ChangeRefused while a model refers to it."""
+    catalog.get_saved(connection, name)
+    try:
+        with connection.transaction():
+            catalog.delete_set(connection, name)
+            connection.execute(query(FILE, "drop_spine", table=Identifier(name)))
+    except psycopg.errors.ForeignKeyViolation as error:
+        raise ChangeRefused(
+            f"Training set {name} is what a registered model was trained on: it stays while the model does."
+        ) from error
+
+
+def _keep_spine(connection: Connection[Any], training_set: TrainingSet, name: str) -> None:
+    columns: tuple[Column, ...] = training_set.description.spine.columns
+    declared = [query("training/spine", "column", name=Identifier(c.name), type=SQL(c.type)) for c in columns]
+    parts = {"table": Identifier(name), "ordinal": Identifier(ordinal_of(columns)), "columns": joined(declared)}
+    connection.execute(query(FILE, "create_spine", **parts))
+    with frames.staged(connection, training_set.table.select(range(len(columns))), columns) as rows:
+        connection.execute(query(FILE, "fill_spine", table=Identifier(name), rows=rows))

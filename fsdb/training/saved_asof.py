@@ -1,0 +1,71 @@
+"""Between a point-in-time join and what the catalog keeps of a saved one."""
+
+from dataclasses import replace
+from typing import Any
+
+from psycopg import Connection
+
+from fsdb.asof import NOW, THEN, AsOf, At, Column, FeatureRead, Known, SetRead, Snapshot, Spine, Then, set_read
+from fsdb.catalog.feature_sets import RegisteredFeature, RegisteredSet, list_sets
+from fsdb.catalog.training import SavedColumn, SavedSet, sets_of_features
+from fsdb.config import TRAINING_SCHEMA
+from fsdb.training.spine import free_name
+
+
+def snapshot_of(saved: SavedSet) -> Snapshot:
+    """What a saved training set saw of history."""
+    return Snapshot(saved.snapshot, saved.own_xid, saved.high_versions)
+
+
+def known_of(saved: SavedSet) -> Known:
+    """Which versions of its snapshot counted."""
+    if saved.known == "at":
+        assert saved.known_at is not None
+        return At(saved.known_at)
+    return THEN if saved.known == "then" else NOW
+
+
+def known_name(known: Known) -> str:
+    """What the catalog calls it."""
+    return "at" if isinstance(known, At) else "then" if isinstance(known, Then) else "now"
+
+
+def saved_asof(connection: Connection[Any], saved: SavedSet) -> AsOf:
+    """The join that a saved training set came from: types, defaults and max_age as they were then.
+
+    Its history columns are found by feature_id, under whatever name they have now.
+    """
+    spine_columns = tuple(Column(c.name, c.type) for c in saved.columns if c.feature_id is None)
+    features = [c for c in saved.columns if c.feature_id is not None]
+    sets = list_sets(connection, sets_of_features(connection, [c.feature_id for c in features if c.feature_id]))
+    owners = {f.feature_id: (s, f) for s in sets.values() for f in (*s.features, *s.dropped_features)}
+    by_set: dict[str, list[SavedColumn]] = {}
+    for column in features:
+        assert column.feature_id is not None
+        by_set.setdefault(owners[column.feature_id][0].name, []).append(column)
+    return AsOf(
+        Spine((TRAINING_SCHEMA, saved.name), spine_columns, saved.timestamp_column, ordinal_of(spine_columns)),
+        tuple(_read(sets[name], columns, owners, saved) for name, columns in by_set.items()),
+        tuple(Column(c.name, c.type) for c in features),
+        known_of(saved),
+        snapshot_of(saved),
+    )
+
+
+def ordinal_of(columns: tuple[Column, ...]) -> str:
+    """The column that numbers a saved spine's rows."""
+    return free_name([column.name for column in columns])
+
+
+def _read(
+    owner: RegisteredSet,
+    columns: list[SavedColumn],
+    features: dict[int, tuple[RegisteredSet, RegisteredFeature]],
+    saved: SavedSet,
+) -> SetRead:
+    reads = tuple(
+        FeatureRead(c.feature_id, features[c.feature_id][1].history_column, c.name, c.type, c.default_value)
+        for c in columns
+        if c.feature_id is not None
+    )
+    return replace(set_read(owner, []), features=reads, max_age=saved.max_ages[owner.name])

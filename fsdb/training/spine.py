@@ -1,0 +1,149 @@
+"""Spines in the database: checked, their rows numbered in order, together with the snapshot they were read at."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+from psycopg import Connection
+from psycopg.sql import SQL, Composable, Identifier, Literal
+
+from fsdb.asof import Column, Snapshot, Spine
+from fsdb.asof.description import plain_type
+from fsdb.errors import InvalidData, InvalidDefinition, UnknownName
+from fsdb.sql import joined, query
+
+FILE = "training/spine"
+TABLE = "_fsdb_spine"
+INSTANT, LOCAL = "timestamp with time zone", "timestamp without time zone"
+
+
+@dataclass(frozen=True)
+class TakenSpine:
+    """A spine whose rows are in a temporary table, their number, and the snapshot that the query saw."""
+
+    spine: Spine
+    row_count: int
+    snapshot: Snapshot
+
+
+def describe(connection: Connection[Any], spine: Composable) -> tuple[Column, ...]:
+    """The columns of a spine query. Raises InvalidDefinition where it does not run, or has two columns of one name."""
+    try:
+        # Results in binary make this the extended protocol, which takes one statement and no more.
+        cursor = connection.cursor(binary=True).execute(query(FILE, "describe", spine=spine))
+    except (psycopg.ProgrammingError, psycopg.DataError) as error:
+        raise InvalidDefinition(f"The spine query does not run: {_first_line(error)}.") from error
+    result = cursor.pgresult
+    names = [column.name for column in cursor.description or ()]
+    assert result is not None
+    twice = [name for number, name in enumerate(names) if name in names[:number]]
+    if twice:
+        raise InvalidDefinition(f"The spine has two columns named {twice[0]!r}: name one of them otherwise with AS.")
+    numbers = range(result.nfields)
+    types = connection.execute(
+        query(FILE, "type_names"),
+        {"oids": [result.ftype(n) for n in numbers], "modifiers": [result.fmod(n) for n in numbers]},
+    )
+    return tuple(Column(name, kind) for name, (kind,) in zip(names, types, strict=True))
+
+
+def check_timestamp(columns: Sequence[Column], timestamp: str, timezone: str | None) -> None:
+    """Raises InvalidDefinition where the spine has no such column, InvalidData where it is no moment in time."""
+    types = {column.name: plain_type(column.type) for column in columns}
+    if timestamp not in types:
+        raise InvalidDefinition(
+            f"The spine has no column {timestamp!r}, which is to be its timestamp (it has {', '.join(types)})."
+        )
+    kind = types[timestamp]
+    if kind == LOCAL and timezone is None:
+        raise InvalidData(
+            f"The spine's timestamp {timestamp!r} is naive: say of which time zone it is, with timezone='UTC' or timezone='America/New_York', or AT TIME ZONE in the query."
+        )
+    if kind == "date":
+        raise InvalidData(
+            f"The spine's timestamp {timestamp!r} is a date, which is no moment: say which of the day is meant, such as ({timestamp} + interval '1 day') AT TIME ZONE 'UTC' for its end."
+        )
+    if kind not in (INSTANT, LOCAL):
+        raise InvalidData(f"The spine's timestamp {timestamp!r} is of type {types[timestamp]}: give a timestamptz.")
+
+
+def take(
+    connection: Connection[Any], spine: Composable, columns: Sequence[Column], timestamp: str, timezone: str | None
+) -> TakenSpine:
+    """Puts the query's rows, in their order, into a temporary table of this transaction.
+
+    A naive timestamp column becomes a timestamptz of `timezone`. Raises InvalidData for rows without a finite moment,
+    with their count.
+    """
+    check_timestamp(columns, timestamp, timezone)
+    ordinal = free_name([column.name for column in columns])
+    kept = [Column(c.name, INSTANT) if c.name == timestamp else c for c in columns]
+    declared = [query(FILE, "column", name=Identifier(c.name), type=SQL(c.type)) for c in kept]
+    expressions: list[Composable] = [
+        query(FILE, "local_time", value=Identifier("spine", c.name), timezone=Literal(timezone))
+        if c.name == timestamp and plain_type(c.type) == LOCAL
+        else Identifier("spine", c.name)
+        for c in columns
+    ]
+    table = Identifier(TABLE)
+    connection.execute(query(FILE, "create", table=table, ordinal=Identifier(ordinal), columns=joined(declared)))
+    try:
+        filled = connection.execute(query(FILE, "fill", table=table, expressions=joined(expressions), spine=spine))
+    except psycopg.errors.InvalidParameterValue as error:
+        if timezone is None or "time zone" not in str(error):
+            raise
+        raise UnknownName(f"PostgreSQL knows no time zone {timezone!r}: name one as 'America/New_York'.") from error
+    except psycopg.DataError as error:
+        raise InvalidData(f"The spine query fails on its rows: {_first_line(error)}.") from error
+    row_count, snapshot, own = _one(filled)
+    missing, infinite = _one(
+        connection.execute(query(FILE, "unusable_times", timestamp=Identifier(timestamp), table=table))
+    )
+    if missing or infinite:
+        what = f"{missing:,} NULL" if missing else f"{infinite:,} infinite"
+        raise InvalidData(
+            f"The spine's timestamp {timestamp!r} holds {what} {'time' if (missing or infinite) == 1 else 'times'} in {row_count:,} rows: leave such rows out, or give them a moment."
+        )
+    return TakenSpine(
+        Spine(("pg_temp", TABLE), tuple(kept), timestamp, ordinal),
+        row_count,
+        Snapshot(snapshot, own, high_versions(connection)),
+    )
+
+
+def high_versions(connection: Connection[Any]) -> dict[str, int]:
+    """How far each set's versions had been counted: a bound from above on what a snapshot taken before can see."""
+    return dict(connection.execute(query(FILE, "high_versions"), {"names": None}).fetchall())
+
+
+def free_name(taken: Sequence[str]) -> str:
+    """A name for the column that numbers the rows, which no other column has."""
+    name = "ordinal"
+    while name in taken:
+        name += "_"
+    return name
+
+
+def spine_text(text: str) -> Composable:
+    """A user's spine query as a part of ours: without the semicolon at its end."""
+    return SQL("{}").format(SQL(text.strip().rstrip(";")))
+
+
+def duration_text(length: timedelta | None) -> str | None:
+    """An interval of fixed length as PostgreSQL reads it."""
+    return None if length is None else f"{length // timedelta(microseconds=1)} microseconds"
+
+
+def _one(cursor: psycopg.Cursor[Any]) -> tuple[Any, ...]:
+    row = cursor.fetchone()
+    assert row is not None
+    return tuple(row)
+
+
+def _first_line(error: psycopg.Error) -> str:
+    with suppress(IndexError):
+        return str(error).strip().splitlines()[0].rstrip(".")
+    return type(error).__name__

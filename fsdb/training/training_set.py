@@ -1,0 +1,163 @@
+"""A training set: the rows, and all that is needed to say how they came about and to build them again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rich.table import Table as RichTable
+
+from fsdb.asof import AsOf, At, Column, Then
+from fsdb.db import Database
+from fsdb.errors import FsdbError
+from fsdb.table import Table
+from fsdb.training import content, frames_out
+
+if TYPE_CHECKING:
+    from fsdb.training.saved import SavedTrainingSet
+
+_ROWS_SHOWN, _COLUMNS_SHOWN = 10, 12
+
+
+@dataclass(eq=False, repr=False)
+class TrainingSet:
+    """Rows of a spine with features as of each row's own moment.
+
+    label: the column to be predicted, if one was named. engine: the one that ran; plan: how. late_values: how many
+    feature values came from versions recorded after their row's timestamp (0 where known="then"). view: the training view, spine:
+    the query, where there was one. name: under which it is saved, None before.
+    """
+
+    table: pa.Table
+    description: AsOf
+    label: str | None
+    engine: str
+    plan: str
+    late_values: int
+    view: str | None = None
+    spine: str | None = None
+    name: str | None = None
+    database: Database | None = field(default=None)
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """All columns with their PostgreSQL types: the spine's, then the features."""
+        return (*self.description.spine.columns, *self.description.outputs)
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The feature columns' names, in order."""
+        return tuple(column.name for column in self.description.outputs)
+
+    @property
+    def feature_ids(self) -> dict[str, int]:
+        """The catalog's feature_id of each feature column."""
+        return {f.output: f.feature_id for read in self.description.reads for f in read.features}
+
+    @property
+    def timestamp(self) -> str:
+        """The spine's column of moments."""
+        return self.description.spine.timestamp
+
+    @property
+    def num_rows(self) -> int:
+        """How many rows there are: as many as the spine has."""
+        return int(self.table.num_rows)
+
+    @property
+    def known(self) -> str:
+        """Which versions counted: "now", "then", or a time in ISO format."""
+        known = self.description.known
+        return known.moment.isoformat() if isinstance(known, At) else "then" if isinstance(known, Then) else "now"
+
+    @cached_property
+    def column_hashes(self) -> tuple[str, ...]:
+        """SHA-256 of each column's values."""
+        return tuple(content.column_hash(column) for column in self.table.columns)
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 of the columns' names, types and values, whatever their layout in memory."""
+        return content.content_hash(self.columns, self.column_hashes)
+
+    @property
+    def notice(self) -> str | None:
+        """A sentence about values that were not known at their row's moment; None where there are none."""
+        if not self.late_values:
+            return None
+        values = self.num_rows * len(self.features)
+        return (
+            f"{self.late_values:,} of {values:,} feature values were recorded only after their row's {self.timestamp}: "
+            'a model in production would not have had them. known="then" leaves them out.'
+        )
+
+    def to_arrow(self) -> pa.Table:
+        """The rows as an Arrow table, in the types that fsdb.engines.arrow lists."""
+        return self.table
+
+    def to_pandas(self) -> Any:
+        """The rows as a pandas data frame: numeric as float64, integers with NULLs as float64 with NaN, text as str."""
+        return frames_out.to_pandas(self.table)
+
+    def to_polars(self) -> Any:
+        """The rows as a polars data frame."""
+        return frames_out.to_polars(self.table)
+
+    def to_parquet(self, path: str | Path) -> None:
+        """Writes the rows to a Parquet file."""
+        pq.write_table(self.table, path)
+
+    def explain(self) -> str:
+        """How it was computed: engine, which versions counted, late values, and the engine's plan."""
+        notice = self.notice or "Every value was recorded by its row's own timestamp."
+        return f"engine {self.engine}, known {self.known}\n{notice}\n{self.plan}"
+
+    def save(self, name: str) -> "SavedTrainingSet":
+        """Keeps the spine, the definition and the snapshot under a name, so that it can be built again, hash for hash.
+
+        Raises ChangeRefused where a saved training set has the name.
+        """
+        from fsdb.training.saved import save
+
+        if self.database is None:
+            raise FsdbError(
+                "This training set was built on a bare connection: save it with fsdb.training.save(connection, training_set, name)."
+            )
+        with self.database.transaction() as connection:
+            return save(connection, self, name, self.database)
+
+    def _shown(self) -> Table:
+        names = [column.name for column in self.columns]
+        title = f"Training set {self.name or ''}".rstrip() + f": {self.num_rows:,} rows × {len(names)} columns"
+        title += f", label {self.label}" if self.label else ""
+        chosen = _middle_left_out(names)
+        rows = self.table.select([n for n in range(len(names)) if names[n] in chosen]).slice(0, _ROWS_SHOWN)
+        values = [_values(column) for column in rows.columns]
+        left_out = len(names) - len(chosen)
+        title += f" ({left_out} not shown)" if left_out else ""
+        return Table.of(chosen, list(zip(*values, strict=True)), title)
+
+    def __repr__(self) -> str:
+        return repr(self._shown())
+
+    def __rich__(self) -> RichTable:
+        return self._shown().__rich__()
+
+    def _repr_html_(self) -> str:
+        return self._shown()._repr_html_()
+
+
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    try:
+        return list(column.to_pylist())
+    except (OverflowError, ValueError):  # times that Python's datetime does not reach, shown as numbers
+        return list(column.cast(pa.int64() if column.type.bit_width == 64 else pa.int32()).to_pylist())
+
+
+def _middle_left_out(names: Sequence[str]) -> list[str]:
+    if len(names) <= _COLUMNS_SHOWN:
+        return list(names)
+    return [*names[: _COLUMNS_SHOWN // 2], *names[-_COLUMNS_SHOWN // 2 :]]

@@ -1,0 +1,22 @@
+-- name: create
+-- A data frame's rows as they travel, for the time of one transaction's block.
+CREATE TEMPORARY TABLE {table} (ordinal bigint, {columns})
+
+-- name: copy
+-- Rows as CSV, as pyarrow writes it: NULL is an empty field, every text is quoted.
+COPY pg_temp.{table} FROM STDIN (FORMAT csv, ENCODING 'UTF8')
+
+-- name: rows
+-- The data frame's rows in their order.
+SELECT {expressions} FROM pg_temp.{table} ORDER BY ordinal
+
+-- name: instant
+-- Microseconds since 1970 as a time; in whole days first, because an interval times a number is computed as double precision.
+'epoch'::{type} + ({value} / 86400000000) * interval '24 hours' + ({value} % 86400000000) * interval '1 microsecond'
+
+-- name: day
+'1970-01-01'::date + {value}
+
+-- name: drop
+-- The rows have arrived where they belong.
+DROP TABLE pg_temp.{table}

@@ -1,0 +1,13 @@
+-- name: create_spine
+-- The spine of a saved training set, which never changes.
+CREATE TABLE fsdb_training.{table} ({ordinal} bigint PRIMARY KEY, {columns})
+
+-- name: fill_spine
+-- Takes the rows in their order.
+INSERT INTO fsdb_training.{table} SELECT row_number() OVER (), * FROM (
+{rows}
+) AS rows
+
+-- name: drop_spine
+-- Removes the spine of a saved training set.
+DROP TABLE fsdb_training.{table}

@@ -1,0 +1,65 @@
+-- name: describe
+-- The columns of a spine query.
+SELECT * FROM (
+{spine}
+) AS spine LIMIT 0
+
+-- name: type_names
+-- PostgreSQL's names of types, in the given order.
+SELECT format_type(oid, modifier) FROM unnest(%(oids)s::oid[], %(modifiers)s::integer[]) WITH ORDINALITY AS given (oid, modifier, position) ORDER BY position
+
+-- name: create
+-- The spine's rows, numbered in their order, for the time of one build.
+CREATE TEMPORARY TABLE {table} ({ordinal} bigint NOT NULL, {columns})
+
+-- name: fill
+-- Takes the spine's rows and, in the same statement, the snapshot that they are read at.
+WITH taken AS (
+    INSERT INTO pg_temp.{table}
+    SELECT row_number() OVER (), {expressions} FROM (
+{spine}
+) AS spine RETURNING 1)
+SELECT count(*), pg_current_snapshot()::text, pg_current_xact_id_if_assigned()::text::bigint FROM taken
+
+-- name: high_versions
+-- How far the versions of every feature set had been counted.
+SELECT name, coalesce(pg_sequence_last_value(pg_get_serial_sequence(format('fsdb_history.%%I', history_table), 'version_id')::regclass), 0)
+FROM fsdb.feature_sets WHERE %(names)s::text[] IS NULL OR name = ANY (%(names)s::text[])
+
+-- name: unusable_times
+-- Rows without a moment to be read at.
+SELECT count(*) FILTER (WHERE {timestamp} IS NULL), count(*) FILTER (WHERE NOT isfinite({timestamp})) FROM pg_temp.{table}
+
+-- name: column
+{name} {type}
+
+-- name: local_time
+{value} AT TIME ZONE {timezone}
+
+-- name: entity_versions
+-- A feature set's own history as spine: the moments at which an entity had a new version that holds.
+SELECT {keys}, event_time FROM (
+    SELECT DISTINCT ON ({keys}, event_time) {keys}, event_time, deleted FROM {history} ORDER BY {keys}, event_time DESC, version_id DESC
+) AS winner WHERE NOT deleted
+
+-- name: entities
+-- The entities that a feature set has at a moment.
+SELECT {keys} FROM (
+    SELECT DISTINCT ON ({keys}) {keys}, deleted FROM {history} WHERE event_time <= {at} ORDER BY {keys}, event_time DESC, version_id DESC
+) AS winner WHERE NOT deleted
+
+-- name: history_spine
+-- The histories of several sets with the same keys as one spine.
+SELECT * FROM (
+{parts}
+) AS entity ORDER BY event_time, {keys}
+
+-- name: current_spine
+-- The entities of several sets with the same keys, at one moment.
+SELECT *, {at} AS event_time FROM (
+{parts}
+) AS entity ORDER BY {keys}
+
+-- name: clock
+-- The wall clock.
+SELECT clock_timestamp()
