@@ -10,9 +10,9 @@ from fsdb.catalog.models import ModelInput, ModelVersion
 from fsdb.deployments.deployments import deploy, refresh, repair, rollback, status, undeploy
 from fsdb.deployments.handle import Deployment
 from fsdb.deployments.lineage import lineage
-from fsdb.deployments.objects import ObjectStatus
 from fsdb.deployments.registry import register_model
 from fsdb.deployments.replay import Replay, replay
+from fsdb.history.status import ObjectStatus
 
 __all__ = [
     "Deployment",

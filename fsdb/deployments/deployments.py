@@ -14,10 +14,11 @@ from fsdb.definitions import checked_name
 from fsdb.deployments import objects, parity
 from fsdb.deployments import table as model_table
 from fsdb.deployments.binding import bound_release, same_scoring, table_columns
-from fsdb.deployments.objects import Generated, ObjectStatus, scorer_name, trigger_function_name
+from fsdb.deployments.objects import Generated, scorer_name, trigger_function_name
 from fsdb.deployments.registry import load_program
 from fsdb.deployments.scoring import result_types, trigger_function
 from fsdb.errors import ChangeRefused, UnsupportedModel
+from fsdb.history.status import ObjectStatus
 from fsdb.models import Program, compile_functions
 from fsdb.sql import joined
 

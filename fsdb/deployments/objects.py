@@ -1,7 +1,6 @@
 """The database objects of a deployment: their names, the fingerprints in their comments, and whether they still fit."""
 
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,20 +11,11 @@ from psycopg.sql import Literal as Value
 
 from fsdb.catalog.deployments import RegisteredDeployment
 from fsdb.config import MODEL_SCHEMA
+from fsdb.history.status import ObjectStatus, State
 from fsdb.sql import query
 
 SCORE_TRIGGER = "zz_fsdb_score"
 KEEP_TRIGGER = "zz_fsdb_keep"
-State = Literal["installed", "outdated", "missing", "foreign"]
-
-
-@dataclass(frozen=True)
-class ObjectStatus:
-    """A generated object and how it stands: `outdated` also where a trigger is disabled, `foreign` where it is not ours."""
-
-    name: str
-    kind: str
-    state: State
 
 
 @dataclass(frozen=True)
@@ -58,12 +48,20 @@ def function(name: str) -> Identifier:
 
 
 def install(connection: Connection[Any], generated: Generated, table: Identifier | None = None) -> None:
-    """Makes the object and writes its fingerprint into its comment; `table` is a trigger's."""
+    """Makes the object and marks it in its comment with two fingerprints: of the statement, and of the body that it left.
+
+    table: a trigger's.
+    """
     connection.execute(generated.statement)
-    comment = Value(f"fsdb {generated.fingerprint(connection)}: {generated.purpose}")
     if table is None:
+        row = connection.execute(
+            query("deployments/objects", "body"), {"models": MODEL_SCHEMA, "name": generated.name}
+        ).fetchone()
+        mark = _mark(generated.fingerprint(connection), "" if row is None else row[0])
+        comment = Value(f"{mark}: {generated.purpose}")
         text = query("deployments/objects", "comment_function", function=function(generated.name), comment=comment)
     else:
+        comment = Value(f"{_mark(generated.fingerprint(connection), '')}: {generated.purpose}")
         text = query(
             "deployments/objects", "comment_trigger", trigger=Identifier(generated.name), table=table, comment=comment
         )
@@ -85,8 +83,8 @@ def states(
 ) -> list[ObjectStatus]:
     """How the objects stand, judged by the fingerprints in their comments."""
     found = {
-        (kind, name): (comment or "", enabled)
-        for kind, name, comment, enabled in connection.execute(
+        (kind, name): (comment or "", body, enabled)
+        for kind, name, comment, body, enabled in connection.execute(
             query("deployments/objects", "comments"),
             {"models": MODEL_SCHEMA, "schema": deployment.schema_name, "table": deployment.table_name},
         ).fetchall()
@@ -97,11 +95,15 @@ def states(
     ]
 
 
-def _state(found: tuple[str, bool] | None, fingerprint: str) -> State:
+def _state(found: tuple[str, str, bool] | None, fingerprint: str) -> State:
     if found is None:
         return "missing"
-    comment, enabled = found
-    kept = re.match(r"fsdb ([0-9a-f]{12}):", comment)
-    if kept is None:
+    comment, body, enabled = found
+    mark = comment.partition(":")[0]
+    if not mark.startswith("fsdb "):
         return "foreign"
-    return "installed" if kept[1] == fingerprint and enabled else "outdated"
+    return "installed" if mark == _mark(fingerprint, body) and enabled else "outdated"
+
+
+def _mark(fingerprint: str, body: str) -> str:
+    return f"fsdb {fingerprint} {body}".rstrip()

@@ -37,9 +37,7 @@ def check_rows(estimator: Any, program: Program, rows: Sequence[Mapping[str, Any
 
     Without real rows the edges alone are taken.
     """
-    real = [
-        {given.name: _held(row[given.name], given) for given in program.inputs} for row in _spread(rows, MOST_REAL_ROWS)
-    ]
+    real = [_held(row, program) for row in _spread(rows, MOST_REAL_ROWS)]
     edges = split_rows(program, real or _plain_rows(program), MOST_EDGE_ROWS)
     every = [*real, *edges] or _plain_rows(program)
     return [
@@ -175,12 +173,19 @@ def _plain_values(kind: str) -> list[Any]:
     return [""] if kind == "text" else list(_NUMBERS)
 
 
-def _held(value: Any, given: Input) -> Any:
-    """A value as a column of the input's type holds it: data frames have whole numbers with gaps as floats."""
+def _held(row: Mapping[str, Any], program: Program) -> dict[str, Any]:
+    """A row's inputs as columns of their types hold them. Raises InvalidData where one lacks or does not fit."""
+    missing = [given.name for given in program.inputs if given.name not in row]
+    if missing:
+        raise InvalidData(f"A row to check the model on has no {', '.join(missing)}: give each input of the model.")
+    return {given.name: _fitting(row[given.name], given) for given in program.inputs}
+
+
+def _fitting(value: Any, given: Input) -> Any:
     if not isinstance(value, float) or given.type not in ("bigint", "boolean"):
         return value
     if math.isnan(value):
-        return None
+        return None  # data frames have whole numbers with gaps as floats
     if not value.is_integer():
         raise InvalidData(f"Input {given.name!r} is {given.type}, but a row to check the model on has {value} for it.")
     return bool(value) if given.type == "boolean" else int(value)

@@ -1,12 +1,17 @@
-"""What a model was fitted on: the columns of its training set, where they come from, and the saved set's hash."""
+"""What a model was fitted on: the columns of its training set, where each comes from, and the saved set's hash."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from psycopg import Connection
 
-from fsdb.catalog.feature_sets import RegisteredFeature
+from fsdb.catalog.feature_sets import list_sets, resolve_features
+from fsdb.catalog.training import get_saved
+from fsdb.deployments.parity import MOST_REAL_ROWS
+from fsdb.errors import UnknownName
+from fsdb.training import TrainingSet, save
+from fsdb.types import sql_type
 
 
 @dataclass(frozen=True)
@@ -14,16 +19,57 @@ class Bound:
     """What a model's input may be bound to: a column of this type, and the feature that it comes from, if it does."""
 
     type: str
-    feature: RegisteredFeature | None
+    feature_id: int | None = None
+    feature: str | None = None
 
 
-def bound_columns(connection: Connection[Any], training_set: Any, estimator: Any) -> dict[str, Bound]:
-    return {}
+def columns_of(connection: Connection[Any], training_set: TrainingSet, by_position: bool) -> dict[str, Bound]:
+    """What the columns of a training set are bound to; the label is none.
+
+    by_position: the estimator knows no names, so it was fitted on the features alone, in their order.
+    """
+    references = {
+        feature.feature_id: feature.reference
+        for registered in list_sets(connection).values()
+        for feature in (*registered.features, *registered.dropped_features)
+    }
+    ids = training_set.feature_ids
+    return {
+        column.name: Bound(column.type, ids.get(column.name), references.get(ids.get(column.name, 0)))
+        for column in training_set.columns
+        if column.name != training_set.label and (not by_position or column.name in ids)
+    }
 
 
-def rows(training_set: Any, columns: Sequence[str]) -> list[Mapping[str, Any]]:
-    return []
+def named(connection: Connection[Any], inputs: Mapping[str, str]) -> dict[str, Bound]:
+    """What inputs are bound to by name: a text with a dot names a feature, another one the type of a request column."""
+    features = {column: to for column, to in inputs.items() if "." in to}
+    found = dict(zip(features, resolve_features(connection, list(features.values())), strict=True))
+    return {
+        column: Bound(found[column][1].type, found[column][1].feature_id, found[column][1].reference)
+        if column in found
+        else Bound(sql_type(to, f"input {column!r}"))
+        for column, to in inputs.items()
+    }
 
 
-def saved(connection: Connection[Any], training_set: Any, name: str) -> tuple[str | None, str | None]:
-    return None, None
+def real_rows(training_set: TrainingSet) -> list[dict[str, Any]]:
+    """Rows of a training set, evenly over all of it, enough to check a model on."""
+    step = max(1, -(-training_set.num_rows // MOST_REAL_ROWS))
+    rows: list[dict[str, Any]] = training_set.to_arrow().take(range(0, training_set.num_rows, step)).to_pylist()
+    return rows
+
+
+def saved_as(connection: Connection[Any], training_set: TrainingSet, name: str) -> tuple[str, str]:
+    """The name under which a training set is saved, and its hash; it is saved as `name` where it has not been.
+
+    Raises ChangeRefused where another training set has the name.
+    """
+    if training_set.name is not None:
+        try:
+            kept = get_saved(connection, training_set.name)
+        except UnknownName:  # saved in a transaction that was rolled back, or deleted since
+            training_set.name = None
+        else:
+            return kept.name, kept.content_hash
+    return save(connection, training_set, name, training_set.database).name, training_set.content_hash

@@ -7,24 +7,22 @@ from typing import Any
 from psycopg import Connection
 
 from fsdb.catalog import models
-from fsdb.catalog.feature_sets import resolve_features
 from fsdb.catalog.models import ModelInput, ModelVersion
 from fsdb.config import MODEL_SCHEMA
 from fsdb.definitions import checked_name
 from fsdb.deployments import parity, provenance
 from fsdb.deployments.binding import widest
 from fsdb.deployments.objects import scorer_name
-from fsdb.deployments.provenance import Bound
 from fsdb.errors import InvalidDefinition, NotReproducible
 from fsdb.models import Program, compile_functions, program_of
-from fsdb.types import sql_type
+from fsdb.training import TrainingSet
 
 
 def register_model(
     connection: Connection[Any],
     name: str,
     estimator: Any,
-    training_set: Any = None,
+    training_set: TrainingSet | None = None,
     inputs: Mapping[str, str] | None = None,
     metrics: Mapping[str, float] | None = None,
     description: str = "",
@@ -43,17 +41,25 @@ def register_model(
     the compiled model computes anything else than the native predict. Nothing is registered then.
     """
     checked_name(name, "model")
-    bound = {**provenance.bound_columns(connection, training_set, estimator), **_of_names(connection, inputs or {})}
+    bound = provenance.named(connection, inputs or {})
+    if training_set is not None:
+        by_position = not hasattr(estimator, "feature_names_in_")
+        bound = {**provenance.columns_of(connection, training_set, by_position), **bound}
     if not bound:
         raise InvalidDefinition(
             f"Model {name} is registered without a training set: say what its inputs are, as "
             "inputs={'temp': 'airport_weather.temp', 'distance': 'double precision'}."
         )
     program = program_of(estimator, {column: widest(to.type) for column, to in bound.items()})
-    signature = [ModelInput(given.name, given.type, *_feature_of(bound[given.name])) for given in program.inputs]
+    signature = [
+        ModelInput(given.name, given.type, bound[given.name].feature_id, bound[given.name].feature)
+        for given in program.inputs
+    ]
     with connection.transaction():
         version = models.put_model(connection, name, description, tags, owner)
-        saved, content_hash = provenance.saved(connection, training_set, scorer_name(name, version))
+        saved, content_hash = None, None
+        if training_set is not None:
+            saved, content_hash = provenance.saved_as(connection, training_set, scorer_name(name, version))
         described = {
             "model": name,
             "version": version,
@@ -65,7 +71,7 @@ def register_model(
             "training_set": saved,
             "training_set_hash": content_hash,
         }
-        known = [*rows, *provenance.rows(training_set, [given.name for given in signature])]
+        known = [*rows, *(provenance.real_rows(training_set) if training_set is not None else ())]
         models.insert_checks(connection, name, version, parity.check_rows(estimator, program, known))
         report = _rehearse(connection, name, version, signature, program)
         outcome = {"rows_checked": report.rows_checked, "largest_difference": report.largest_difference}
@@ -90,36 +96,15 @@ def load_program(connection: Connection[Any], version: ModelVersion) -> Program:
     return program
 
 
-def create_scorer(connection: Connection[Any], program: Program, name: str) -> None:
-    """Makes the scoring function of a program in schema fsdb_models."""
-    for statement in compile_functions(program, MODEL_SCHEMA, name):
-        connection.execute(statement)
-
-
 def _rehearse(
     connection: Connection[Any], model: str, version: int, signature: Sequence[ModelInput], program: Program
 ) -> parity.Parity:
     """The parity gate on a function that is gone afterwards: a registered version leaves no object until it is deployed."""
-    name = scorer_name(model, version)
+    name = f"{scorer_name(model, version)}_check"
     with connection.transaction(force_rollback=True):
-        create_scorer(connection, program, name)
+        for statement in compile_functions(program, MODEL_SCHEMA, name):
+            connection.execute(statement)
         return parity.check(connection, model, version, signature, program, name)
-
-
-def _of_names(connection: Connection[Any], inputs: Mapping[str, str]) -> dict[str, Bound]:
-    """What `inputs` says: a text with a dot names a feature, another one a type."""
-    features = {column: to for column, to in inputs.items() if "." in to}
-    found = dict(zip(features, resolve_features(connection, list(features.values())), strict=True))
-    return {
-        column: Bound(found[column][1].type, found[column][1])
-        if column in found
-        else Bound(sql_type(to, f"input {column!r}"), None)
-        for column, to in inputs.items()
-    }
-
-
-def _feature_of(bound: Bound) -> tuple[int | None, str | None]:
-    return (None, None) if bound.feature is None else (bound.feature.feature_id, bound.feature.reference)
 
 
 def _class_of(estimator: Any) -> str:

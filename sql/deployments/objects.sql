@@ -6,13 +6,19 @@ COMMENT ON FUNCTION {function} IS {comment}
 -- Says what a trigger is, and by which text it was made.
 COMMENT ON TRIGGER {trigger} ON {table} IS {comment}
 
+-- name: body
+-- The fingerprint of a function's body as it is in the database.
+SELECT pg_catalog.left(pg_catalog.md5(p.prosrc), 12)
+FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+WHERE n.nspname = %(models)s AND p.proname = %(name)s
+
 -- name: comments
--- Comments of the functions of models and of a model table's triggers, and whether each is enabled.
-SELECT 'function', p.proname::text, pg_catalog.obj_description(p.oid, 'pg_proc'), true
+-- Comments of the functions of models with their bodies' fingerprints, and of a model table's triggers; whether each is enabled.
+SELECT 'function', p.proname::text, pg_catalog.obj_description(p.oid, 'pg_proc'), pg_catalog.left(pg_catalog.md5(p.prosrc), 12), true
 FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
 WHERE n.nspname = %(models)s
 UNION ALL
-SELECT 'trigger', t.tgname::text, pg_catalog.obj_description(t.oid, 'pg_trigger'), t.tgenabled IN ('O', 'A')
+SELECT 'trigger', t.tgname::text, pg_catalog.obj_description(t.oid, 'pg_trigger'), '', t.tgenabled IN ('O', 'A')
 FROM pg_catalog.pg_trigger t
 JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
