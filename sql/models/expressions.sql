@@ -34,10 +34,6 @@ COALESCE({value}, {fill})
 -- Centres.
 ({value} - {shift})
 
--- name: divide
--- Scales by a divisor that can neither overflow nor underflow.
-({value} / {divisor})
-
 -- name: divide_small
 -- Scales by a divisor above 1; what is too small becomes 0, where PostgreSQL would raise an underflow.
 CASE WHEN pg_catalog.abs({value}) <= {limit} THEN 0 ELSE {value} / {divisor} END

@@ -153,3 +153,11 @@ def test_categorical_splits(module_database: TestDatabase, seed: int, with_missi
         with module_database.connect() as connection:
             program = assert_parity(connection, fitted, types, rows)
         assert any(any(tree.left_codes) for step in program.steps for tree in getattr(step, "trees", ()))
+
+
+def test_categories_of_32_bits(module_database: TestDatabase) -> None:
+    frame = pd.DataFrame({"place": np.array([0.1, 2.5, np.nan, 0.1] * 5, dtype=np.float32)})
+    model = make_pipeline(OneHotEncoder(handle_unknown="ignore"), Ridge()).fit(frame, np.arange(20.0))
+    with module_database.connect() as connection:
+        rows = [{"place": value} for value in (0.1, 2.5, None, 3.0)]
+        assert_parity(connection, model, {"place": "real"}, rows)

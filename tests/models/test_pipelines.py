@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from psycopg import sql
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import (
     GradientBoostingClassifier,
@@ -17,8 +18,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from fsdb.models import compile_functions, native_outputs, program_of, same_outputs
 from tests.conftest import TestDatabase
-from tests.models.scorer import assert_parity
+from tests.models.scorer import assert_parity, score
 
 TYPES = {"temp": "double precision", "distance": "bigint", "origin": "text"}
 
@@ -71,3 +73,31 @@ def test_imputer_scaler_and_one_hot_before_each_family(
     pipeline = make_pipeline(columns, predictor).fit(frame, late)
     with module_database.connect() as connection:
         assert_parity(connection, pipeline, TYPES, rows_of(frame)[:200])
+
+
+def test_functions_and_types_of_other_schemas_are_not_taken(module_database: TestDatabase) -> None:
+    frame = flights(3)
+    columns = ColumnTransformer(
+        [
+            ("scaled", make_pipeline(SimpleImputer(), StandardScaler()), ["temp", "distance"]),
+            ("coded", OneHotEncoder(handle_unknown="ignore"), ["origin"]),
+        ]
+    )
+    model = make_pipeline(columns, LogisticRegression()).fit(frame, frame["distance"] > 1000)
+    program = program_of(model, TYPES)
+    rows = rows_of(frame)[:20]
+    with module_database.connect() as connection:
+        connection.execute("CREATE SCHEMA foreign_things")
+        connection.execute("CREATE DOMAIN foreign_things.text AS pg_catalog.text CHECK (false)")
+        for name in ("abs", "exp", "sign"):
+            connection.execute(
+                sql.SQL(
+                    "CREATE FUNCTION foreign_things.{}(float8) RETURNS float8 LANGUAGE sql AS 'SELECT 42.0::float8'"
+                ).format(sql.Identifier(name))
+            )
+        connection.execute("SET search_path = foreign_things, pg_catalog")
+        for statement in compile_functions(program, "public", "guarded"):
+            connection.execute(statement)
+        outputs = score(connection, program, rows, "guarded")
+    native = native_outputs(model, program, rows)
+    assert all(same_outputs(*pair) for pair in zip(native, outputs, strict=True))

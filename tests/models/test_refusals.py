@@ -43,6 +43,7 @@ class Custom(LogisticRegression):
         (make_pipeline(StandardScaler()).fit(X), "StandardScaler"),
         (make_pipeline(SimpleImputer(missing_values=-1), Ridge()).fit(X, Y), "-1"),
         (LogisticRegression(), "LogisticRegression is not fitted"),
+        (Pipeline([("nothing", "passthrough")]), "no step"),
         (Pipeline([("s", StandardScaler()), ("r", Ridge())]), "not fitted"),
         (LinearRegression().fit(X, X), "2 targets"),
         (RandomForestRegressor(2).fit(X, X), "2 targets"),

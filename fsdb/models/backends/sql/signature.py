@@ -19,7 +19,7 @@ def parameters(program: Program) -> Composed:
         given = [fragment("function", "array_parameters")]
     else:
         given = [_type_of(item) for item in program.inputs]
-    outs = [fragment("function", "out_prediction", type=SQL(program.prediction_type))]
+    outs = [fragment("function", "out_prediction", type=_type(program.prediction_type))]
     if program.has_probability:
         outs.append(fragment("function", "out_probability"))
     if program.has_probabilities:
@@ -89,4 +89,9 @@ def _type_of(given: Input) -> Composed:
             f"the input {given.name!r} has the type {given.type!r}: models take numbers, boolean and text; "
             "derive one of these from it"
         )
-    return Composed([SQL(base_type(given.type))])
+    return _type(base_type(given.type))
+
+
+def _type(name: str) -> Composed:
+    """A type by a name that no search_path can bend: all but text are words of the language."""
+    return Composed([SQL("pg_catalog.text" if name == "text" else name)])

@@ -113,6 +113,8 @@ def check_predictor(estimator: Any) -> None:
         raise UnsupportedModel(
             f"{type(estimator).__name__} is not a supported predictor; supported are {', '.join(SUPPORTED)}"
         )
+    if type(estimator) is Pipeline and not composition.steps_of(estimator):
+        raise UnsupportedModel("Pipeline has no step that does something: end it in a predictor")
     _check_fitted(estimator)
 
 

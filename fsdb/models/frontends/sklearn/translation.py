@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
+import numpy as np
+
 from fsdb.errors import UnsupportedModel
 from fsdb.models.steps import Bounds, Step
 
@@ -15,7 +17,7 @@ _MOST_NODES = 1_000_000
 class Slot:
     """A column on its way through the pipeline.
 
-    `kind` is 'number', 'text', or 'absent' (an input that nobody bound); `missing` tells whether it can be missing;
+    `kind` is 'number', 'text', 'absent' (an input that nobody bound) or words for a type that no model takes; `missing` tells whether it can be missing;
     `finite` and `finite32` whether bounds have been checked already; `imputed` that an imputer filled it; `sparse` that it
     travels in a sparse matrix, with which some estimators reckon differently.
     """
@@ -96,7 +98,7 @@ def floats(values: Iterable[Any]) -> tuple[float, ...]:
 
 def is_nan(value: Any) -> bool:
     """Whether a category or fill is NaN."""
-    return isinstance(value, float) and math.isnan(value)
+    return isinstance(value, float | np.floating) and math.isnan(value)
 
 
 def first_step(estimator: Any) -> Any:
