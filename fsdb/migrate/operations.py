@@ -20,6 +20,7 @@ from alembic.util import DispatchPriority, PriorityDispatchResult
 from sqlalchemy import Connection as SQLAlchemyConnection
 
 from fsdb.catalog.feature_sets import get_set
+from fsdb.catalog.training import get_view
 from fsdb.definitions import Feature, FeatureSet, TrainingView, fixed_duration
 from fsdb.errors import ChangeRefused, UnknownName
 from fsdb.migrate import changes
@@ -27,7 +28,7 @@ from fsdb.migrate.changes import Change, SetAttributes
 from fsdb.migrate.diff import diff
 from fsdb.migrate.engine import driver
 from fsdb.migrate.perform import perform
-from fsdb.migrate.reading import dropped_feature, own_tables, read, view_named
+from fsdb.migrate.reading import dropped_feature, own_tables, read
 from fsdb.migrate.registered import feature_definition, set_definition
 from fsdb.migrate.render import rendered
 from fsdb.types import sql_type, widens
@@ -162,7 +163,7 @@ class ChangeOperation(MigrateOperation):
     def alter_training_view(cls, operations: Operations, name: str, **attributes: Any) -> None:
         """Changes what is given of a training view; the rest stays."""
         connection = _psycopg(operations.get_bind())
-        before = view_named(connection, name)
+        before = get_view(connection, name)
         after = _replaced(before, attributes, "alter_training_view")
         perform(connection, changes.AlterTrainingView(before, after))
 
@@ -170,7 +171,7 @@ class ChangeOperation(MigrateOperation):
     def drop_training_view(cls, operations: Operations, name: str) -> None:
         """Drops a training view; training sets saved from it stay."""
         connection = _psycopg(operations.get_bind())
-        perform(connection, changes.DropTrainingView(view_named(connection, name)))
+        perform(connection, changes.DropTrainingView(get_view(connection, name)))
 
 
 def register() -> None:

@@ -1,19 +1,24 @@
 """Makes changes: one function a kind of change, on the connection's open transaction."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from psycopg import Connection
+import psycopg
+from psycopg import Connection, sql
 
-from fsdb import history, training
+from fsdb import deployments, history, training
 from fsdb.catalog import feature_sets as catalog
-from fsdb.catalog.feature_sets import get_set
-from fsdb.errors import ChangeRefused
+from fsdb.catalog.feature_sets import default_text, get_set
+from fsdb.catalog.training import get_view, views_of_sets
+from fsdb.definitions import Feature
+from fsdb.errors import ChangeRefused, InvalidDefinition
 from fsdb.migrate import changes
 from fsdb.migrate.changes import Change
 from fsdb.migrate.reading import dropped_feature
 from fsdb.migrate.registered import same_default, set_definition
 from fsdb.migrate.uses import uses
+from fsdb.sql import query
 
 
 def perform(connection: Connection[Any], change: Change) -> None:
@@ -59,6 +64,34 @@ def _widen(connection: Connection[Any], change: changes.WidenFeature) -> None:
     history.widen_feature(connection, get_set(connection, change.set_name), change.feature_name, change.new_type)
 
 
+def _narrow(connection: Connection[Any], change: changes.NarrowFeature) -> None:
+    registered = get_set(connection, change.set_name)
+    feature = registered.feature(change.feature_name)
+    parts = {
+        "old_type": sql.SQL(change.old_type),
+        "new_type": sql.SQL(change.new_type),
+    }
+    try:
+        with connection.transaction():
+            row = connection.execute(
+                query(
+                    "migrate/perform",
+                    "count_lost",
+                    table=registered.history,
+                    column=sql.Identifier(feature.history_column),
+                    **parts,
+                )
+            ).fetchone()
+    except psycopg.DataError:
+        row = None
+    if row != (0,):
+        raise ChangeRefused(
+            f"{change.subject} is {change.old_type} and holds values, past or present, that are not the same as {change.new_type}: "
+            "it stays as it is. Add a feature of another name and backfill it instead."
+        )
+    history.widen_feature(connection, registered, change.feature_name, change.new_type)
+
+
 def _alter_feature(connection: Connection[Any], change: changes.AlterFeature) -> None:
     _check_default(connection, change.set_name, change.after)
     feature = get_set(connection, change.set_name).feature(change.after.name)
@@ -77,6 +110,14 @@ def _alter_view(connection: Connection[Any], change: changes.AlterTrainingView) 
 
 def _drop_view(connection: Connection[Any], change: changes.DropTrainingView) -> None:
     training.drop_view(connection, change.view.name)
+
+
+def _recompile(connection: Connection[Any], set_name: str) -> None:
+    """What has a set's max_age and defaults compiled into it: functions, training views and deployments."""
+    history.refresh(connection, get_set(connection, set_name))
+    for view in views_of_sets(connection, [set_name]):
+        training.register_view(connection, get_view(connection, view))
+    deployments.refresh(connection, set_name)
 
 
 def _check_default(connection: Connection[Any], set_name: str, feature: Feature) -> None:

@@ -84,21 +84,21 @@ class Plan:
         ]
 
 
-def make_plan(connection: Connection[Any], definitions: Sequence[Definition], prune: bool = False) -> Plan:
+def plan(connection: Connection[Any], definitions: Sequence[Definition], prune: bool = False) -> Plan:
     """What would make the database as defined. Sets and views that no definition names stay, or go with `prune`."""
     difference = diff(read(connection), definitions, prune)
     steps = tuple(Step(change, uses(connection, change, difference.changes)) for change in difference.changes)
     return Plan(steps, difference.refusals, tuple(definitions), prune)
 
 
-def apply_plan(connection: Connection[Any], planned: Plan, allow_destructive: bool = False) -> None:
+def apply(connection: Connection[Any], planned: Plan, allow_destructive: bool = False) -> None:
     """Makes the changes of a plan in the connection's transaction: all of them or, on any error, none.
 
     Raises ChangeRefused where something is in the way, where destructive changes are not allowed, and where the
     database has changed since the plan was made.
     """
     lock(connection)
-    now = make_plan(connection, planned.definitions, planned.prune)
+    now = plan(connection, planned.definitions, planned.prune)
     if now.changes != planned.changes:
         raise ChangeRefused("The database has changed since this plan was made: make a new plan and look at it again.")
     if now.obstacles:

@@ -4,9 +4,8 @@ from typing import Any
 
 from psycopg import Connection
 
-from fsdb import training
 from fsdb.catalog.feature_sets import RegisteredFeature, RegisteredSet, list_sets
-from fsdb.definitions import TrainingView
+from fsdb.catalog.training import list_views
 from fsdb.errors import UnknownName
 from fsdb.migrate.engine import CATALOG_LOCK
 from fsdb.migrate.registered import Registered, set_definition
@@ -16,16 +15,7 @@ from fsdb.sql import query
 def read(connection: Connection[Any]) -> Registered:
     """All feature sets and training views as definitions."""
     sets = {name: set_definition(registered) for name, registered in list_sets(connection).items()}
-    return Registered(sets, {view.name: view for view in training.list_views(connection)})
-
-
-def view_named(connection: Connection[Any], name: str) -> TrainingView:
-    """The training view of that name. Raises UnknownName."""
-    views = {view.name: view for view in training.list_views(connection)}
-    if name not in views:
-        known = f" Known: {', '.join(sorted(views))}." if views else " None is registered yet."
-        raise UnknownName(f"There is no training view {name!r}.{known}")
-    return views[name]
+    return Registered(sets, {view.name: view for view in list_views(connection)})
 
 
 def dropped_feature(registered: RegisteredSet, name: str) -> RegisteredFeature:

@@ -5,6 +5,10 @@ from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from snapshot import difference, schema
+
 from fsdb import history
 from fsdb.catalog.feature_sets import get_set
 from fsdb.definitions import Feature, FeatureSet, TrainingView
@@ -12,11 +16,9 @@ from fsdb.errors import ChangeRefused, InvalidDefinition
 from fsdb.migrate import changes
 from fsdb.migrate.diff import Definition, diff
 from fsdb.migrate.perform import perform
-from fsdb.migrate.plan import apply_plan, make_plan
+from fsdb.migrate.plan import apply as apply_plan
+from fsdb.migrate.plan import plan as make_plan
 from fsdb.migrate.reading import read
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from snapshot import difference, schema
 
 WEATHER = FeatureSet(
     "airport_weather",
@@ -80,7 +82,9 @@ STEPS: list[tuple[str, list[Definition], changes.Change]] = [
     (
         "describe feature",
         [WEATHER],
-        changes.AlterFeature("airport_weather", WEATHER.features[0], replace(WEATHER.features[0], default=1.0, owner="m")),
+        changes.AlterFeature(
+            "airport_weather", WEATHER.features[0], replace(WEATHER.features[0], default=1.0, owner="m")
+        ),
     ),
     (
         "default in a view",
@@ -211,7 +215,9 @@ def definitions(draw: st.DrawFn) -> list[Definition]:
             )
             for feature in listed
         ]
-        found.append(FeatureSet(name, {"k": "text"}, features, max_age=draw(st.sampled_from([None, "1 hour", "1 day"]))))
+        found.append(
+            FeatureSet(name, {"k": "text"}, features, max_age=draw(st.sampled_from([None, "1 hour", "1 day"])))
+        )
     chosen = [f"{s.name}.{feature.name}" for s in found if isinstance(s, FeatureSet) for feature in s.features]
     if chosen and draw(st.booleans()):
         features = draw(st.lists(st.sampled_from(chosen), unique=True, min_size=1, max_size=3))

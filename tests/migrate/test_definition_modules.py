@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from fsdb.errors import InvalidDefinition, UnknownName
 from fsdb.migrate.modules import load_definitions, load_object
 
@@ -55,7 +56,9 @@ def test_a_file_that_cannot_be_used(folder: Path, text: str, said: str) -> None:
 
 
 def test_a_refusal_of_fsdb_stays_as_it_is(folder: Path) -> None:
-    (folder / "shop_features.py").write_text("from fsdb.errors import UnknownName\nraise UnknownName('there is none')\n")
+    (folder / "shop_features.py").write_text(
+        "from fsdb.errors import UnknownName\nraise UnknownName('there is none')\n"
+    )
     with pytest.raises(UnknownName, match="^there is none$"):
         load_definitions("shop_features.py")
 

@@ -10,13 +10,14 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from conftest import TestDatabase
+from snapshot import difference, schema
+
 from fsdb.catalog.feature_sets import get_set
 from fsdb.errors import CatalogMissing, ChangeRefused, InvalidDefinition
 from fsdb.migrate import project
 from fsdb.migrate.modules import load_definitions
 from fsdb.migrate.project import Project, find_project, scaffold, write_revision
 from fsdb.migrate.reading import read
-from snapshot import difference, schema
 
 HEAD = "import fsdb\n"
 FIRST = HEAD + (
@@ -80,7 +81,7 @@ def test_three_migrations_up_and_down(database: TestDatabase, connection: psycop
     assert "op.track_table(" in texts[1]
     assert "op.create_training_view(" in texts[1]
     assert 'op.restore_feature("airport_weather", "wind")' in texts[1]
-    assert '    # destructive: deletes the set\'s values and history' in texts[2]
+    assert "    # destructive: deletes the set's values and history" in texts[2]
 
     connection.execute("INSERT INTO orders VALUES (1, 9.5)")
     for before in reversed(states[:-1]):
@@ -102,7 +103,9 @@ def test_values_survive_the_way_down_and_up(
     project.upgrade(database.url, found)
     connection.execute("INSERT INTO airport_weather (origin, temp, wind) VALUES ('JFK', 40.5, 12)")
     connection.execute("UPDATE airport_weather SET wind = 13")
-    written(database, folder, SECOND.replace("orders =", "_orders = 0 and").replace("delays =", "_delays = 0 and"), "second")
+    written(
+        database, folder, SECOND.replace("orders =", "_orders = 0 and").replace("delays =", "_delays = 0 and"), "second"
+    )
     project.upgrade(database.url, found)
     connection.execute("UPDATE airport_weather SET gust = 30")
     project.downgrade(database.url, found, "-1")
@@ -226,7 +229,9 @@ def test_beside_the_tables_of_an_alembic_environment_that_is_there(
     template = Path(project.__file__).parent / "template" / "script.py.mako"
     (folder / "own" / "versions").mkdir(parents=True)
     (folder / "own" / "env.py").write_text(OWN_ENVIRONMENT)
-    (folder / "own" / "script.py.mako").write_text(template.read_text().replace("op\n", "op\nimport sqlalchemy as sa\n", 1))
+    (folder / "own" / "script.py.mako").write_text(
+        template.read_text().replace("op\n", "op\nimport sqlalchemy as sa\n", 1)
+    )
     (folder / "own_tables.py").write_text(OWN_TABLES)
     monkeypatch.syspath_prepend(str(folder))
     config = Config()
@@ -245,14 +250,20 @@ def test_beside_the_tables_of_an_alembic_environment_that_is_there(
         return Path(script.path).read_text()  # type: ignore[attr-defined]
 
     first = revise("first")
-    assert first.index("op.create_table('orders'") < first.index('op.create_feature_set("airport_weather"'.replace('("', "(", 1)[:22])
+    assert first.index("op.create_table('orders'") < first.index(
+        'op.create_feature_set("airport_weather"'.replace('("', "(", 1)[:22]
+    )
     assert first.index("op.create_table('orders'") < first.index("op.track_table(")
     run(command.upgrade, "head")
     assert set(read(connection).sets) == {"airport_weather", "order_state"}
     second = revise("nothing to do")
     assert second.count("pass") == 2
     run(command.upgrade, "head")
-    (folder / "own_tables.py").write_text(OWN_TABLES.replace("sa.Table", "0 and sa.Table").replace("    fsdb.FeatureSet(\"order", "    0 and fsdb.FeatureSet(\"order").replace("]\n", "]\ndefinitions = [d for d in definitions if d]\n"))
+    (folder / "own_tables.py").write_text(
+        OWN_TABLES.replace("sa.Table", "0 and sa.Table")
+        .replace('    fsdb.FeatureSet("order', '    0 and fsdb.FeatureSet("order')
+        .replace("]\n", "]\ndefinitions = [d for d in definitions if d]\n")
+    )
     third = revise("orders go")
     assert third.index('op.drop_feature_set("order_state")') < third.index("op.drop_table('orders')")
     assert "airport_weather" not in third

@@ -1,0 +1,73 @@
+"""The commands by name, and how each ends: 0 good, 1 refused with a reason, 2 misuse, 130 interrupted."""
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import psycopg
+import typer
+from rich.text import Text
+
+from fsdb.cli import catalog, data, definitions, demo, finding, health, models, revisions
+from fsdb.cli.output import err
+from fsdb.errors import FsdbError
+
+COMMANDS: dict[str, Callable[..., Any]] = {
+    "demo": demo.demo,
+    "init": catalog.init,
+    "upgrade": catalog.upgrade,
+    "downgrade": catalog.downgrade,
+    "status": health.status,
+    "plan": definitions.plan,
+    "apply": definitions.apply,
+    "revision": revisions.revision,
+    "track": definitions.track,
+    "ingest": data.ingest,
+    "training-set": data.training_set,
+    "register": models.register,
+    "deploy": models.deploy,
+    "replay": models.replay,
+    "search": finding.search,
+    "describe": finding.describe,
+    "doctor": health.doctor,
+}
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="fsdb",
+    help="fsdb turns a PostgreSQL database into a feature store and a model server.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+for _name, _command in COMMANDS.items():
+    app.command(_name)(_command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit status. A refusal is one sentence on standard error, without a traceback."""
+    try:
+        app(arguments if arguments is None else list(arguments))
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if status == INTERRUPTED:
+            err().print("Interrupted: what was under way is rolled back.")
+        return status
+    except KeyboardInterrupt:
+        err().print("Interrupted: what was under way is rolled back.")
+        return INTERRUPTED
+    except FsdbError as refused:
+        return _refuse(str(refused))
+    except psycopg.Error as error:
+        return _refuse(f"The database refused: {str(error).strip()}")
+    return 0
+
+
+def _refuse(reason: str) -> int:
+    err().print(Text.assemble(("Refused: ", "bold red"), reason), soft_wrap=True)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

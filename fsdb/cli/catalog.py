@@ -1,0 +1,68 @@
+"""fsdb init, upgrade, downgrade: the catalog, and the migrations of the project in this folder."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fsdb.cli.output import say
+from fsdb.cli.session import UrlOption, database_name, database_url
+from fsdb.migrate import catalog, project
+
+MigrationsOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Folder of the project's migrations; else [tool.fsdb] of pyproject.toml, else migrations.",
+        show_default=False,
+    ),
+]
+
+
+def init(url: UrlOption = None) -> None:
+    """Create the fsdb catalog in the database, or bring it to the version of this fsdb."""
+    where = database_url(url)
+    before = catalog.catalog_revision(where)
+    catalog.upgrade(where)
+    did = "created" if before is None else "there already" if before == catalog.head_revision() else "upgraded"
+    say(f"Catalog {did} in database {database_name(where)}, at revision {catalog.head_revision()}.")
+
+
+def upgrade(url: UrlOption = None, migrations: MigrationsOption = None) -> None:
+    """Bring the catalog to the version of this fsdb, then run the migrations of the project in this folder."""
+    where = database_url(url)
+    before = catalog.catalog_revision(where)
+    catalog.upgrade(where)
+    say(_moved("Catalog", before, catalog.catalog_revision(where)))
+    found = project.find_project(Path.cwd(), migrations)
+    if not found.exists:
+        say(f"Project: no migrations in {found.folder}.")
+        return
+    before = project.project_revision(where)
+    say(_moved(f"Project migrations in {found.folder}", before, project.upgrade(where, found)))
+
+
+def downgrade(
+    revision: Annotated[str, typer.Argument(help="Where to go back to: a revision, -1 for the one before, or base.")],
+    of_catalog: Annotated[
+        bool,
+        typer.Option("--catalog", help="Go back in the catalog's own versions even where the project has migrations."),
+    ] = False,
+    url: UrlOption = None,
+    migrations: MigrationsOption = None,
+) -> None:
+    """Undo migrations of the project in this folder; without such, or with --catalog, those of the catalog."""
+    where = database_url(url)
+    found = project.find_project(Path.cwd(), migrations)
+    if found.exists and not of_catalog:
+        before = project.project_revision(where)
+        say(_moved(f"Project migrations in {found.folder}", before, project.downgrade(where, found, revision)))
+        return
+    before = catalog.catalog_revision(where)
+    catalog.downgrade(where, revision)
+    say(_moved("Catalog", before, catalog.catalog_revision(where)))
+
+
+def _moved(what: str, before: str | None, after: str | None) -> str:
+    if before == after:
+        return f"{what}: at {after or 'base'}, nothing to do."
+    return f"{what}: from {before or 'nothing'} to {after or 'nothing'}."

@@ -1,0 +1,93 @@
+"""fsdb plan, apply, track: definitions against the database."""
+
+from typing import Annotated
+
+import typer
+
+from fsdb.cli.output import JsonOption, confirmed, note, out, say, show, show_json
+from fsdb.cli.session import UrlOption, opened
+from fsdb.migrate.modules import load_definitions
+from fsdb.migrate.plan import Plan
+
+WhereArgument = Annotated[
+    str, typer.Argument(metavar="DEFINITIONS", help="Python file or module with feature sets and training views.")
+]
+PruneOption = Annotated[bool, typer.Option(help="Also drop the sets and views that the definitions do not name.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before destructive changes.")]
+
+
+def plan(where: WhereArgument, prune: PruneOption = False, as_json: JsonOption = False, url: UrlOption = None) -> None:
+    """Show what would change if the definitions were applied. Exit status 1 where something is in the way."""
+    with opened(url) as store:
+        made = store.plan(load_definitions(where), prune=prune)
+    _show(made, as_json)
+    if made.obstacles:
+        raise typer.Exit(1)
+
+
+def apply(
+    where: WhereArgument,
+    prune: PruneOption = False,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+) -> None:
+    """Make the database as defined, in one transaction; asks before anything destructive."""
+    definitions = load_definitions(where)
+    shown: list[Plan] = []
+
+    def confirm(made: Plan) -> bool:
+        _show(made, as_json)
+        shown.append(made)
+        if not made.obstacles:
+            confirmed(f"Make {_counted(len(made.destructive), 'destructive change')}?", yes)
+        return True
+
+    with opened(url) as store:
+        made = store.apply(definitions, prune=prune, confirm=confirm)
+    if not shown:
+        _show(made, as_json)
+    if made:
+        note(f"Applied {_counted(len(made.changes), 'change')}.")
+
+
+def track(
+    table: Annotated[str, typer.Argument(help="Existing table: table or schema.table.")],
+    name: Annotated[str | None, typer.Option(help="Name of the feature set; else the table's.")] = None,
+    key: Annotated[list[str] | None, typer.Option(help="Key column; repeat for several. Else the primary key.")] = None,
+    feature: Annotated[
+        list[str] | None, typer.Option(help="Feature column; repeat for several. Else all others.")
+    ] = None,
+    event_time: Annotated[
+        str | None, typer.Option(help="Column that holds the event time; else the wall clock.")
+    ] = None,
+    max_age: Annotated[str | None, typer.Option(help="Fixed duration such as '6 hours'.")] = None,
+    description: Annotated[str, typer.Option(help="What the set describes.")] = "",
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+) -> None:
+    """Turn an existing table into a feature set; its columns and its application stay as they are."""
+    with opened(url) as store:
+        tracked = store.track(
+            table,
+            name=name,
+            keys=key,
+            features=feature,
+            event_time=event_time,
+            max_age=max_age,
+            description=description,
+        )
+        show(store.describe(tracked.name), as_json)
+
+
+def _show(made: Plan, as_json: bool) -> None:
+    if as_json:
+        show_json(made.to_dicts())
+    elif made:
+        out().print(made)
+    else:
+        say(str(made))
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

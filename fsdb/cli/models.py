@@ -1,0 +1,70 @@
+"""fsdb register, deploy, replay: models."""
+
+from typing import Annotated
+
+import typer
+
+from fsdb.cli.output import JsonOption, show
+from fsdb.cli.session import UrlOption, opened
+from fsdb.errors import InvalidData
+from fsdb.migrate.modules import load_object
+from fsdb.table import Table
+
+
+def register(
+    name: Annotated[str, typer.Argument(metavar="MODEL", help="Name of the model.")],
+    estimator: Annotated[
+        str,
+        typer.Argument(metavar="MODULE:FUNCTION", help="Function without arguments that returns the fitted estimator."),
+    ],
+    training_set: Annotated[
+        str | None, typer.Option(help="Saved training set that the estimator was fitted on.")
+    ] = None,
+    metric: Annotated[list[str] | None, typer.Option(help="name=value; repeat for several.")] = None,
+    description: Annotated[str, typer.Option(help="What the model predicts.")] = "",
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+) -> None:
+    """Register a fitted estimator as the next version of a model. No pickle is read: the estimator comes from your own code."""
+    metrics = dict(_metric(given) for given in metric or ())
+    fitted = load_object(estimator)
+    with opened(url) as store:
+        trained_on = store.load_training_set(training_set) if training_set else None
+        store.register_model(name, fitted, training_set=trained_on, metrics=metrics, description=description)
+        show(store.describe(name), as_json)
+
+
+def deploy(
+    name: Annotated[str, typer.Argument(metavar="MODEL", help="Name of the model.")],
+    table: Annotated[str | None, typer.Option(help="Table to deploy it as; else of the model's name.")] = None,
+    version: Annotated[int | None, typer.Option(help="Version; else the newest.")] = None,
+    runtime: Annotated[str, typer.Option(help="How it computes.")] = "auto",
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+) -> None:
+    """Deploy a model as a table, or replace the version that a table has, in one transaction."""
+    with opened(url) as store:
+        done = store.deploy(name, table=table or name, version=version, runtime=runtime)
+        show(Table.of(("table", "model", "version"), [(done.table, name, done.version)], title="Deployed"), as_json)
+
+
+def replay(
+    table: Annotated[str, typer.Argument(help="Table of a deployed model.")],
+    limit: Annotated[int, typer.Option(help="How many predictions, the newest first.")] = 1000,
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+) -> None:
+    """Score past predictions again from the versions that they read. Exit status 1 where one comes out otherwise."""
+    with opened(url) as store:
+        result = store.deployment(table).replay(limit=limit)
+    show(Table.of(("checked", "different"), [(result.checked, result.different)], title=f"Replay of {table}"), as_json)
+    if result.different:
+        raise typer.Exit(1)
+
+
+def _metric(given: str) -> tuple[str, float]:
+    name, _, value = given.partition("=")
+    try:
+        return name, float(value)
+    except ValueError as error:
+        raise InvalidData(f"{given!r} is not a metric: write name=value, such as auc=0.71.") from error

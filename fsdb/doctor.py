@@ -1,0 +1,188 @@
+"""Checks of a database: is the server fit, the catalog current, everything installed, and each live table its history as of now?"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from psycopg import Connection
+from psycopg.sql import Identifier
+
+from fsdb import deployments, history, training
+from fsdb.catalog.feature_sets import RegisteredSet, list_sets
+from fsdb.catalog.training import list_views
+from fsdb.config import CATALOG_SCHEMA, HISTORY_SCHEMA, MINIMUM_SERVER, MODEL_SCHEMA, TRAINING_SCHEMA
+from fsdb.errors import FsdbError
+from fsdb.migrate import catalog
+from fsdb.sql import joined, query
+from fsdb.table import Table
+
+State = Literal["good", "advice", "wrong"]
+SCHEMAS = [CATALOG_SCHEMA, HISTORY_SCHEMA, TRAINING_SCHEMA, MODEL_SCHEMA]
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was looked at, what was found, and what to do where that is not good. `advice` costs speed, `wrong` is wrong."""
+
+    name: str
+    state: State
+    found: str
+    advice: str = ""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """All checks, in order."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing is wrong."""
+        return not any(check.state == "wrong" for check in self.checks)
+
+    @property
+    def table(self) -> Table:
+        """One row a check."""
+        rows = [(check.name, check.state, check.found, check.advice) for check in self.checks]
+        return Table.of(("check", "state", "found", "what_to_do"), rows, title="Doctor")
+
+    def __rich__(self) -> Any:
+        return self.table.__rich__()
+
+    def __repr__(self) -> str:
+        return repr(self.table)
+
+    def _repr_html_(self) -> str:
+        return self.table._repr_html_()
+
+
+def diagnose(connection: Connection[Any]) -> Diagnosis:
+    """Runs every check on the connection's transaction. Reads each live table and its history once."""
+    return Diagnosis(tuple(check for part in PARTS for check in part(connection)))
+
+
+def live_differences(connection: Connection[Any], registered: RegisteredSet) -> int:
+    """In how many rows the live table and history as of infinity differ (invariant 4); 0 where all is well."""
+    keys = list(registered.keys)
+    kept = [*keys, *(feature.history_column for feature in registered.features)]
+    current = [*keys, *(feature.name for feature in registered.features)]
+    if registered.event_time_column is not None:
+        kept.append("event_time")
+        current.append(registered.event_time_column)
+    row = connection.execute(
+        query(
+            "doctor/checks",
+            "live_against_history",
+            keys=joined([Identifier(key) for key in keys]),
+            kept=joined([Identifier(column) for column in kept]),
+            current=joined([Identifier(column) for column in current]),
+            history=registered.history,
+            live=registered.live,
+        )
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _server(connection: Connection[Any]) -> Iterator[Check]:
+    row = connection.execute(query("doctor/checks", "settings")).fetchone()
+    assert row is not None
+    version, number, jit, isolation = row
+    fit = number >= MINIMUM_SERVER
+    yield Check(
+        "server", "good" if fit else "wrong", f"PostgreSQL {version}", "" if fit else "Upgrade it to 15 or newer."
+    )
+    yield Check(
+        "jit",
+        "good" if jit == "off" else "advice",
+        jit,
+        "" if jit == "off" else "ALTER DATABASE … SET jit = off: compiling costs more than it gives for single rows.",
+    )
+    usual = isolation == "read committed"
+    yield Check(
+        "default isolation",
+        "good" if usual else "advice",
+        isolation,
+        ""
+        if usual
+        else "Applications that write live tables do best at read committed: others must repeat transactions.",
+    )
+
+
+def _catalog(connection: Connection[Any]) -> Iterator[Check]:
+    row = connection.execute(query("migrate/catalog", "revision")).fetchone()
+    current = None if row is None else row[0]
+    try:
+        catalog.check_revision(current)
+    except FsdbError as error:
+        yield Check("catalog", "wrong", f"revision {current}", str(error))
+    else:
+        yield Check("catalog", "good", f"revision {current}")
+
+
+def _sets(connection: Connection[Any]) -> Iterator[Check]:
+    for name, registered in list_sets(connection).items():
+        states = history.status(connection, registered)
+        yield _installed(f"objects of {name}", states)
+        if any(found.kind == "table" and found.state != "installed" for found in states):
+            continue
+        differing = live_differences(connection, registered)
+        yield Check(
+            f"live = history of {name}",
+            "wrong" if differing else "good",
+            f"{differing} rows differ" if differing else "the same",
+            "Rows were written while triggers were off: run fsdb upgrade, then write the rows that differ again."
+            if differing
+            else "",
+        )
+
+
+def _views(connection: Connection[Any]) -> Iterator[Check]:
+    for view in list_views(connection):
+        yield _installed(f"objects of training view {view.name}", training.status(connection, view.name))
+
+
+def _deployments(connection: Connection[Any]) -> Iterator[Check]:
+    for deployed in deployments.list_deployments(connection):
+        yield _installed(f"objects of deployment {deployed.name}", deployments.status(connection, deployed.name))
+
+
+def _installed(name: str, states: Any) -> Check:
+    wrong = [f"{found.kind} {found.name} {found.state}" for found in states if found.state != "installed"]
+    if not wrong:
+        return Check(name, "good", f"{len(states)} installed")
+    foreign = any(found.state == "foreign" for found in states)
+    advice = (
+        "Rename what is foreign, then run fsdb upgrade." if foreign else "Run fsdb upgrade, which installs them anew."
+    )
+    return Check(name, "wrong", ", ".join(wrong), advice)
+
+
+def _rights(connection: Connection[Any]) -> Iterator[Check]:
+    for name, text, advice in (
+        ("functions", "unpinned_functions", "ALTER FUNCTION … SET search_path = pg_catalog, pg_temp."),
+        ("schemas", "open_schemas", "REVOKE CREATE ON SCHEMA … FROM the roles that have it."),
+        (
+            "owners",
+            "foreign_owners",
+            "Give history tables and their trigger functions to one owner: ALTER TABLE … OWNER TO.",
+        ),
+    ):
+        found = [row[0] for row in connection.execute(query("doctor/checks", text), {"schemas": SCHEMAS})]
+        yield Check(
+            f"rights: {name}",
+            "wrong" if found else "good",
+            ", ".join(found) or "as they should be",
+            advice if found else "",
+        )
+
+
+PARTS: tuple[Callable[[Connection[Any]], Iterator[Check]], ...] = (
+    _server,
+    _catalog,
+    _sets,
+    _views,
+    _deployments,
+    _rights,
+)

@@ -1,0 +1,39 @@
+-- name: settings
+-- What a server's settings are that matter to fsdb.
+SELECT current_setting('server_version'), current_setting('server_version_num')::integer, current_setting('jit'),
+       current_setting('default_transaction_isolation')
+
+-- name: live_against_history
+-- How many rows the live table has that history as of infinity does not have, or the other way round.
+WITH newest AS (
+    SELECT DISTINCT ON ({keys}) {kept}, deleted FROM {history} ORDER BY {keys}, event_time DESC, version_id DESC
+), past AS (
+    SELECT {kept} FROM newest WHERE NOT deleted
+), present AS (
+    SELECT {current} FROM {live}
+)
+SELECT count(*) FROM (
+    (SELECT * FROM past EXCEPT ALL SELECT * FROM present) UNION ALL (SELECT * FROM present EXCEPT ALL SELECT * FROM past)
+) AS differing
+
+-- name: unpinned_functions
+-- Functions of fsdb that run with their owner's rights and leave to the caller in which schemas names are looked up.
+SELECT p.oid::regprocedure::text FROM pg_proc AS p
+WHERE p.pronamespace = ANY (ARRAY(SELECT to_regnamespace(s)::oid FROM unnest(%(schemas)s::text[]) AS s))
+  AND p.prosecdef AND NOT coalesce(array_to_string(p.proconfig, ' '), '') LIKE '%%search_path=%%'
+ORDER BY 1
+
+-- name: open_schemas
+-- Schemas of fsdb in which other roles than their owner may create objects.
+SELECT n.nspname FROM pg_namespace AS n, LATERAL aclexplode(n.nspacl) AS a
+WHERE n.nspname = ANY (%(schemas)s) AND a.privilege_type = 'CREATE' AND a.grantee <> n.nspowner
+ORDER BY 1
+
+-- name: foreign_owners
+-- History tables that do not belong to the role whose rights their trigger functions have.
+SELECT DISTINCT c.relname FROM pg_class AS c
+JOIN pg_trigger AS t ON NOT t.tgisinternal
+JOIN fsdb.feature_sets AS s ON s.history_table = c.relname AND t.tgrelid = to_regclass(format('%%I.%%I', s.live_schema, s.live_table))
+JOIN pg_proc AS p ON p.oid = t.tgfoid AND p.pronamespace = 'fsdb_history'::regnamespace
+WHERE c.relnamespace = 'fsdb_history'::regnamespace AND c.relowner <> p.proowner
+ORDER BY 1
