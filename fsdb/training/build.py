@@ -29,7 +29,7 @@ def build(
     view: TrainingView | str | None = None,
     *,
     spine: Any = None,
-    features: Sequence[str] = (),
+    features: Sequence[str] | None = None,
     timestamp: str | None = None,
     label: str | None = None,
     known: str | datetime = "now",
@@ -90,7 +90,7 @@ def _the_view(
     connection: Connection[Any],
     view: TrainingView | str | None,
     spine: Any,
-    features: Sequence[str],
+    features: Sequence[str] | None,
     timestamp: str | None,
 ) -> TrainingView | None:
     if view is None:
@@ -110,8 +110,8 @@ def _given(connection: Connection[Any], spine: Any, staging: ExitStack) -> tuple
     return staging.enter_context(frames.staged(connection, table, frames.columns_of(table))), None
 
 
-def _listed(features: Sequence[str]) -> list[str]:
-    listed = [features] if isinstance(features, str) else list(features)
+def _listed(features: Sequence[str] | None) -> list[str]:
+    listed = [features] if isinstance(features, str) else list(features or ())
     if not listed:
         raise InvalidDefinition("No features were chosen: name at least one as 'set.feature'.")
     return listed

@@ -1,0 +1,137 @@
+"""The view and the function that a training view is in the database."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from psycopg import Connection
+from psycopg.sql import SQL, Composable, Identifier, Literal
+
+from fsdb.asof import Column, SetRead
+from fsdb.asof.binding import bind, family
+from fsdb.catalog.feature_sets import RegisteredFeature, RegisteredSet
+from fsdb.definitions import TrainingView
+from fsdb.engines.postgres.join import SPINE, aliased, keys_of, outputs
+from fsdb.engines.postgres.lookup import newest
+from fsdb.errors import InvalidDefinition
+from fsdb.history.objects import GeneratedObject
+from fsdb.sql import joined, query
+from fsdb.training.spine import check_timestamp, describe, spine_text
+from fsdb.vectors.keys import comparison_type
+
+FILE = "training/views"
+_MOST_BYTES = 63  # of a name
+
+
+def schema_and_name(view: TrainingView) -> tuple[str, str]:
+    """The schema of a view's objects, and its name in it."""
+    schema, _, name = view.name.rpartition(".")
+    return schema or "public", name
+
+
+def compile_view(
+    connection: Connection[Any], view: TrainingView, chosen: Sequence[tuple[RegisteredSet, RegisteredFeature]]
+) -> list[GeneratedObject]:
+    """A training view's objects. Raises InvalidDefinition and InvalidData where its spine and features do not fit."""
+    spine = spine_text(view.spine)
+    columns = describe(connection, spine)
+    names = [column.name for column in columns]
+    check_timestamp(columns, view.timestamp, None)
+    if view.label is not None and view.label not in names:
+        raise InvalidDefinition(
+            f"The spine of {view.name} has no column {view.label!r}, which is to be the label (it has {', '.join(names)})."
+        )
+    reads, results = bind(chosen, columns)
+    for column in results:
+        if len(column.name.encode()) > _MOST_BYTES:
+            raise InvalidDefinition(
+                f"{column.name!r} in training view {view.name} is longer than the {_MOST_BYTES} bytes that a column's name may have: choose the features in two views."
+            )
+    return [_view(view, spine, columns, reads, results), _vector(view, columns, reads, results)]
+
+
+def _view(
+    view: TrainingView,
+    spine: Composable,
+    columns: Sequence[Column],
+    reads: Sequence[SetRead],
+    results: Sequence[Column],
+) -> GeneratedObject:
+    schema, name = schema_and_name(view)
+    keys = {binding.spine_column for read in reads for binding in read.keys}
+    # A key compares by the feature set's collation, whichever the spine's column has.
+    given = [
+        SQL(
+            '{column} COLLATE "default" AS {column}' if c.name in keys and family(c.type) == "text" else "{column}"
+        ).format(column=Identifier(c.name))
+        for c in columns
+    ]
+    at = Identifier(SPINE, view.timestamp)
+    lookups = [
+        query("engines/postgres", "join_lookup", newest=newest(read, keys_of(read), at), alias=Identifier(alias))
+        for alias, read in aliased(reads)
+    ]
+    selected = [
+        *(Identifier(SPINE, column.name) for column in columns),
+        *(SQL("{} AS {}").format(v, Identifier(c.name)) for v, c in zip(outputs(reads, results), results, strict=True)),
+    ]
+    signature = SQL("{}").format(Identifier(schema, f"{name}_training"))
+    create = query(
+        FILE,
+        "view",
+        view=signature,
+        columns=joined(selected),
+        given=joined(given),
+        spine=spine,
+        lookups=joined(lookups, "\n"),
+    )
+    return GeneratedObject(
+        "view",
+        f"{schema}.{name}_training",
+        signature,
+        f"the rows of training view {view.name}, point-in-time correct",
+        create,
+    )
+
+
+def _vector(
+    view: TrainingView, columns: Sequence[Column], reads: Sequence[SetRead], results: Sequence[Column]
+) -> GeneratedObject:
+    schema, name = schema_and_name(view)
+    types = {b.spine_column: comparison_type(b.type) for read in reads for b in read.keys}
+    keys = [column.name for column in columns if column.name in types]
+    position = {key: SQL(f"${number}") for number, key in enumerate(keys, start=1)}
+    lookups = [
+        query(
+            "engines/postgres",
+            "join_lookup",
+            newest=newest(read, [position[b.spine_column] for b in read.keys], SQL("moment.at")),
+            alias=Identifier(alias),
+        )
+        for alias, read in aliased(reads)
+    ]
+    found = [SQL("coalesce({}.found, false)").format(Identifier(alias)) for alias, _ in aliased(reads)]
+    body = query(
+        FILE,
+        "vector_body",
+        values=joined(outputs(reads, results)),
+        found=joined(found, " AND "),
+        lookups=joined(lookups, "\n"),
+    ).as_string()
+    function = Identifier(schema, f"{name}_vector")
+    create = query(
+        FILE,
+        "vector",
+        function=function,
+        parameters=joined([SQL("{} {}").format(Identifier(key), SQL(types[key])) for key in keys]),
+        columns=joined([SQL("{} {}").format(Identifier(c.name), SQL(c.type)) for c in results]),
+        body=Literal(body),
+    )
+    signature = SQL("{}({})").format(function, SQL(", ".join(types[key] for key in keys)))
+    return GeneratedObject(
+        "function",
+        f"{schema}.{name}_vector",
+        signature,
+        f"the features of training view {view.name} for one entity as of the moment of the call",
+        create,
+        body,
+    )
