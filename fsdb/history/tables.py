@@ -130,7 +130,7 @@ def _create_live(connection: Connection[Any], definition: FeatureSet) -> None:
             keys=listed(list(definition.keys)),
         )
     )
-    comment_on_table(connection, live, definition.description or f"Feature set {definition.name}: current values.")
+    comment_on_table(connection, live, live_comment(definition.name, definition.description))
     for feature in definition.features:
         if feature.description:
             comment_on_column(connection, live, feature.name, feature.description)
@@ -161,6 +161,11 @@ def _create_history(connection: Connection[Any], registered: RegisteredSet) -> N
     comment_on_table(
         connection, history, f"Versions of feature set {registered.name}. Written by its triggers alone, never changed."
     )
+
+
+def live_comment(name: str, description: str) -> str:
+    """What a live table says of itself."""
+    return description or f"Feature set {name}: current values."
 
 
 def comment_on_table(connection: Connection[Any], table: Composable, text: str) -> None:
