@@ -28,11 +28,11 @@ CREATE TABLE observations (
 
 -- name: copy_flights
 -- Bulk load of the flights.
-COPY flights (carrier, tailnum, origin, dest, distance, scheduled_at, departed_at, arrived_at, dep_delay, arr_delay) FROM STDIN
+COPY flights (carrier, tailnum, origin, dest, distance, scheduled_at, departed_at, arrived_at, dep_delay, arr_delay) FROM STDIN (FORMAT csv)
 
 -- name: copy_observations
 -- Bulk load of the weather observations.
-COPY observations FROM STDIN
+COPY observations FROM STDIN (FORMAT csv)
 
 -- name: index_tables
 -- What the application asks for by time.

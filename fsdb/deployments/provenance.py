@@ -56,7 +56,7 @@ def named(connection: Connection[Any], inputs: Mapping[str, str]) -> dict[str, B
 def real_rows(training_set: TrainingSet) -> list[dict[str, Any]]:
     """Rows of a training set, evenly over all of it, enough to check a model on."""
     step = max(1, -(-training_set.num_rows // MOST_REAL_ROWS))
-    rows: list[dict[str, Any]] = training_set.to_arrow().take(range(0, training_set.num_rows, step)).to_pylist()
+    rows: list[dict[str, Any]] = training_set.to_arrow().take(list(range(0, training_set.num_rows, step))).to_pylist()
     return rows
 
 

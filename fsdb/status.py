@@ -1,0 +1,143 @@
+"""How a database stands: server, catalog, and for each set, view and deployment whether everything is installed."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import Connection
+from psycopg.sql import Identifier, Literal
+from rich.console import Group
+from rich.text import Text
+
+from fsdb import deployments, history, training
+from fsdb.catalog.feature_sets import list_sets
+from fsdb.catalog.training import list_views
+from fsdb.history.status import ObjectStatus
+from fsdb.migrate import catalog
+from fsdb.sql import query
+from fsdb.table import Table
+
+
+@dataclass(frozen=True)
+class Part:
+    """A feature set, training view or deployment with the objects that it needs in the database.
+
+    rows and versions: of the live or model table, and of history; large tables' as estimated by the planner.
+    """
+
+    kind: str
+    name: str
+    rows: int | None
+    versions: int | None
+    note: str
+    objects: tuple[ObjectStatus, ...]
+
+    @property
+    def installed(self) -> str:
+        """How many of the objects are in which state."""
+        counts = Counter(found.state for found in self.objects)
+        return ", ".join(f"{count} {state}" for state, count in counts.items())
+
+
+@dataclass(frozen=True)
+class Status:
+    """What `fsdb status` shows."""
+
+    server_version: str
+    database: str
+    catalog_revision: str
+    head_revision: str
+    parts: tuple[Part, ...]
+
+    @property
+    def objects(self) -> tuple[ObjectStatus, ...]:
+        """Every object that fsdb generated or should have."""
+        return tuple(found for part in self.parts for found in part.objects)
+
+    @property
+    def table(self) -> Table:
+        """One row a part."""
+        rows = [(p.kind, p.name, p.rows, p.versions, p.note, p.installed) for p in self.parts]
+        return Table.of(("kind", "name", "rows", "versions", "note", "objects"), rows)
+
+    @property
+    def headline(self) -> str:
+        """Server and catalog in one sentence."""
+        current = "current" if self.catalog_revision == self.head_revision else f"fsdb works with {self.head_revision}"
+        return (
+            f"PostgreSQL {self.server_version}, database {self.database}, catalog at {self.catalog_revision} ({current})."
+        )
+
+    def __rich__(self) -> Group:
+        return Group(Text(self.headline), self.table.__rich__() if self.parts else Text("Nothing is registered yet."))
+
+    def __repr__(self) -> str:
+        return f"{self.headline}\n{self.table!r}" if self.parts else f"{self.headline} Nothing is registered yet."
+
+    def _repr_html_(self) -> str:
+        return f"<p>{self.headline}</p>{self.table._repr_html_()}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as JSON can carry it."""
+        return {
+            "server_version": self.server_version,
+            "database": self.database,
+            "catalog_revision": self.catalog_revision,
+            "head_revision": self.head_revision,
+            "parts": [
+                row | {"objects": [{"kind": o.kind, "name": o.name, "state": o.state} for o in part.objects]}
+                for row, part in zip(self.table.to_dicts(), self.parts, strict=True)
+            ],
+        }
+
+
+def read_status(connection: Connection[Any]) -> Status:
+    """The status as the connection's transaction sees it."""
+    row = connection.execute(query("status/status", "server")).fetchone()
+    assert row is not None
+    return Status(*row, catalog.head_revision(), (*_sets(connection), *_views(connection), *_deployments(connection)))
+
+
+def _sets(connection: Connection[Any]) -> Sequence[Part]:
+    return [
+        Part(
+            "feature set",
+            name,
+            _size(connection, registered.live),
+            _size(connection, registered.history),
+            "tracked" if registered.tracked else "",
+            tuple(history.status(connection, registered)),
+        )
+        for name, registered in list_sets(connection).items()
+    ]
+
+
+def _views(connection: Connection[Any]) -> Sequence[Part]:
+    return [
+        Part("training view", view.name, None, None, "", tuple(training.view_status(connection, view.name)))
+        for view in list_views(connection)
+    ]
+
+
+def _deployments(connection: Connection[Any]) -> Sequence[Part]:
+    return [
+        Part(
+            "deployment",
+            deployed.name,
+            _size(connection, Identifier(deployed.schema_name, deployed.table_name)),
+            None,
+            f"model {deployed.model} version {deployed.version}",
+            tuple(deployments.status(connection, deployed.name)),
+        )
+        for deployed in deployments.list_deployments(connection)
+    ]
+
+
+def _size(connection: Connection[Any], relation: Identifier) -> int | None:
+    """The number of rows, None where the table is gone."""
+    name = Literal(relation.as_string(connection))
+    if connection.execute(query("status/status", "exists", name=name)).fetchone() == (None,):
+        return None
+    row = connection.execute(query("status/status", "size", relation=relation, name=name)).fetchone()
+    return None if row is None else int(row[0])
