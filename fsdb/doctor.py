@@ -140,7 +140,7 @@ def _sets(connection: Connection[Any]) -> Iterator[Check]:
 
 def _views(connection: Connection[Any]) -> Iterator[Check]:
     for view in list_views(connection):
-        yield _installed(f"objects of training view {view.name}", training.status(connection, view.name))
+        yield _installed(f"objects of training view {view.name}", training.view_status(connection, view.name))
 
 
 def _deployments(connection: Connection[Any]) -> Iterator[Check]:

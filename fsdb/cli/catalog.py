@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from fsdb.cli.output import say
-from fsdb.cli.session import UrlOption, database_name, database_url
+from fsdb.cli.session import UrlOption, database_name, database_url, opened
 from fsdb.migrate import catalog, project
+from fsdb.migrate.repair import repair
 
 MigrationsOption = Annotated[
     str | None,
@@ -28,11 +29,14 @@ def init(url: UrlOption = None) -> None:
 
 
 def upgrade(url: UrlOption = None, migrations: MigrationsOption = None) -> None:
-    """Bring the catalog to the version of this fsdb, then run the migrations of the project in this folder."""
+    """Bring the catalog and all generated objects to this fsdb, then run the migrations of the project in this folder."""
     where = database_url(url)
     before = catalog.catalog_revision(where)
     catalog.upgrade(where)
     say(_moved("Catalog", before, catalog.catalog_revision(where)))
+    with opened(where) as store, store.transaction() as connection:
+        for repaired in repair(connection):
+            say(f"Installed the objects of {repaired} anew.")
     found = project.find_project(Path.cwd(), migrations)
     if not found.exists:
         say(f"Project: no migrations in {found.folder}.")

@@ -79,6 +79,15 @@ def diff(registered: Registered, definitions: Iterable[Definition], prune: bool 
     return Difference(tuple(sorted(changes, key=lambda change: ORDER.index(type(change)))), tuple(refusals))
 
 
+def type_refusal(feature: str, old: str, new: str) -> str:
+    """Why a feature's type is not changed in place, and what to do instead."""
+    return (
+        f"Feature {feature} is {old} and is defined as {new}: in place a type is only widened "
+        f"(integer to bigint, real to double precision, varchar to text). Add a feature of another name as {new}, "
+        "backfill it, and drop this one."
+    )
+
+
 def _by_name(definitions: Iterable[D], what: str) -> dict[str, D]:
     named: dict[str, D] = {}
     for definition in definitions:
@@ -103,11 +112,7 @@ def _refusals(old: FeatureSet, wanted: FeatureSet) -> Iterator[str]:
     for new in wanted.features:
         was = _feature(old, new.name)
         if was is not None and was.sql_type != new.sql_type and not widens(was.sql_type, new.sql_type):
-            yield (
-                f"Feature {old.name}.{new.name} is {was.sql_type} and is defined as {new.sql_type}: in place a type is only widened "
-                f"(integer to bigint, real to double precision, varchar to text). Add a feature of another name as {new.sql_type}, "
-                "backfill it, and drop this one."
-            )
+            yield type_refusal(f"{old.name}.{new.name}", was.sql_type, new.sql_type)
 
 
 def _set_changes(old: FeatureSet, wanted: FeatureSet) -> Iterator[Change]:

@@ -25,7 +25,7 @@ from fsdb.definitions import Feature, FeatureSet, TrainingView, fixed_duration
 from fsdb.errors import ChangeRefused, UnknownName
 from fsdb.migrate import changes
 from fsdb.migrate.changes import Change, SetAttributes
-from fsdb.migrate.diff import diff
+from fsdb.migrate.diff import diff, type_refusal
 from fsdb.migrate.engine import driver
 from fsdb.migrate.perform import perform
 from fsdb.migrate.reading import dropped_feature, own_tables, read
@@ -138,8 +138,7 @@ class ChangeOperation(MigrateOperation):
         if "type" in attributes:
             old, new = before.sql_type, sql_type(attributes.pop("type"), f"feature {name!r}")
             if old != new:
-                change = changes.WidenFeature if widens(old, new) else changes.NarrowFeature
-                perform(connection, change(set_name, name, old, new))
+                perform(connection, _retyped(set_name, name, old, new))
                 before = replace(before, type=new)
         if attributes:
             perform(connection, changes.AlterFeature(set_name, before, _replaced(before, attributes, "alter_feature")))
@@ -218,12 +217,20 @@ def _rendered(context: AutogenContext, operation: ChangeOperation) -> list[str]:
     return ["\n".join(lines)]
 
 
-def _psycopg(bind: SQLAlchemyConnection | None) -> psycopg.Connection[Any]:
-    if bind is None:
+def _psycopg(bind: object) -> psycopg.Connection[Any]:
+    if not isinstance(bind, SQLAlchemyConnection):
         raise ChangeRefused(
             "Operations on feature sets read the database while they run and cannot be written as an SQL script: run them online."
         )
     return driver(bind)
+
+
+def _retyped(set_name: str, name: str, old: str, new: str) -> Change:
+    if widens(old, new):
+        return changes.WidenFeature(set_name, name, old, new)
+    if widens(new, old):
+        return changes.NarrowFeature(set_name, name, old, new)
+    raise ChangeRefused(type_refusal(f"{set_name}.{name}", old, new))
 
 
 def _replaced(before: Any, attributes: dict[str, Any], operation: str) -> Any:

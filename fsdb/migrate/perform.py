@@ -10,9 +10,9 @@ from psycopg import Connection, sql
 from fsdb import deployments, history, training
 from fsdb.catalog import feature_sets as catalog
 from fsdb.catalog.feature_sets import default_text, get_set
-from fsdb.catalog.training import get_view, views_of_sets
 from fsdb.definitions import Feature
 from fsdb.errors import ChangeRefused, InvalidDefinition
+from fsdb.history.tables import comment_on_column, comment_on_table, live_comment
 from fsdb.migrate import changes
 from fsdb.migrate.changes import Change
 from fsdb.migrate.reading import dropped_feature
@@ -42,6 +42,8 @@ def _drop_set(connection: Connection[Any], change: changes.DropFeatureSet) -> No
 def _alter_set(connection: Connection[Any], change: changes.AlterFeatureSet) -> None:
     registered = get_set(connection, change.set_name)
     catalog.update_set(connection, replace(set_definition(registered), **vars(change.after)))
+    if not registered.tracked and change.before.description != change.after.description:
+        comment_on_table(connection, registered.live, live_comment(registered.name, change.after.description))
     if change.before.max_age != change.after.max_age:
         _recompile(connection, change.set_name)
 
@@ -61,7 +63,7 @@ def _restore_feature(connection: Connection[Any], change: changes.RestoreFeature
 
 
 def _widen(connection: Connection[Any], change: changes.WidenFeature) -> None:
-    history.widen_feature(connection, get_set(connection, change.set_name), change.feature_name, change.new_type)
+    _retype(connection, change)
 
 
 def _narrow(connection: Connection[Any], change: changes.NarrowFeature) -> None:
@@ -89,13 +91,22 @@ def _narrow(connection: Connection[Any], change: changes.NarrowFeature) -> None:
             f"{change.subject} is {change.old_type} and holds values, past or present, that are not the same as {change.new_type}: "
             "it stays as it is. Add a feature of another name and backfill it instead."
         )
-    history.widen_feature(connection, registered, change.feature_name, change.new_type)
+    _retype(connection, change)
+
+
+def _retype(connection: Connection[Any], change: changes.WidenFeature | changes.NarrowFeature) -> None:
+    with training.views_suspended(connection, [change.set_name]):
+        history.widen_feature(connection, get_set(connection, change.set_name), change.feature_name, change.new_type)
+    deployments.refresh(connection, change.set_name)
 
 
 def _alter_feature(connection: Connection[Any], change: changes.AlterFeature) -> None:
     _check_default(connection, change.set_name, change.after)
     feature = get_set(connection, change.set_name).feature(change.after.name)
     catalog.update_feature(connection, feature.feature_id, change.after)
+    registered = get_set(connection, change.set_name)
+    if not registered.tracked and change.before.description != change.after.description:
+        comment_on_column(connection, registered.live, feature.name, change.after.description)
     if not same_default(change.before, change.after):
         _recompile(connection, change.set_name)
 
@@ -115,8 +126,8 @@ def _drop_view(connection: Connection[Any], change: changes.DropTrainingView) ->
 def _recompile(connection: Connection[Any], set_name: str) -> None:
     """What has a set's max_age and defaults compiled into it: functions, training views and deployments."""
     history.refresh(connection, get_set(connection, set_name))
-    for view in views_of_sets(connection, [set_name]):
-        training.register_view(connection, get_view(connection, view))
+    for view in training.views_of_sets(connection, [set_name]):
+        training.register_view(connection, training.get_view(connection, view))
     deployments.refresh(connection, set_name)
 
 

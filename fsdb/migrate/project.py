@@ -1,6 +1,7 @@
 """The users' own migrations: an Alembic folder in their repository that fsdb scaffolds, writes to and runs."""
 
 import tomllib
+from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -132,7 +133,7 @@ def current_revision(connection: sa.Connection) -> str | None:
 def _config(
     project: Project, connection: sa.Connection | None = None, definitions: Sequence[Definition] = ()
 ) -> Config:
-    config = Config()
+    config = Config(cmd_opts=Namespace(quiet=True))  # the command line says itself what it wrote
     config.set_main_option("script_location", str(project.folder).replace("%", "%%"))
     config.set_main_option("file_template", FILE_NAMES.replace("%", "%%"))
     config.set_main_option("path_separator", "os")

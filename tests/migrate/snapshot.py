@@ -8,7 +8,7 @@ import psycopg
 QUERIES = {
     "columns": """
         SELECT n.nspname, c.relname, c.relkind, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
-               pg_get_expr(d.adbin, d.adrelid)
+               pg_get_expr(d.adbin, d.adrelid), col_description(c.oid, a.attnum)
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
         JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
         LEFT JOIN pg_attrdef d ON (d.adrelid, d.adnum) = (a.attrelid, a.attnum)
@@ -26,6 +26,9 @@ QUERIES = {
     "views": """
         SELECT c.oid::regclass::text, pg_get_viewdef(c.oid), obj_description(c.oid) FROM pg_class c
         WHERE relkind = 'v' AND relnamespace::regnamespace::text !~ '^pg_' AND relnamespace::regnamespace::text <> 'information_schema'""",
+    "comments": """
+        SELECT oid::regclass::text, obj_description(oid) FROM pg_class
+        WHERE relnamespace::regnamespace::text !~ '^pg_' AND relnamespace::regnamespace::text <> 'information_schema' AND relkind IN ('r', 'S')""",
     "indexes": "SELECT schemaname, tablename, indexname, indexdef FROM pg_indexes WHERE schemaname !~ '^pg_'",
     "schemas": "SELECT nspname, obj_description(oid) FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'",
 }

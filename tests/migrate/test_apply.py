@@ -281,7 +281,7 @@ def test_a_view_keeps_its_features(connection: psycopg.Connection) -> None:
     # In one plan the view lets go of the feature first.
     apply(connection, smaller, replace(DELAYS, features=("airport_weather.temp",)))
     assert make_plan(connection, [WEATHER]).changes == (changes.AddFeature("airport_weather", WEATHER.features[1]),)
-    with pytest.raises(ChangeRefused, match="Feature set airport_weather is not dropped .* training view delays"):
+    with pytest.raises(ChangeRefused, match=r"Feature set airport_weather is not dropped .* training view delays"):
         perform(connection, changes.DropFeatureSet(smaller))
 
 

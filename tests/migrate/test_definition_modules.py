@@ -59,13 +59,13 @@ def test_a_refusal_of_fsdb_stays_as_it_is(folder: Path) -> None:
     (folder / "shop_features.py").write_text(
         "from fsdb.errors import UnknownName\nraise UnknownName('there is none')\n"
     )
-    with pytest.raises(UnknownName, match="^there is none$"):
+    with pytest.raises(UnknownName, match=r"^there is none$"):
         load_definitions("shop_features.py")
 
 
 @pytest.mark.parametrize("where", ["nowhere.py", "no_such_module_at_all", "folder/nothing"])
 def test_nothing_there(folder: Path, where: str) -> None:
-    with pytest.raises(InvalidDefinition, match="nowhere|no_such_module_at_all|folder/nothing"):
+    with pytest.raises(InvalidDefinition, match=r"nowhere|no_such_module_at_all|folder/nothing"):
         load_definitions(where)
 
 

@@ -67,7 +67,7 @@ def test_three_migrations_up_and_down(database: TestDatabase, connection: psycop
     found = find_project(folder)
     states = [(visible(connection), read(connection))]
     texts = []
-    for text, message in ((FIRST, "weather first"), (SECOND, "orders & delays"), (THIRD, "weather goes")):
+    for text, message in ((FIRST, "weather first"), (SECOND, 'orders & """delays""" \\ "'), (THIRD, "weather goes")):
         texts.append(written(database, folder, text, message))
         with pytest.raises(ChangeRefused, match=r"not up to date\. Run fsdb upgrade first"):
             write_revision(database.url, found, "too early", load_definitions("features.py"))
@@ -145,7 +145,10 @@ def test_an_operation_is_checked_like_a_definition(
     for line, said in (
         ('op.alter_feature("airport_weather", "temp", kind="x")', "does not know kind: it takes default, description"),
         ('op.alter_feature("airport_weather", "tmp", owner="x")', "no feature 'tmp'. Did you mean temp"),
-        ('op.alter_feature("airport_weather", "wind", type="real")', "wind is integer"),
+        (
+            'op.alter_feature("airport_weather", "wind", type="real")',
+            "wind is integer and is defined as real: in place a type is only widened",
+        ),
         ('op.drop_feature_set("weather")', "no feature set 'weather'"),
         ('op.restore_feature("airport_weather", "gust")', "No feature 'gust' was dropped"),
         ('op.drop_training_view("delays")', "no training view 'delays'"),
@@ -230,7 +233,7 @@ def test_beside_the_tables_of_an_alembic_environment_that_is_there(
     (folder / "own" / "versions").mkdir(parents=True)
     (folder / "own" / "env.py").write_text(OWN_ENVIRONMENT)
     (folder / "own" / "script.py.mako").write_text(
-        template.read_text().replace("op\n", "op\nimport sqlalchemy as sa\n", 1)
+        template.read_text().replace("import op\n", "import op\nimport sqlalchemy as sa\n", 1)
     )
     (folder / "own_tables.py").write_text(OWN_TABLES)
     monkeypatch.syspath_prepend(str(folder))

@@ -1,10 +1,9 @@
-"""${message}
+"""${message.replace("\\", "\\\\").replace('"""', "'''")}
 
 Revision ${up_revision}, after ${down_revision | comma,n}, written ${create_date}.
 """
 
-from alembic import op
-${imports if imports else ""}
+${imports + "\n" if imports else ""}from alembic import op
 
 revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
