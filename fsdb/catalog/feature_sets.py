@@ -188,6 +188,11 @@ def update_feature(connection: Connection[Any], feature_id: int, feature: Featur
     )
 
 
+def set_feature_type(connection: Connection[Any], feature_id: int, kind: str) -> None:
+    """Writes the type of a feature whose columns have changed theirs."""
+    connection.execute(query("catalog/feature_sets", "set_feature_type"), {"feature_id": feature_id, "type": kind})
+
+
 def drop_feature(connection: Connection[Any], feature_id: int, history_column: str) -> None:
     """Marks a feature dropped; `history_column` is what its column in history is called from now on."""
     connection.execute(

@@ -18,15 +18,20 @@ things that PostgreSQL does not show to triggers bound this:
   tell: a key that was not there in the snapshot, and was inserted and deleted by others since. A late row for it becomes live.
 """
 
+from fsdb.history.features import add_feature, drop_feature, restore_feature, widen_feature
 from fsdb.history.status import ObjectStatus, status
 from fsdb.history.tables import create, drop, refresh
 from fsdb.history.tracking import tracked_definition
 
 __all__ = [
     "ObjectStatus",
+    "add_feature",
     "create",
     "drop",
+    "drop_feature",
     "refresh",
+    "restore_feature",
     "status",
     "tracked_definition",
+    "widen_feature",
 ]

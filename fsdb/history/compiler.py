@@ -147,7 +147,8 @@ def _body_parts(registered: RegisteredSet) -> dict[str, Composable]:
         "l_is_o": columns.same_key("l", "o"),
         "l_is_late": columns.same_key("l", "late"),
         "n_is_late": columns.same_key("n", "late"),
-        "v_columns": columns.kept("v"),
+        "every_column": columns.every(),
+        "v_every_column": columns.every("v"),
         "new_key_differs": columns.key_differs("new", "old"),
         "write_function": Literal(f"{HISTORY_SCHEMA}.{Identifier(f'{registered.history_table}:write').as_string()}("),
         "guard_message": Literal(

@@ -45,6 +45,10 @@ UPDATE fsdb.features
 SET type = %(type)s, description = %(description)s, tags = %(tags)s, owner = %(owner)s, default_value = %(default_value)s
 WHERE feature_id = %(feature_id)s
 
+-- name: set_feature_type
+-- Changes the type of a feature.
+UPDATE fsdb.features SET type = %(type)s WHERE feature_id = %(feature_id)s
+
 -- name: drop_feature
 -- Marks a feature dropped; its history stays under the given column.
 UPDATE fsdb.features SET dropped_at = clock_timestamp(), history_column = %(history_column)s WHERE feature_id = %(feature_id)s

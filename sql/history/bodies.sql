@@ -75,7 +75,7 @@ BEGIN
     INSERT INTO {history} ({columns}, event_time, recorded_at)
     SELECT {n_columns}, {n_time}, learned
     FROM new_rows n LEFT JOIN old_rows o ON {o_is_n}
-    WHERE {o_key} IS NULL OR record_image_ne({n_image}, {o_image});
+    WHERE {o_key} IS NULL OR {n_time} <> {o_time} OR record_image_ne({n_image}, {o_image});
     -- Only where this transaction wrote tombstones can a row have come to a key that another row left.
     IF pg_relation_size({tombstones}) > current_setting('block_size')::bigint
        AND EXISTS (SELECT FROM {history} h WHERE h.deleted AND h.xid = pg_current_xact_id()) THEN
@@ -267,6 +267,6 @@ END
 DECLARE
     learned timestamptz := clock_timestamp();
 BEGIN
-    INSERT INTO {history} ({columns}, event_time, recorded_at, deleted)
-    SELECT {v_columns}, v.event_time, learned, v.deleted FROM unnest($1) v;
+    INSERT INTO {history} ({every_column}, event_time, recorded_at, deleted)
+    SELECT {v_every_column}, v.event_time, learned, v.deleted FROM unnest($1) v;
 END
