@@ -7,7 +7,7 @@ WITH entries (kind, name, description, tags, owner) AS (
     UNION ALL
     SELECT 'training view', name, description, tags, owner FROM fsdb.training_views
     UNION ALL
-    SELECT 'training set', name, coalesce('of view ' || view, ''), '{{}}'::text[], '' FROM fsdb.training_sets
+    SELECT 'training set', name, coalesce('of view ' || training_view, ''), '{{}}'::text[], '' FROM fsdb.training_sets
     UNION ALL
     SELECT 'model', name, description, tags, owner FROM fsdb.models
     UNION ALL
