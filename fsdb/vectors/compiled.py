@@ -28,7 +28,7 @@ class CompiledVector:
     one: the statement for one entity, with `$1`… for the values of `keys`; its row is the outputs, found, generation.
     """
 
-    generation: str
+    generation: int
     keys: tuple[Key, ...]
     reads: tuple[SetRead, ...]
     outputs: tuple[Column, ...]
@@ -105,11 +105,11 @@ def compile_vector(connection: Connection[Any], choice: Choice) -> CompiledVecto
     return compiled
 
 
-def current_generation(connection: Connection[Any]) -> str:
+def current_generation(connection: Connection[Any]) -> int:
     """The catalog's generation that a transaction sees."""
     row = connection.execute(query(FILE, "generation"), prepare=True).fetchone()
     assert row is not None
-    return str(row[0])
+    return int(row[0])
 
 
 def _lookups(reads: Sequence[SetRead], values: dict[Key, Composable], at: Composable) -> Composed:

@@ -11,6 +11,7 @@ import psycopg
 import pyarrow as pa
 from psycopg import Connection
 from psycopg.pq import TransactionStatus
+from psycopg.rows import tuple_row
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from fsdb.asof import Column
@@ -37,13 +38,19 @@ def feature_vector(connection: Connection[Any], features: Sequence[str], keys: M
         # A statement that fails would spoil the caller's transaction: there the generation is asked for first.
         compiled = kept(choice) if alone and not attempt else _current(connection, choice)
         compiled = compiled or compile_vector(connection, choice)
-        cursor = psycopg.RawCursor(connection)
+        values = key_values(keys, compiled.keys)
+        cursor = psycopg.RawCursor(connection, row_factory=tuple_row)
         try:
-            row = cursor.execute(compiled.one, key_values(keys, compiled.keys), prepare=True).fetchone()
+            # In binary a real is the float32 that it is, as in Arrow; as text it would be another float64.
+            row = cursor.execute(compiled.one, values, prepare=True, binary=True).fetchone()
         except _OUTDATED:
             if not alone:
                 raise
             continue
+        except psycopg.DataError as error:
+            raise InvalidData(
+                f"A value of {', '.join(features)} cannot be had in Python: {str(error).strip()}. Read it with SQL, cast to text."
+            ) from error
         assert row is not None
         if row[-1] == compiled.generation:
             vector = {column.name: value for column, value in zip(compiled.outputs, row, strict=False)}

@@ -1,11 +1,11 @@
 -- name: generation
 -- Changes with every change of a definition.
-SELECT generation::text FROM fsdb.catalog_generation
+SELECT generation FROM fsdb.catalog_generation
 
 -- name: one
 -- One entity now. The clock is read once; the generation tells whether this text is still right.
-SELECT {values}, {found} AS found, (SELECT generation::text FROM fsdb.catalog_generation) AS generation
-FROM (SELECT clock_timestamp() AS at) AS moment
+SELECT {values}, {found} AS found, moment.generation
+FROM (SELECT clock_timestamp() AS at, generation FROM fsdb.catalog_generation) AS moment
 {lookups}
 
 -- name: many

@@ -1,13 +1,19 @@
+CREATE FUNCTION fsdb.new_generation() RETURNS bigint LANGUAGE sql VOLATILE AS $$
+    SELECT ('x' || right(pg_catalog.replace(pg_catalog.gen_random_uuid()::text, '-', ''), 16))::bit(64)::bigint
+$$;
+COMMENT ON FUNCTION fsdb.new_generation IS 'A number that never came before, also not in another database or in a transaction that was rolled back: 62 random bits.';
+
 CREATE TABLE fsdb.catalog_generation (
-    generation uuid NOT NULL
+    generation bigint NOT NULL
 );
 CREATE UNIQUE INDEX catalog_generation_one ON fsdb.catalog_generation ((true));
-INSERT INTO fsdb.catalog_generation VALUES (gen_random_uuid());
-COMMENT ON TABLE fsdb.catalog_generation IS 'One row that changes whenever a definition does, so that a client knows when what it compiled is out of date. A generation never returns, also not after a rollback.';
+INSERT INTO fsdb.catalog_generation VALUES (fsdb.new_generation());
+ANALYZE fsdb.catalog_generation;
+COMMENT ON TABLE fsdb.catalog_generation IS 'One row that changes whenever a definition does, so that a client knows when what it compiled is out of date.';
 
 CREATE FUNCTION fsdb.next_catalog_generation() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    UPDATE fsdb.catalog_generation SET generation = gen_random_uuid();
+    UPDATE fsdb.catalog_generation SET generation = fsdb.new_generation();
     RETURN NULL;
 END
 $$;

@@ -4,3 +4,4 @@ DROP TRIGGER next_generation ON fsdb.feature_set_keys;
 DROP TRIGGER next_generation ON fsdb.features;
 DROP FUNCTION fsdb.next_catalog_generation();
 DROP TABLE fsdb.catalog_generation;
+DROP FUNCTION fsdb.new_generation();
