@@ -8,6 +8,7 @@ from typing import Any, Literal
 from psycopg import Connection
 from psycopg.sql import Composable
 
+from fsdb import frames
 from fsdb.asof import NOW, THEN, AsOf, At, Column, Known, Snapshot
 from fsdb.asof.binding import bind
 from fsdb.catalog import training as catalog
@@ -16,7 +17,7 @@ from fsdb.db import Database
 from fsdb.definitions import TrainingView
 from fsdb.engines.router import choose
 from fsdb.errors import InvalidData, InvalidDefinition
-from fsdb.training import entities, frames
+from fsdb.training import entities
 from fsdb.training.saved_asof import snapshot_of
 from fsdb.training.spine import describe, spine_text, take
 from fsdb.training.training_set import TrainingSet
@@ -106,8 +107,9 @@ def _given(connection: Connection[Any], spine: Any, staging: ExitStack) -> tuple
     """The query that gives a spine's rows, and its text where it was given as one."""
     if isinstance(spine, str):
         return spine_text(spine), spine
-    table = frames.as_arrow(spine)
-    return staging.enter_context(frames.staged(connection, table, frames.columns_of(table))), None
+    table = frames.as_arrow(spine, "spine")
+    columns = frames.columns_of(table.schema, "spine")
+    return staging.enter_context(frames.staged(connection, table.schema, table.to_batches(), columns)), None
 
 
 def _listed(features: Sequence[str] | None) -> list[str]:

@@ -9,6 +9,7 @@ import psycopg
 from psycopg import Connection
 from psycopg.sql import SQL, Identifier
 
+from fsdb import frames
 from fsdb.asof import At, Column
 from fsdb.catalog import training as catalog
 from fsdb.catalog.training import SavedColumn, SavedSet
@@ -16,7 +17,6 @@ from fsdb.db import Database
 from fsdb.engines.router import choose
 from fsdb.errors import ChangeRefused, FsdbError, InvalidDefinition, NotReproducible
 from fsdb.sql import joined, query
-from fsdb.training import frames
 from fsdb.training.saved_asof import known_name, ordinal_of, saved_asof
 from fsdb.training.training_set import TrainingSet
 
@@ -180,5 +180,6 @@ def _keep_spine(connection: Connection[Any], training_set: TrainingSet, name: st
     declared = [query("training/spine", "column", name=Identifier(c.name), type=SQL(c.type)) for c in columns]
     parts = {"table": Identifier(name), "ordinal": Identifier(ordinal_of(columns)), "columns": joined(declared)}
     connection.execute(query(FILE, "create_spine", **parts))
-    with frames.staged(connection, training_set.table.select(range(len(columns))), columns) as rows:
+    spine = training_set.table.select(range(len(columns)))
+    with frames.staged(connection, spine.schema, spine.to_batches(), columns) as rows:
         connection.execute(query(FILE, "fill_spine", table=Identifier(name), rows=rows))

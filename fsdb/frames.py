@@ -1,6 +1,6 @@
-"""Data frames into the database: pandas, polars and Arrow tables by COPY on the caller's connection, types kept."""
+"""Data frames into the database: pandas, polars and Arrow data by COPY on the caller's connection, types kept."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,7 +16,7 @@ from fsdb.asof.description import plain_type
 from fsdb.errors import InvalidData
 from fsdb.sql import joined, query
 
-FILE = "training/frames"
+FILE = "frames"
 STAGED = "_fsdb_frame"
 _BATCH = 100_000
 _TYPES = {
@@ -43,46 +43,48 @@ _INSTANTS = ("timestamp with time zone", "timestamp without time zone")
 _ARRAYS = ("real[]", "double precision[]")
 
 
-def as_arrow(frame: Any) -> pa.Table:
-    """A pandas, polars or Arrow table as an Arrow table; pandas' missing markers are NULL. Raises InvalidData."""
+def as_arrow(frame: Any, what: str) -> pa.Table:
+    """A pandas, polars or Arrow table as an Arrow table; pandas' missing markers are NULL. Raises InvalidData.
+
+    what: how errors call the frame, such as "spine".
+    """
     try:
         if isinstance(frame, pa.Table):
             return frame
         if type(frame).__module__.partition(".")[0] == "pandas" and hasattr(frame, "columns"):
-            _check_names([str(name) for name in frame.columns])
+            _check_names([str(name) for name in frame.columns], what)
             return pa.Table.from_pandas(frame, preserve_index=False)
         if hasattr(frame, "__arrow_c_stream__"):
             return pa.table(frame)
     except (pa.ArrowException, ValueError, TypeError) as error:
-        raise InvalidData(f"The data frame cannot be taken: {error}. Give each column one type.") from error
-    raise InvalidData(f"A {type(frame).__name__} is no spine: give an SQL query, or a pandas, polars or Arrow table.")
+        raise InvalidData(f"The {what} cannot be taken: {error}. Give each column one type.") from error
+    raise InvalidData(f"A {type(frame).__name__} is no {what}: give an SQL query, or a pandas, polars or Arrow table.")
 
 
-def columns_of(table: pa.Table) -> list[Column]:
-    """The table's columns with the PostgreSQL types that they are kept in. Raises InvalidData naming one that has none."""
-    _check_names(table.column_names)
-    return [Column(field.name, _sql_type(field)) for field in table.schema]
+def columns_of(schema: pa.Schema, what: str) -> list[Column]:
+    """The columns with the PostgreSQL types that they are kept in. Raises InvalidData naming one that has none."""
+    _check_names(schema.names, what)
+    return [Column(field.name, _sql_type(field, what)) for field in schema]
 
 
 @contextmanager
-def staged(connection: Connection[Any], table: pa.Table, columns: Sequence[Column]) -> Iterator[Composed]:
+def staged(
+    connection: Connection[Any], schema: pa.Schema, batches: Iterable[pa.RecordBatch], columns: Sequence[Column]
+) -> Iterator[Composed]:
     """Copies the rows into a temporary table, for the block; gives the query of them, in order and in the columns' types.
 
-    The types are those of `columns_of`, or of the query that the table came from. Raises InvalidData.
+    The types are those of `columns_of`, or of the query that the rows came from. Raises InvalidData.
     """
-    arrays = [_travelling(table.column(n), column) for n, column in enumerate(columns)]
     names = [Identifier(f"c{number}") for number in range(len(columns))]
-    kinds = [_wire_type(array.type, column.type) for array, column in zip(arrays, columns, strict=True)]
+    nothing = schema.empty_table()
+    travelling = [_travelling(nothing.column(n), column).type for n, column in enumerate(columns)]
+    kinds = [_wire_type(kind, column.type) for kind, column in zip(travelling, columns, strict=True)]
     declared = [SQL("{} {}").format(name, SQL(kind)) for name, kind in zip(names, kinds, strict=True)]
     connection.execute(query(FILE, "create", table=Identifier(STAGED), columns=joined(declared)))
-    ordinal = pa.chunked_array([pa.array(range(table.num_rows), pa.int64())])
-    lines = pa.table([ordinal, *arrays], names=["ordinal", *(f"c{number}" for number in range(len(columns)))])
     try:
         with connection.cursor().copy(query(FILE, "copy", table=Identifier(STAGED))) as copy:
-            for batch in lines.to_batches(max_chunksize=_BATCH):
-                sink = pa.BufferOutputStream()
-                pv.write_csv(batch, sink, pv.WriteOptions(include_header=False))
-                copy.write(sink.getvalue().to_pybytes())
+            for lines in _lines(batches, columns):
+                copy.write(lines)
     except psycopg.DataError as error:
         raise InvalidData(f"PostgreSQL does not take the data frame: {str(error).strip().splitlines()[0]}.") from error
     expressions = [
@@ -93,13 +95,28 @@ def staged(connection: Connection[Any], table: pa.Table, columns: Sequence[Colum
     connection.execute(query(FILE, "drop", table=Identifier(STAGED)))
 
 
-def _check_names(names: Sequence[str]) -> None:
+def _lines(batches: Iterable[pa.RecordBatch], columns: Sequence[Column]) -> Iterator[bytes]:
+    """The rows as CSV, numbered, a batch at a time."""
+    names = ["ordinal", *(f"c{number}" for number in range(len(columns)))]
+    start = 0
+    for whole in batches:
+        for batch in pa.Table.from_batches([whole]).to_batches(max_chunksize=_BATCH):
+            table = pa.Table.from_batches([batch])
+            arrays = [_travelling(table.column(n), column) for n, column in enumerate(columns)]
+            ordinal = pa.chunked_array([pa.array(range(start, start + table.num_rows), pa.int64())])
+            start += table.num_rows
+            sink = pa.BufferOutputStream()
+            pv.write_csv(pa.table([ordinal, *arrays], names=names), sink, pv.WriteOptions(include_header=False))
+            yield sink.getvalue().to_pybytes()
+
+
+def _check_names(names: Sequence[str], what: str) -> None:
     twice = [name for number, name in enumerate(names) if name in names[:number]]
     if twice:
-        raise InvalidData(f"The spine has two columns named {twice[0]!r}: rename one.")
+        raise InvalidData(f"The {what} has two columns named {twice[0]!r}: rename one.")
 
 
-def _sql_type(field: pa.Field) -> str:
+def _sql_type(field: pa.Field, what: str) -> str:
     kind = field.type
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
@@ -114,7 +131,7 @@ def _sql_type(field: pa.Field) -> str:
             return "double precision[]"
     if kind not in _TYPES:
         raise InvalidData(
-            f"The spine's column {field.name!r} is of type {kind}, which has no counterpart: convert it, or leave it out."
+            f"The {what}'s column {field.name!r} is of type {kind}, which has no counterpart: convert it, or leave it out."
         )
     return _TYPES[kind]
 
