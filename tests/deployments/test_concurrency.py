@@ -1,0 +1,151 @@
+"""Inserts that run while the model is replaced and rolled back: each row is one model's, whole (invariant 13)."""
+
+import threading
+from itertools import cycle
+
+import psycopg
+import pytest
+
+from fsdb.deployments import deploy, register_model, replay, rollback
+from fsdb.deployments import table as model_table
+from fsdb.errors import ChangeRefused
+from tests.conftest import TestDatabase
+from tests.deployments.world import INPUTS, World, frame, gradient_boosted, requests
+
+INSERT = (
+    "INSERT INTO flight_delay (origin, carrier, tailnum, distance, hour)"
+    " VALUES (%(origin)s, %(carrier)s, %(tailnum)s, %(distance)s, %(hour)s)"
+)
+MANY = (
+    "INSERT INTO flight_delay (origin, carrier, tailnum, distance, hour)"
+    " SELECT 'JFK', '1', 11, n, 3 FROM generate_series(1, 200) AS n RETURNING model_version"
+)
+
+
+def registered(world: World, versions: int) -> None:
+    """Versions of flight_delay, the first one deployed."""
+    for seed in range(versions):
+        register_model(world.connection, "flight_delay", gradient_boosted(frame(200, seed), trees=5), inputs=INPUTS)
+    deploy(world.connection, "flight_delay", "flight_delay", version=1)
+
+
+def test_replacing_during_inserts(world: World, database: TestDatabase) -> None:
+    registered(world, 3)
+    stop = threading.Event()
+    failures: list[BaseException] = []
+    mixed: list[set[int]] = []
+
+    def singles() -> None:
+        try:
+            with database.connect() as connection:
+                for request in cycle(requests()):
+                    if stop.is_set():
+                        return
+                    connection.execute(INSERT, request)
+        except BaseException as error:
+            failures.append(error)
+
+    def statements() -> None:
+        try:
+            with database.connect() as connection:
+                while not stop.is_set():
+                    versions = {row[0] for row in connection.execute(MANY).fetchall()}
+                    if len(versions) > 1:
+                        mixed.append(versions)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work) for work in (singles, singles, statements)]
+    for thread in threads:
+        thread.start()
+    try:
+        with database.connect() as owner:
+            for version in (2, 3):
+                deploy(owner, "flight_delay", "flight_delay", version=version)
+            rollback(owner, "flight_delay")
+            deploy(owner, "flight_delay", "flight_delay", version=3)
+            rollback(owner, "flight_delay")
+            rollback(owner, "flight_delay")
+            deploy(owner, "flight_delay", "flight_delay", version=2)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert not failures
+    assert not mixed, "one statement was scored by two versions"
+    rows = world.connection.execute(
+        "SELECT model_release, array_agg(DISTINCT model_version) FROM flight_delay GROUP BY 1 ORDER BY 1"
+    ).fetchall()
+    released = dict(world.connection.execute("SELECT release, version FROM fsdb.deployment_releases").fetchall())
+    assert all(versions == [released[release]] for release, versions in rows)
+    assert {version for _, (version,) in rows} == {1, 2, 3}
+    result = replay(world.connection, "flight_delay", None)
+    assert (result.checked > 200, result.different) == (True, 0)
+
+
+def test_an_open_transaction_sees_one_model(world: World, database: TestDatabase) -> None:
+    registered(world, 2)
+    done = threading.Event()
+
+    def replace() -> None:
+        with database.connect() as connection:
+            deploy(connection, "flight_delay", "flight_delay", version=2)
+        done.set()
+
+    with database.connect() as application:
+        with application.transaction():
+            application.execute(INSERT, requests()[0])
+            thread = threading.Thread(target=replace)
+            thread.start()
+            assert not done.wait(0.7)
+            application.execute(INSERT, requests()[1])
+        thread.join()
+        application.execute(INSERT, requests()[2])
+    versions = world.connection.execute("SELECT model_version FROM flight_delay ORDER BY prediction_id").fetchall()
+    assert versions == [(1,), (1,), (2,)]
+
+
+def test_a_transaction_that_stays_open_is_not_waited_for_without_end(
+    world: World, database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registered(world, 2)
+    monkeypatch.setattr(model_table, "LOCK_ATTEMPTS", 2)
+    with database.connect() as application, application.transaction():
+        application.execute(INSERT, requests()[0])
+        with pytest.raises(ChangeRefused, match="stays open"):
+            deploy(world.connection, "flight_delay", "flight_delay", version=2)
+        application.execute(INSERT, requests()[0])
+    assert world.connection.execute("SHOW lock_timeout").fetchone() == ("0",)
+    assert world.connection.execute("SELECT version FROM fsdb.deployments").fetchone() == (1,)
+
+
+def test_two_deploy_the_same_name_at_once(world: World, database: TestDatabase) -> None:
+    register_model(world.connection, "flight_delay", gradient_boosted(frame(200), trees=5), inputs=INPUTS)
+    outcomes: list[int | psycopg.Error] = []
+
+    def first() -> None:
+        with database.connect() as connection:
+            outcomes.append(deploy(connection, "flight_delay", "flight_delay").deployment_id)
+
+    threads = [threading.Thread(target=first) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert outcomes == [1, 1]
+
+
+def test_two_register_at_once(world: World, database: TestDatabase) -> None:
+    estimator = gradient_boosted(frame(200), trees=5)
+    versions: list[int] = []
+
+    def register() -> None:
+        with database.connect() as connection:
+            versions.append(register_model(connection, "flight_delay", estimator, inputs=INPUTS).version)
+
+    threads = [threading.Thread(target=register) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(versions) == [1, 2, 3]
