@@ -18,6 +18,8 @@ things that PostgreSQL does not show to triggers bound this:
   tell: a key that was not there in the snapshot, and was inserted and deleted by others since. A late row for it becomes live.
 """
 
+from fsdb.history.backfill import backfill
+from fsdb.history.deletion import delete_as_of
 from fsdb.history.features import add_feature, drop_feature, restore_feature, widen_feature
 from fsdb.history.status import ObjectStatus, status
 from fsdb.history.tables import create, drop, refresh
@@ -26,7 +28,9 @@ from fsdb.history.tracking import tracked_definition
 __all__ = [
     "ObjectStatus",
     "add_feature",
+    "backfill",
     "create",
+    "delete_as_of",
     "drop",
     "drop_feature",
     "refresh",

@@ -131,7 +131,7 @@ def _corrected(connection: Connection[Any], name: str) -> RegisteredSet:
                 current,
                 keys=[Identifier("l", key) for key in columns.key_names],
                 features={f.history_column: Identifier("l", f.name) for f in current.features},
-                others="newest",
+                others=Identifier("newest"),
                 event_time=Identifier("newest", "event_time"),
             ),
         }

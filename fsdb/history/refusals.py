@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 from psycopg import errors
 
+from fsdb.catalog.feature_sets import RegisteredSet
+from fsdb.config import HISTORY_SCHEMA
 from fsdb.errors import ChangeRefused, ConnectionFailed
 
 
@@ -28,6 +30,18 @@ def refusals(name: str) -> Iterator[None]:
     except errors.TooManyColumns as error:
         raise ChangeRefused(
             f"Feature set {name} has used up its 1,600 columns, dropped features included: put further features into a new set with the same keys."
+        ) from error
+
+
+@contextmanager
+def may_write(registered: RegisteredSet) -> Iterator[None]:
+    """Around statements by which fsdb itself writes versions. Raises ConnectionFailed without the rights."""
+    try:
+        yield
+    except errors.InsufficientPrivilege as error:
+        raise ConnectionFailed(
+            f"This database user may not write history of feature set {registered.name}: {_said(error)}. As the owner, run "
+            f'GRANT USAGE ON SCHEMA {HISTORY_SCHEMA} and GRANT EXECUTE ON FUNCTION {HISTORY_SCHEMA}."{registered.history_table}:write" TO it.'
         ) from error
 
 

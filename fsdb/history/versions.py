@@ -14,13 +14,13 @@ def version_row(
     keys: Sequence[Composable],
     features: Mapping[str, Composable],
     event_time: Composable,
-    others: str | None = None,
+    others: Composable | None = None,
     deleted: bool = False,
 ) -> Composed:
     """The values of a version in the order of the history table's columns, for ROW(…)::history.
 
     features: expressions by column of history. Columns that are not among them, dropped features included, are taken
-    from the row `others`, or are NULL. version_id, recorded_at and xid are drawn where the version is written.
+    from the row that the expression `others` stands for, or are NULL. version_id, recorded_at and xid are drawn where the version is written.
     """
     # A history table's columns are the fixed ones, the keys, then features in the order in which they were first added.
     kept = sorted((*registered.features, *registered.dropped_features), key=lambda feature: feature.feature_id)
@@ -35,6 +35,6 @@ def version_row(
     ]
     for feature in kept:
         column = feature.history_column
-        carried = missing if others is None else Identifier(others, column)
+        carried = missing if others is None else SQL("{}.{}").format(others, Identifier(column))
         values.append(features.get(column, carried))
     return joined(values)

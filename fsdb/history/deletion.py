@@ -1,0 +1,114 @@
+"""Deletes entities as of a moment, past or future."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection, DataError
+from psycopg.sql import SQL, Composable, Identifier, Literal
+
+from fsdb.catalog.feature_sets import RegisteredSet
+from fsdb.errors import InvalidData, UnknownName
+from fsdb.history.columns import Columns
+from fsdb.history.names import internal
+from fsdb.history.refusals import may_write
+from fsdb.history.versions import version_row
+from fsdb.sql import joined, query
+from fsdb.types import base_name
+
+_PYTHON: dict[str, tuple[type, ...]] = {
+    "smallint": (int,),
+    "integer": (int,),
+    "bigint": (int,),
+    "text": (str,),
+    "character varying": (str,),
+    "boolean": (bool,),
+    "date": (date,),
+    "uuid": (UUID, str),
+    "timestamp with time zone": (datetime,),
+}
+
+
+def delete_as_of(
+    connection: Connection[Any],
+    registered: RegisteredSet,
+    rows: Sequence[Mapping[str, Any]],
+    event_time: datetime,
+) -> int:
+    """Deletes the entities with the given keys as of `event_time`, and returns how many tombstones that wrote.
+
+    An entity that was not there at that time is left as it is. Where a newer version is known the delete is late: a
+    tombstone in history, and the live row stays. Raises InvalidData for a naive time or keys of the wrong type, UnknownName for
+    keys that the set has not.
+    """
+    if event_time.tzinfo is None:
+        raise InvalidData(f"event_time {event_time} has no time zone: give an aware datetime.")
+    if not rows:
+        return 0
+    columns = Columns(registered)
+    moment = SQL("{}::timestamptz").format(Literal(event_time))
+    given = query(
+        "history/deletion",
+        "given",
+        arrays=joined([_array(registered, key, rows) for key in columns.key_names]),
+        keys=columns.keys(),
+    )
+    parts: dict[str, Composable] = {
+        "live": registered.live,
+        "history": registered.history,
+        "given": given,
+        "event_time": moment,
+        "write": internal(registered.history_table, "write"),
+        "l_is_g": columns.same_key("l", "g"),
+        "h_is_g": columns.same_key("h", "g"),
+        "l_keys": columns.keys("l"),
+        "g_keys": columns.keys("g"),
+        "version": version_row(
+            registered,
+            keys=[Identifier("g", key) for key in columns.key_names],
+            features={},
+            event_time=moment,
+            deleted=True,
+        ),
+    }
+    with may_write(registered), connection.transaction():
+        try:
+            connection.execute(query("history/deletion", "lock", **parts))
+        except DataError as error:
+            raise InvalidData(
+                f"The keys are not of the types that {registered.name} has ({_types(registered)}): {error.diag.message_primary}."
+            ) from error
+        written = connection.execute(query("history/deletion", "write_tombstones", **parts)).fetchone()
+        assert written is not None
+        connection.execute(query("history/deletion", "delete_live", **parts))
+        return int(written[1])
+
+
+def _array(registered: RegisteredSet, key: str, rows: Sequence[Mapping[str, Any]]) -> Composable:
+    """The values of one key column as an SQL array. Raises InvalidData, UnknownName."""
+    kind = registered.keys[key]
+    wanted = _PYTHON[base_name(kind)]
+    values = []
+    for row in rows:
+        unknown = sorted(set(row) - set(registered.keys))
+        if unknown:
+            raise UnknownName(
+                f"{unknown[0]!r} is no key of {registered.name}; its keys are {', '.join(registered.keys)}."
+            )
+        value = row.get(key)
+        if value is None:
+            raise InvalidData(f"Key {key!r} of {registered.name} is missing or NULL: give a value for each key.")
+        misread = (isinstance(value, bool) and bool not in wanted) or (
+            isinstance(value, datetime) and datetime not in wanted
+        )
+        if misread or not isinstance(value, wanted):
+            raise InvalidData(f"Key {key!r} of {registered.name} is {kind}; {value!r} is not.")
+        if isinstance(value, datetime) and value.tzinfo is None:
+            raise InvalidData(f"Key {key!r} of {registered.name} needs a time zone: {value!r} has none.")
+        values.append(value)
+    return SQL("ARRAY[{}]::{}[]").format(joined([Literal(value) for value in values]), SQL(kind))
+
+
+def _types(registered: RegisteredSet) -> str:
+    return ", ".join(f"{key} {kind}" for key, kind in registered.keys.items())
