@@ -17,9 +17,10 @@ from fsdb.db import Database
 from fsdb.definitions import TrainingView
 from fsdb.engines.router import choose
 from fsdb.errors import InvalidData, InvalidDefinition
+from fsdb.queries import describe, query_text
 from fsdb.training import entities
 from fsdb.training.saved_asof import snapshot_of
-from fsdb.training.spine import describe, spine_text, take
+from fsdb.training.spine import take
 from fsdb.training.training_set import TrainingSet
 
 Values = Literal["history", "current"]
@@ -68,7 +69,7 @@ def build(
             timestamp, text = entities.TIMESTAMP, None
         else:
             source, text = _given(connection, spine, staging)
-        columns = describe(connection, source)
+        columns = describe(connection, source, "spine")
         timestamp = _checked(columns, timestamp, label)
         reads, outputs = bind(chosen, columns)
         taken = take(connection, source, columns, timestamp, timezone)
@@ -106,7 +107,7 @@ def _the_view(
 def _given(connection: Connection[Any], spine: Any, staging: ExitStack) -> tuple[Composable, str | None]:
     """The query that gives a spine's rows, and its text where it was given as one."""
     if isinstance(spine, str):
-        return spine_text(spine), spine
+        return query_text(spine), spine
     table = frames.as_arrow(spine, "spine")
     columns = frames.columns_of(table.schema, "spine")
     return staging.enter_context(frames.staged(connection, table.schema, table.to_batches(), columns)), None

@@ -1,7 +1,6 @@
 """Spines in the database: checked, their rows numbered in order, together with the snapshot they were read at."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -13,6 +12,7 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 from fsdb.asof import Column, Snapshot, Spine
 from fsdb.asof.description import plain_type
 from fsdb.errors import InvalidData, InvalidDefinition, UnknownName
+from fsdb.queries import first_line
 from fsdb.sql import joined, query
 
 FILE = "training/spine"
@@ -27,27 +27,6 @@ class TakenSpine:
     spine: Spine
     row_count: int
     snapshot: Snapshot
-
-
-def describe(connection: Connection[Any], spine: Composable) -> tuple[Column, ...]:
-    """The columns of a spine query. Raises InvalidDefinition where it does not run, or has two columns of one name."""
-    try:
-        # Results in binary make this the extended protocol, which takes one statement and no more.
-        cursor = connection.cursor(binary=True).execute(query(FILE, "describe", spine=spine))
-    except (psycopg.ProgrammingError, psycopg.DataError) as error:
-        raise InvalidDefinition(f"The spine query does not run: {_first_line(error)}.") from error
-    result = cursor.pgresult
-    names = [column.name for column in cursor.description or ()]
-    assert result is not None
-    twice = [name for number, name in enumerate(names) if name in names[:number]]
-    if twice:
-        raise InvalidDefinition(f"The spine has two columns named {twice[0]!r}: name one of them otherwise with AS.")
-    numbers = range(result.nfields)
-    types = connection.execute(
-        query(FILE, "type_names"),
-        {"oids": [result.ftype(n) for n in numbers], "modifiers": [result.fmod(n) for n in numbers]},
-    )
-    return tuple(Column(name, kind) for name, (kind,) in zip(names, types, strict=True))
 
 
 def check_timestamp(columns: Sequence[Column], timestamp: str, timezone: str | None) -> None:
@@ -97,7 +76,7 @@ def take(
             raise
         raise UnknownName(f"PostgreSQL knows no time zone {timezone!r}: name one as 'America/New_York'.") from error
     except psycopg.DataError as error:
-        raise InvalidData(f"The spine query fails on its rows: {_first_line(error)}.") from error
+        raise InvalidData(f"The spine query fails on its rows: {first_line(error)}.") from error
     row_count, snapshot, own = _one(filled)
     missing, infinite = _one(
         connection.execute(query(FILE, "unusable_times", timestamp=Identifier(timestamp), table=table))
@@ -127,11 +106,6 @@ def free_name(taken: Sequence[str]) -> str:
     return name
 
 
-def spine_text(text: str) -> Composable:
-    """A user's spine query as a part of ours: without the semicolon at its end."""
-    return SQL("{}").format(SQL(text.strip().rstrip(";")))
-
-
 def duration_text(length: timedelta | None) -> str | None:
     """An interval of fixed length as PostgreSQL reads it."""
     return None if length is None else f"{length // timedelta(microseconds=1)} microseconds"
@@ -141,9 +115,3 @@ def _one(cursor: psycopg.Cursor[Any]) -> tuple[Any, ...]:
     row = cursor.fetchone()
     assert row is not None
     return tuple(row)
-
-
-def _first_line(error: psycopg.Error) -> str:
-    with suppress(IndexError):
-        return str(error).strip().splitlines()[0].rstrip(".")
-    return type(error).__name__

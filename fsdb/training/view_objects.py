@@ -14,8 +14,9 @@ from fsdb.engines.postgres.join import SPINE, aliased, keys_of, outputs
 from fsdb.engines.postgres.lookup import newest
 from fsdb.errors import InvalidDefinition
 from fsdb.history.objects import GeneratedObject
+from fsdb.queries import describe, query_text
 from fsdb.sql import joined, query
-from fsdb.training.spine import check_timestamp, describe, spine_text
+from fsdb.training.spine import check_timestamp
 from fsdb.vectors.keys import comparison_type
 
 FILE = "training/views"
@@ -32,8 +33,8 @@ def compile_view(
     connection: Connection[Any], view: TrainingView, chosen: Sequence[tuple[RegisteredSet, RegisteredFeature]]
 ) -> list[GeneratedObject]:
     """A training view's objects. Raises InvalidDefinition and InvalidData where its spine and features do not fit."""
-    spine = spine_text(view.spine)
-    columns = describe(connection, spine)
+    spine = query_text(view.spine)
+    columns = describe(connection, spine, "spine")
     names = [column.name for column in columns]
     check_timestamp(columns, view.timestamp, None)
     if view.label is not None and view.label not in names:

@@ -1,13 +1,3 @@
--- name: describe
--- The columns of a spine query.
-SELECT * FROM (
-{spine}
-) AS spine LIMIT 0
-
--- name: type_names
--- PostgreSQL's names of types, in the given order.
-SELECT format_type(oid, modifier) FROM unnest(%(oids)s::oid[], %(modifiers)s::integer[]) WITH ORDINALITY AS given (oid, modifier, position) ORDER BY position
-
 -- name: create
 -- The spine's rows, numbered in their order, for the time of one build.
 CREATE TEMPORARY TABLE {table} ({ordinal} bigint NOT NULL, {columns})
