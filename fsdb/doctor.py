@@ -7,13 +7,13 @@ from typing import Any, Literal
 from psycopg import Connection
 from psycopg.sql import Identifier
 
-from fsdb import deployments, history, training
+from fsdb import history
 from fsdb.catalog.feature_sets import RegisteredSet, list_sets
-from fsdb.catalog.training import list_views
 from fsdb.config import CATALOG_SCHEMA, HISTORY_SCHEMA, MINIMUM_SERVER, MODEL_SCHEMA, TRAINING_SCHEMA
 from fsdb.errors import FsdbError
 from fsdb.migrate import catalog
 from fsdb.sql import joined, query
+from fsdb.status import read_status
 from fsdb.table import Table
 
 State = Literal["good", "advice", "wrong"]
@@ -121,42 +121,35 @@ def _catalog(connection: Connection[Any]) -> Iterator[Check]:
         yield Check("catalog", "good", f"revision {current}")
 
 
-def _sets(connection: Connection[Any]) -> Iterator[Check]:
+def _objects(connection: Connection[Any]) -> Iterator[Check]:
+    for part in read_status(connection).parts:
+        wrong = [found for found in part.objects if found.state != "installed"]
+        if any(found.state == "foreign" for found in wrong):
+            advice = "Rename what is foreign, then run fsdb upgrade."
+        elif any(found.kind == "table" for found in wrong):
+            advice = "Restore the tables from a backup."
+        else:
+            advice = "Run fsdb upgrade, which installs them anew."
+        yield Check(
+            f"objects of {part.kind} {part.name}",
+            "wrong" if wrong else "good",
+            ", ".join(f"{found.kind} {found.name} {found.state}" for found in wrong) or part.installed,
+            advice if wrong else "",
+        )
+
+
+def _live(connection: Connection[Any]) -> Iterator[Check]:
     for name, registered in list_sets(connection).items():
-        states = history.status(connection, registered)
-        yield _installed(f"objects of {name}", states)
-        if any(found.kind == "table" and found.state != "installed" for found in states):
+        if any(o.kind == "table" and o.state != "installed" for o in history.status(connection, registered)):
             continue
         differing = live_differences(connection, registered)
+        advice = "Rows were written while triggers were off: run fsdb upgrade, then write the rows that differ again."
         yield Check(
             f"live = history of {name}",
             "wrong" if differing else "good",
             f"{differing} rows differ" if differing else "the same",
-            "Rows were written while triggers were off: run fsdb upgrade, then write the rows that differ again."
-            if differing
-            else "",
+            advice if differing else "",
         )
-
-
-def _views(connection: Connection[Any]) -> Iterator[Check]:
-    for view in list_views(connection):
-        yield _installed(f"objects of training view {view.name}", training.view_status(connection, view.name))
-
-
-def _deployments(connection: Connection[Any]) -> Iterator[Check]:
-    for deployed in deployments.list_deployments(connection):
-        yield _installed(f"objects of deployment {deployed.name}", deployments.status(connection, deployed.name))
-
-
-def _installed(name: str, states: Any) -> Check:
-    wrong = [f"{found.kind} {found.name} {found.state}" for found in states if found.state != "installed"]
-    if not wrong:
-        return Check(name, "good", f"{len(states)} installed")
-    foreign = any(found.state == "foreign" for found in states)
-    advice = (
-        "Rename what is foreign, then run fsdb upgrade." if foreign else "Run fsdb upgrade, which installs them anew."
-    )
-    return Check(name, "wrong", ", ".join(wrong), advice)
 
 
 def _rights(connection: Connection[Any]) -> Iterator[Check]:
@@ -181,8 +174,7 @@ def _rights(connection: Connection[Any]) -> Iterator[Check]:
 PARTS: tuple[Callable[[Connection[Any]], Iterator[Check]], ...] = (
     _server,
     _catalog,
-    _sets,
-    _views,
-    _deployments,
+    _objects,
+    _live,
     _rights,
 )

@@ -42,13 +42,14 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 for _name, _command in COMMANDS.items():
-    app.command(_name)(_command)
+    # A revision such as -1 is no option.
+    app.command(_name, context_settings={"ignore_unknown_options": _name == "downgrade"})(_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status. A refusal is one sentence on standard error, without a traceback."""
     try:
-        app(arguments if arguments is None else list(arguments))
+        app(arguments if arguments is None else list(arguments), prog_name="fsdb")
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
         if status == INTERRUPTED:
@@ -60,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except FsdbError as refused:
         return _refuse(str(refused))
     except psycopg.Error as error:
-        return _refuse(f"The database refused: {str(error).strip()}")
+        return _refuse(f"The database refused: {error.diag.message_primary or str(error).strip()}.")
     return 0
 
 

@@ -143,7 +143,7 @@ class DropFeature(_OfFeature):
 
 @dataclass(frozen=True)
 class RestoreFeature(_OfFeature):
-    """The feature dropped last under this name comes back with its history and its newest values."""
+    """The feature dropped last under this name comes back with its history and its newest values; added where none was dropped."""
 
     @property
     def sentence(self) -> str:

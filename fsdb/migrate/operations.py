@@ -28,7 +28,7 @@ from fsdb.migrate.changes import Change, SetAttributes
 from fsdb.migrate.diff import diff, type_refusal
 from fsdb.migrate.engine import driver
 from fsdb.migrate.perform import perform
-from fsdb.migrate.reading import dropped_feature, own_tables, read
+from fsdb.migrate.reading import own_tables, read
 from fsdb.migrate.registered import feature_definition, set_definition
 from fsdb.migrate.render import rendered
 from fsdb.types import sql_type, widens
@@ -124,11 +124,9 @@ class ChangeOperation(MigrateOperation):
         perform(connection, changes.DropFeature(set_name, feature))
 
     @classmethod
-    def restore_feature(cls, operations: Operations, set_name: str, name: str) -> None:
-        """Takes back the feature dropped last under this name, with its history."""
-        connection = _psycopg(operations.get_bind())
-        dropped = dropped_feature(get_set(connection, set_name), name)
-        perform(connection, changes.RestoreFeature(set_name, feature_definition(dropped)))
+    def restore_feature(cls, operations: Operations, set_name: str, feature: Feature) -> None:
+        """Takes back the feature dropped last under this name, with its history; adds it where none was dropped."""
+        perform(_psycopg(operations.get_bind()), changes.RestoreFeature(set_name, feature))
 
     @classmethod
     def alter_feature(cls, operations: Operations, set_name: str, name: str, **attributes: Any) -> None:

@@ -16,7 +16,7 @@ from fsdb.history.tables import comment_on_column, comment_on_table, live_commen
 from fsdb.migrate import changes
 from fsdb.migrate.changes import Change
 from fsdb.migrate.reading import dropped_feature
-from fsdb.migrate.registered import same_default, set_definition
+from fsdb.migrate.registered import feature_definition, same_default, set_definition
 from fsdb.migrate.uses import uses
 from fsdb.sql import query
 
@@ -58,8 +58,16 @@ def _drop_feature(connection: Connection[Any], change: changes.DropFeature) -> N
 
 
 def _restore_feature(connection: Connection[Any], change: changes.RestoreFeature) -> None:
-    registered = get_set(connection, change.set_name)
-    history.restore_feature(connection, registered, dropped_feature(registered, change.feature.name).feature_id)
+    """Where the set was itself dropped and made anew since, there is no past to restore: the feature is added."""
+    registered, feature = get_set(connection, change.set_name), change.feature
+    dropped = dropped_feature(registered, feature.name, feature.sql_type)
+    if dropped is None:
+        _add_feature(connection, changes.AddFeature(change.set_name, feature))
+        return
+    history.restore_feature(connection, registered, dropped.feature_id)
+    before = feature_definition(dropped)
+    if before != feature:
+        _alter_feature(connection, changes.AlterFeature(change.set_name, before, feature))
 
 
 def _widen(connection: Connection[Any], change: changes.WidenFeature) -> None:

@@ -6,7 +6,6 @@ from psycopg import Connection
 
 from fsdb.catalog.feature_sets import RegisteredFeature, RegisteredSet, list_sets
 from fsdb.catalog.training import list_views
-from fsdb.errors import UnknownName
 from fsdb.migrate.engine import CATALOG_LOCK
 from fsdb.migrate.registered import Registered, set_definition
 from fsdb.sql import query
@@ -18,14 +17,10 @@ def read(connection: Connection[Any]) -> Registered:
     return Registered(sets, {view.name: view for view in list_views(connection)})
 
 
-def dropped_feature(registered: RegisteredSet, name: str) -> RegisteredFeature:
-    """The feature dropped last under that name. Raises UnknownName."""
-    dropped = [feature for feature in registered.dropped_features if feature.name == name]
-    if not dropped:
-        raise UnknownName(
-            f"No feature {name!r} was dropped from feature set {registered.name}: there is none to restore."
-        )
-    return max(dropped, key=lambda feature: (feature.dropped_at, feature.feature_id))
+def dropped_feature(registered: RegisteredSet, name: str, kind: str) -> RegisteredFeature | None:
+    """The feature of that type dropped last under that name, None where there is none."""
+    dropped = [feature for feature in registered.dropped_features if (feature.name, feature.type) == (name, kind)]
+    return max(dropped, key=lambda feature: (feature.dropped_at, feature.feature_id), default=None)
 
 
 def own_tables(connection: Connection[Any]) -> set[tuple[str, str]]:

@@ -1,6 +1,7 @@
 """Changes as the lines of an ordinary Alembic file."""
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -55,6 +56,8 @@ def source(value: Any) -> str:
         return "\n".join(["[", *(indented(item) + "," for item in items), "]"])
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{source(key)}: {source(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, float) and not math.isfinite(value):
+        return f'float("{value}")'
     return repr(value)
 
 
@@ -148,7 +151,7 @@ CALLS: dict[type[Change], Callable[[Any], tuple[str, list[Any], dict[str, Any]]]
     changes.DropFeatureSet: lambda change: ("drop_feature_set", [change.definition.name], {}),
     changes.AddFeature: lambda change: ("add_feature", [change.set_name, change.feature], {}),
     changes.DropFeature: lambda change: ("drop_feature", [change.set_name, change.feature.name], {}),
-    changes.RestoreFeature: lambda change: ("restore_feature", [change.set_name, change.feature.name], {}),
+    changes.RestoreFeature: lambda change: ("restore_feature", [change.set_name, change.feature], {}),
     changes.WidenFeature: _retype,
     changes.NarrowFeature: _retype,
     changes.AlterFeature: _alter_feature,

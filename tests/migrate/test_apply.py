@@ -136,9 +136,10 @@ def test_an_added_feature_is_dropped_again_and_comes_back_with_its_values(connec
     with connection.transaction():
         perform(connection, gust.reverse())
     assert read(connection) == registered
-    # Only the column that keeps the feature's past is left of it.
+    # Only the column that keeps the feature's past is left of it, and the function that carries it on.
     left = difference(before, schema(connection))
     assert [[row[3] for row in rows] for rows in left.pop("columns")] == [[], [kept_column(connection)]]
+    assert [[row[1] for row in rows] for rows in left.pop("functions")] == [["airport_weather:write"]] * 2
     assert left == {}
     with connection.transaction():
         perform(connection, gust.reverse().reverse())

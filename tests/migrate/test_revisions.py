@@ -55,10 +55,11 @@ def written(database: TestDatabase, folder: Path, text: str, message: str) -> st
 
 
 def visible(connection: psycopg.Connection) -> dict[str, list[tuple[object, ...]]]:
-    """The schema without the columns that keep the past of dropped features, and without Alembic's own table."""
+    """The schema without what keeps the past of dropped features, and without Alembic's own table."""
     found = schema(connection)
     kept = re.compile(r"__d\d+$")
     found["columns"] = [row for row in found["columns"] if not kept.search(str(row[3]))]
+    found["functions"] = [row for row in found["functions"] if not str(row[1]).endswith(":write")]
     return {kind: [row for row in rows if "project_version" not in repr(row)] for kind, rows in found.items()}
 
 
@@ -80,7 +81,7 @@ def test_three_migrations_up_and_down(database: TestDatabase, connection: psycop
     assert 'op.alter_feature("airport_weather", "temp", type="double precision")' in texts[1]
     assert "op.track_table(" in texts[1]
     assert "op.create_training_view(" in texts[1]
-    assert 'op.restore_feature("airport_weather", "wind")' in texts[1]
+    assert 'op.restore_feature("airport_weather", fsdb.Feature("wind", "integer"))' in texts[1]
     assert "    # destructive: deletes the set's values and history" in texts[2]
 
     connection.execute("INSERT INTO orders VALUES (1, 9.5)")
@@ -101,17 +102,25 @@ def test_values_survive_the_way_down_and_up(
     written(database, folder, FIRST, "first")
     found = find_project(folder)
     project.upgrade(database.url, found)
-    connection.execute("INSERT INTO airport_weather (origin, temp, wind) VALUES ('JFK', 40.5, 12)")
-    connection.execute("UPDATE airport_weather SET wind = 13")
+    connection.execute("INSERT INTO airport_weather (origin, temp, wind) VALUES ('JFK', 40.5, 12), ('LGA', 41.5, 9)")
+    connection.execute("UPDATE airport_weather SET wind = 13 WHERE origin = 'JFK'")
+    before = connection.execute(
+        "SELECT version_id, origin, temp, wind FROM airport_weather_history ORDER BY 1"
+    ).fetchall()
     written(
         database, folder, SECOND.replace("orders =", "_orders = 0 and").replace("delays =", "_delays = 0 and"), "second"
     )
     project.upgrade(database.url, found)
-    connection.execute("UPDATE airport_weather SET gust = 30")
+    connection.execute("UPDATE airport_weather SET gust = 30 WHERE origin = 'LGA'")
     project.downgrade(database.url, found, "-1")
-    assert connection.execute("SELECT temp, wind FROM airport_weather").fetchall() == [(40.5, 13)]
-    history = connection.execute("SELECT temp, wind FROM airport_weather_history ORDER BY version_id").fetchall()
-    assert history[:2] == [(40.5, 12), (40.5, 13)]
+    # What was written while the feature was dropped knows nothing of it.
+    live = connection.execute("SELECT origin, temp, wind FROM airport_weather ORDER BY origin").fetchall()
+    assert live == [("JFK", 40.5, 13), ("LGA", 41.5, None)]
+    history = connection.execute(
+        "SELECT version_id, origin, temp, wind FROM airport_weather_history ORDER BY 1"
+    ).fetchall()
+    assert history[:3] == before
+    assert [row[1:] for row in history[3:]] == [("LGA", 41.5, None)]
 
 
 def test_a_failing_migration_leaves_nothing(
@@ -150,7 +159,7 @@ def test_an_operation_is_checked_like_a_definition(
             "wind is integer and is defined as real: in place a type is only widened",
         ),
         ('op.drop_feature_set("weather")', "no feature set 'weather'"),
-        ('op.restore_feature("airport_weather", "gust")', "No feature 'gust' was dropped"),
+        ('op.restore_feature("airport_weather", fsdb.Feature("temp", "real"))', "'temp'"),
         ('op.drop_training_view("delays")', "no training view 'delays'"),
         ('op.alter_feature_set("airport_weather", max_age="1 month")', "not a fixed duration"),
     ):

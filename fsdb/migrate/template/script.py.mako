@@ -3,7 +3,8 @@
 Revision ${up_revision}, after ${down_revision | comma,n}, written ${create_date}.
 """
 
-${imports + "\n" if imports else ""}from alembic import op
+${imports or "import fsdb"}
+from alembic import op
 
 revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}

