@@ -82,7 +82,7 @@ class RegisteredDeployment:
 
 def find_deployment(connection: Connection[Any], name: str) -> RegisteredDeployment | None:
     """The deployment as the table of that name, None where there is none."""
-    found = _read(connection, name)
+    found = _read(connection, name.removeprefix("public."))
     return found[0] if found else None
 
 
