@@ -17,8 +17,7 @@ def repair(connection: Connection[Any]) -> list[str]:
     repaired = []
     for name, registered in list_sets(connection).items():
         if _unsound(history.status(connection, registered)):
-            with training.views_suspended(connection, [name]):
-                history.refresh(connection, registered)
+            history.refresh(connection, registered)
             repaired.append(f"feature set {name}")
     for view in training.list_views(connection):
         if _unsound(training.view_status(connection, view.name)):
