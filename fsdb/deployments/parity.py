@@ -62,11 +62,16 @@ def check(
 ) -> Parity:
     """Holds the function `function` of schema fsdb_models against the stored rows of a version.
 
-    Raises ParityFailed naming the row's inputs and both numbers.
+    Raises ParityFailed naming the row's inputs and both numbers, or where no row can be compared.
     """
     arguments = [query(FILE, "input", position=Literal(number)) for number in range(1, len(inputs) + 1)]
     text = query(FILE, "outputs", call=function_call(program, MODEL_SCHEMA, function, arguments))
     checks = list_checks(connection, model, version)
+    if all(row.refused for row in checks.values()):
+        raise ParityFailed(
+            f"Model {model} version {version} cannot be checked: the native predict takes none of the {len(checks)} rows. "
+            "Register it with its training set, or with rows= that it takes."
+        )
     values = {"model": model, "version": version}
     largest = 0.0
     with pinned(connection):

@@ -30,7 +30,7 @@ from fsdb.errors import (
 from fsdb.models import Program, native_outputs, same_outputs
 from fsdb.training import TrainingSet
 from tests.conftest import TestDatabase
-from tests.deployments.world import INPUTS, World, frame, gradient_boosted
+from tests.deployments.world import INPUTS, World, frame, gradient_boosted, strict
 
 Connection = psycopg.Connection
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -268,6 +268,13 @@ def test_bad_names_estimators_and_rows_are_refused(world: World) -> None:
         get_version(world.connection, "m")
     row = {**whole, "wind": math.nan, "temp": math.inf}
     assert register_model(world.connection, "m", estimator, inputs=INPUTS, rows=[row]).version == 1
+
+
+def test_a_model_that_could_not_be_compared_is_refused(world: World) -> None:
+    estimator = strict(frame())
+    assert register_model(world.connection, "m", estimator, inputs=INPUTS).rows_checked > 0
+    with pytest.raises(ParityFailed, match="takes none of the"):
+        register_model(world.connection, "m", estimator, inputs=INPUTS, rows=[dict.fromkeys(INPUTS)])
 
 
 def test_more_inputs_than_a_function_can_have(connection: Connection) -> None:
