@@ -62,7 +62,7 @@ def _columns(name: str) -> list[str]:
 
 def _fill(connection: psycopg.Connection, name: str) -> None:
     """A set whose entities have several versions each."""
-    features = [Feature(column, "double precision") for column in _columns(name)]
+    features = tuple(Feature(column, "double precision") for column in _columns(name))
     with connection.transaction():
         history.create(connection, FeatureSet(name, {"id": "bigint"}, features, max_age="100 days"))
     start = datetime.now(UTC) - timedelta(days=VERSIONS + 1)

@@ -140,15 +140,20 @@ def _install(
             with connection.transaction():
                 _make(connection, wanted)
             outdated = [o for o in _existing(connection, view) if o.kind == wanted.kind and o.mark != wanted.comment]
+            again = bool(outdated)
         except (psycopg.errors.InvalidTableDefinition, psycopg.errors.InvalidFunctionDefinition):
             # Columns went or changed their types: what is there cannot be replaced and is made anew.
-            outdated = list(found)
+            outdated, again = list(found), True
         for one in outdated:
             _drop(connection, view, one)
-        if outdated:
+        if again:
             _make(connection, wanted)
             for grant in grants:
                 connection.execute(grant)
+    except psycopg.errors.InvalidTableDefinition as error:
+        raise InvalidDefinition(
+            f"Training view {view.name} cannot be a view of the database: {str(error).splitlines()[0]}. Its spine may read no temporary table."
+        ) from error
     except psycopg.errors.InvalidSchemaName as error:
         raise InvalidDefinition(
             f"Training view {view.name} is to stand in schema {schema_and_name(view)[0]}, which does not exist: create it first."

@@ -37,6 +37,11 @@ LEFT JOIN LATERAL (
     {newest}
 ) AS {alias} ON true
 
+-- name: planner
+-- One descent a row, whatever statistics say or lack: the rows that a snapshot or a time of recording leaves out are
+-- few, but the planner takes the condition for a selective one. Undone when the reading is over.
+SELECT set_config('enable_bitmapscan', 'off', true), set_config('enable_seqscan', 'off', true)
+
 -- name: explain
 -- The plan of a point-in-time join.
 EXPLAIN SELECT {expressions}

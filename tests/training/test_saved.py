@@ -99,15 +99,18 @@ def test_saving_later_than_building_keeps_what_was_built(weather: psycopg.Connec
 
 
 def test_a_transaction_that_was_open_stays_out(database: TestDatabase, weather: psycopg.Connection) -> None:
-    with database.connect() as early, database.connect() as late:
+    with database.connect() as early, database.connect() as late, database.connect() as latest:
         early.execute("BEGIN")
         add(early, "LGA", 5.0, T)  # draws its version_id before the set is built, commits after
         late.execute("BEGIN")
         late.execute("SELECT pg_current_xact_id()")
         add(weather, "LGA", 6.0, T - timedelta(minutes=1))  # a later version_id, visible
+        latest.execute("BEGIN")
+        add(latest, "LGA", 8.0, T)  # newer than every xid that the snapshot lists
         before = built(weather)
         save(weather, before, "delays")
         add(late, "LGA", 7.0, T)
+        latest.execute("COMMIT")
         early.execute("COMMIT")
         late.execute("COMMIT")
     assert before.to_arrow()["temp"].to_pylist()[0] == 6.0

@@ -203,6 +203,7 @@ def test_in_another_schema(flights: psycopg.Connection) -> None:
         ("SELECT tail, n::text, origin, at FROM flights", {"features": ("plane.delay",)}, InvalidData, "'n' is of type text"),
         ("SELECT * FROM flight", {}, InvalidDefinition, 'relation "flight" does not exist'),
         ("SELECT * FROM flights", {"features": ("weather.tmp",)}, UnknownName, "Did you mean temp"),
+        ("SELECT * FROM passing", {}, InvalidDefinition, "no temporary table"),
         ("SELECT * FROM flights", {"name": "taken"}, ChangeRefused, "taken_training was not made by fsdb"),
     ],
 )  # fmt: skip
@@ -210,6 +211,7 @@ def test_bad_input(
     flights: psycopg.Connection, spine: str, changes: dict[str, Any], error: type[Exception], words: str
 ) -> None:
     flights.execute("CREATE TABLE taken_training (a integer)")
+    flights.execute("CREATE TEMP TABLE passing AS SELECT * FROM flights")
     view = TrainingView(
         **{"name": "other", "spine": spine, "timestamp": "at", "features": ("weather.gusts",), **changes}
     )

@@ -14,7 +14,7 @@ from fsdb.engines.protocol import Result
 from fsdb.errors import InvalidData
 from fsdb.sql import joined, query
 
-MOST_COLUMNS = 1664  # of a query's result
+MOST_COLUMNS = 1664 - 2  # of a query's result, less what orders the rows and what counts late values
 SPINE = "spine"
 
 
@@ -27,9 +27,9 @@ class PostgresEngine:
         """The description's rows, in the caller's transaction."""
         spine = description.spine
         columns = [*spine.columns, *description.outputs]
-        if len(columns) >= MOST_COLUMNS:
+        if len(columns) > MOST_COLUMNS:
             raise InvalidData(
-                f"The training set has {len(columns)} columns; a query of PostgreSQL returns at most {MOST_COLUMNS - 1}. Ask for fewer features at a time."
+                f"The training set has {len(columns)} columns; one query of PostgreSQL gives at most {MOST_COLUMNS}. Ask for fewer features at a time."
             )
         at = Identifier(SPINE, spine.timestamp)
         lookups = [
@@ -50,8 +50,10 @@ class PostgresEngine:
             *outputs(description.reads, description.outputs),
             _late_values(description.reads, at),
         ]
-        plan = connection.execute(query(FILE, "explain", expressions=joined(expressions), source=source)).fetchall()
-        table = read(connection, [*columns, Column("late_values", "bigint")], expressions, source)
+        with connection.transaction(force_rollback=True):
+            connection.execute(query(FILE, "planner"))
+            plan = connection.execute(query(FILE, "explain", expressions=joined(expressions), source=source)).fetchall()
+            table = read(connection, [*columns, Column("late_values", "bigint")], expressions, source)
         late_values = pc.sum(table.column(len(columns))).as_py() or 0
         return Result(table.select(range(len(columns))), late_values, "\n".join(line for (line,) in plan))
 

