@@ -1,0 +1,36 @@
+"""fsdb turns a PostgreSQL database into a feature store and a model server."""
+
+from fsdb.definitions import Feature, FeatureSet, TrainingView
+from fsdb.errors import (
+    CatalogMissing,
+    ChangeRefused,
+    ConnectionFailed,
+    FsdbError,
+    InvalidData,
+    InvalidDefinition,
+    NotReproducible,
+    ParityFailed,
+    UnknownName,
+    UnsupportedModel,
+)
+from fsdb.store import Store, connect
+from fsdb.table import Table
+
+__all__ = [
+    "CatalogMissing",
+    "ChangeRefused",
+    "ConnectionFailed",
+    "Feature",
+    "FeatureSet",
+    "FsdbError",
+    "InvalidData",
+    "InvalidDefinition",
+    "NotReproducible",
+    "ParityFailed",
+    "Store",
+    "Table",
+    "TrainingView",
+    "UnknownName",
+    "UnsupportedModel",
+    "connect",
+]

@@ -96,7 +96,9 @@ def read_status(connection: Connection[Any]) -> Status:
     """The status as the connection's transaction sees it."""
     row = connection.execute(query("status/status", "server")).fetchone()
     assert row is not None
-    return Status(*row, catalog.head_revision(), (*_sets(connection), *_views(connection), *_deployments(connection)))
+    version, database, revision = row
+    parts = (*_sets(connection), *_views(connection), *_deployments(connection))
+    return Status(version, database, revision, catalog.head_revision(), parts)
 
 
 def _sets(connection: Connection[Any]) -> Sequence[Part]:

@@ -112,7 +112,9 @@ def _careless_join(console: Console, application: psycopg.Connection[Any], frame
         f"flight's scheduled departure ({leaked / values:.0%}).",
         highlight=False,
     )
-    return careless.astype({column: frame[column].dtype for column in model.INPUTS})
+    careless = careless.astype({column: frame[column].dtype for column in model.INPUTS})
+    # The latest value of a whole column can be missing, which gradient boosting does not take.
+    return careless.fillna(dict.fromkeys(careless.columns[careless.isna().all()], 0.0))
 
 
 def _play_december(console: Console, application: psycopg.Connection[Any]) -> play.Scored:

@@ -1,0 +1,51 @@
+"""Past values of added features, from the same kinds of data as ingest takes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from psycopg import Connection
+
+from fsdb import history
+from fsdb.catalog.feature_sets import RegisteredSet
+from fsdb.errors import InvalidData
+from fsdb.ingest.ingest import refusing
+from fsdb.ingest.matching import match
+from fsdb.ingest.source import Progress, opened
+from fsdb.ingest.staging import Staging
+
+
+def backfill(
+    connection: Connection[Any],
+    registered: RegisteredSet,
+    data: Any,
+    features: Sequence[str] | None = None,
+    event_time: str | None = None,
+    timezone: str | None = None,
+    progress: Progress | None = None,
+) -> int:
+    """Gives features their values at past times; returns how many versions that wrote. All or none.
+
+    data: as for `ingest`, with the keys, the event time, and the features to fill; `features` names these where the data has more.
+    What a row states holds from its moment to the next one's, as fsdb.history.backfill tells. Raises InvalidData, UnknownName.
+    """
+    types = {**registered.keys, **{feature.name: feature.type for feature in registered.features}}
+    with (
+        refusing(registered, timezone),
+        connection.transaction(),
+        opened(connection, data, types, progress) as (columns, rows),
+    ):
+        matching = match(registered, columns, event_time, timezone)
+        if matching.event_time is None:
+            raise InvalidData("A backfill needs to know when each value was true: name the column with event_time=.")
+        given = [column.name for column in matching.features]
+        chosen = given if features is None else [registered.feature(name).name for name in features]
+        lacking = [name for name in chosen if name not in given]
+        if lacking:
+            raise InvalidData(
+                f"The data has no column for {', '.join(map(repr, lacking))}, to be filled: it has {', '.join(map(repr, given))}."
+            )
+        staging = Staging(connection, registered, matching)
+        staging.fill(rows)
+        written = history.backfill(connection, registered, chosen, staging.points())
+        staging.drop()
+    return written

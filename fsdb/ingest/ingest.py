@@ -1,0 +1,107 @@
+"""Ingest: the passes that take staged rows into a set, with the locks taken before the first version is numbered."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import Connection
+from psycopg.sql import Composable, Composed, Identifier
+
+from fsdb.catalog.feature_sets import RegisteredSet
+from fsdb.errors import InvalidData, UnknownName
+from fsdb.ingest.matching import Matched, match
+from fsdb.ingest.source import Progress, opened
+from fsdb.ingest.staging import Staging
+from fsdb.queries import first_line
+from fsdb.sql import query
+
+
+@dataclass(frozen=True)
+class IngestResult:
+    """How many rows made a new entity, changed one, came late (into history alone), and said what was known already."""
+
+    inserted: int
+    updated: int
+    late: int
+    unchanged: int
+
+
+def ingest(
+    connection: Connection[Any],
+    registered: RegisteredSet,
+    data: Any,
+    event_time: str | None = None,
+    timezone: str | None = None,
+    progress: Progress | None = None,
+) -> IngestResult:
+    """Takes the rows of `data` into a set, in the connection's transaction: all of them or, on any error, none.
+
+    data: pandas, polars, Arrow, the path of a Parquet file, or an SQL query. Columns bind by name; `event_time` names the column that holds
+    the event time, else "event_time" does, else the clock counts. Features that the data lacks stay what they were at each row's
+    moment. Missing values of pandas (NaN, NaT, None) are NULL; NaN of Arrow and polars stays NaN.
+
+    Each row is one version, also where several are of one entity; rows that say what is known already are none. Rows
+    are taken in the order of event time, those of one moment in the order of the data. Raises InvalidData and UnknownName.
+    """
+    types = {**registered.keys, **{feature.name: feature.type for feature in registered.features}}
+    with (
+        refusing(registered, timezone),
+        connection.transaction(),
+        opened(connection, data, types, progress) as (columns, rows),
+    ):
+        matching = match(registered, columns, event_time, timezone)
+        for column in (*matching.keys, *matching.features):
+            _check_whole(connection, column, rows)
+        staging = Staging(connection, registered, matching)
+        result = _merge(staging, staging.fill(rows))
+        staging.drop()
+    return result
+
+
+@contextmanager
+def refusing(registered: RegisteredSet, timezone: str | None) -> Iterator[None]:
+    """Says what PostgreSQL does not take of the data in the project's words."""
+    try:
+        yield
+    except psycopg.errors.InvalidParameterValue as error:
+        if timezone is None or "time zone" not in str(error):
+            raise
+        raise UnknownName(f"PostgreSQL knows no time zone {timezone!r}: name one as 'America/New_York'.") from error
+    except (psycopg.DataError, psycopg.IntegrityError) as error:
+        raise InvalidData(
+            f"The data does not fit {registered.name}: {first_line(error)}. Nothing was taken; correct the data and give it again."
+        ) from error
+
+
+def _merge(staging: Staging, total: int) -> IngestResult:
+    """Every row of the staging table into live table and history.
+
+    First the rows of new entities, whose inserts are the locks, and the locks on those that are there; after that version
+    numbers follow the order of commits. Then late rows and those that a newer one of the data follows, straight into
+    history; last the newest of each entity, through the live table.
+    """
+    staging.carry_lacking()
+    left = total - staging.remove_unchanged()
+    inserted, ghosts = staging.insert_first()
+    if inserted == left:  # every entity was new, and came once
+        return IngestResult(inserted - ghosts, 0, ghosts, total - left)
+    staging.lock()
+    late, others = staging.sort_out()
+    staging.write_others()
+    staging.update_newest()
+    returned = staging.insert_newest()
+    return IngestResult(inserted - ghosts + returned, others - returned, late + ghosts, total - left)
+
+
+def _check_whole(connection: Connection[Any], column: Matched, rows: Composable) -> None:
+    if not column.must_be_whole:
+        return
+    text: Composed = query("ingest/ingest", "fractions", rows=rows, value=Identifier("given", column.name))
+    row = connection.execute(text).fetchone()
+    assert row is not None
+    if row[0]:
+        raise InvalidData(
+            f"Column {column.name!r} holds {row[0]:,} numbers with fractions, and is kept as {column.type}: round them first."
+        )

