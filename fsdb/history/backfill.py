@@ -43,6 +43,8 @@ def backfill(
         raise InvalidData(f"A backfill of {registered.name} needs at least one feature.")
     parts = _parts(registered, [(f.name, f.history_column) for f in features], relation)
     _check(connection, registered, parts)
+    if registered.tracked:
+        parts["points"] = query(FILE, "past_points", **parts)
     with may_write(registered), connection.transaction():
         connection.execute(query(FILE, "lock", **parts))
         connection.execute(query(FILE, "compute", **parts))

@@ -43,20 +43,20 @@ def rebuilding(connection: Connection[Any], registered: RegisteredSet) -> Iterat
             _grant(connection, generated, kept[generated.name])
 
 
-def _grants(connection: Connection[Any], generated: GeneratedObject) -> list[dict[str, Any]] | None:
-    """Rights on an object as rows, or None where it does not exist."""
+def _grants(connection: Connection[Any], generated: GeneratedObject) -> list[dict[str, Any]]:
+    """Rights on an object as rows; none where it has those of any new object."""
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
             query("history/features", "grants"), {"signature": generated.signature.as_string()}
         ).fetchall()
 
 
-def _grant(connection: Connection[Any], generated: GeneratedObject, rows: list[dict[str, Any]] | None) -> None:
+def _grant(connection: Connection[Any], generated: GeneratedObject, rows: list[dict[str, Any]]) -> None:
     if not rows:
         return
     target = SQL("{} {}").format(SQL("FUNCTION" if generated.kind == "function" else "TABLE"), generated.signature)
     connection.execute(query("history/features", "revoke_all", object=target))
-    for row in rows:
+    for row in (row for row in rows if row["privilege"] is not None):
         grantee: Composable = SQL("PUBLIC") if row["everyone"] else Identifier(row["grantee"])
         parts: dict[str, Composable] = {
             "privilege": SQL(row["privilege"]),

@@ -1,3 +1,8 @@
+-- name: past_points
+-- The rows to backfill that lie before their keys' newest versions.
+(SELECT p.* FROM {points} p WHERE p.event_time <
+    (SELECT h.event_time FROM {history} h WHERE {h_is_p} ORDER BY h.event_time DESC, h.version_id DESC LIMIT 1))
+
 -- name: bad_points
 -- Rows to backfill without a key or a finite event_time, and rows beyond the first of one key and event_time.
 SELECT count(*) FILTER (WHERE {null_key}),
