@@ -37,7 +37,7 @@ def upgrade(url: UrlOption = None, migrations: MigrationsOption = None) -> None:
     with opened(where) as store, store.transaction() as connection:
         for repaired in repair(connection):
             say(f"Installed the objects of {repaired} anew.")
-    found = project.find_project(Path.cwd(), migrations)
+    found = project.find_project(Path(), migrations)
     if not found.exists:
         say(f"Project: no migrations in {found.folder}.")
         return
@@ -56,7 +56,7 @@ def downgrade(
 ) -> None:
     """Undo migrations of the project in this folder; without such, or with --catalog, those of the catalog."""
     where = database_url(url)
-    found = project.find_project(Path.cwd(), migrations)
+    found = project.find_project(Path(), migrations)
     if found.exists and not of_catalog:
         before = project.project_revision(where)
         say(_moved(f"Project migrations in {found.folder}", before, project.downgrade(where, found, revision)))

@@ -12,7 +12,9 @@ from fsdb.migrate.plan import Plan
 WhereArgument = Annotated[
     str, typer.Argument(metavar="DEFINITIONS", help="Python file or module with feature sets and training views.")
 ]
-PruneOption = Annotated[bool, typer.Option("--prune", help="Also drop the sets and views that the definitions do not name.")]
+PruneOption = Annotated[
+    bool, typer.Option("--prune", help="Also drop the sets and views that the definitions do not name.")
+]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before destructive changes.")]
 
 

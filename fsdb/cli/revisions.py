@@ -28,7 +28,7 @@ def revision(
     url: UrlOption = None,
 ) -> None:
     """Write an Alembic migration into the project's folder; creates the folder the first time."""
-    found = project.find_project(Path.cwd(), migrations, definitions)
+    found = project.find_project(Path(), migrations, definitions)
     loaded = load_definitions(found.definitions) if autogenerate else []
     where = database_url(url)
     if project.scaffold(found):

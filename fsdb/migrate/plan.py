@@ -94,11 +94,15 @@ def plan(connection: Connection[Any], definitions: Sequence[Definition], prune: 
 def apply(connection: Connection[Any], planned: Plan, allow_destructive: bool = False) -> None:
     """Makes the changes of a plan in the connection's transaction: all of them or, on any error, none.
 
+    Nothing is left to do where another session has made the same changes since.
+
     Raises ChangeRefused where something is in the way, where destructive changes are not allowed, and where the
     database has changed since the plan was made.
     """
     lock(connection)
     now = plan(connection, planned.definitions, planned.prune)
+    if planned and not now:
+        return  # another session made the same changes meanwhile
     if now.changes != planned.changes:
         raise ChangeRefused("The database has changed since this plan was made: make a new plan and look at it again.")
     if now.obstacles:

@@ -93,7 +93,7 @@ def write_revision(
 
         written = command.revision(config, message, autogenerate=autogenerate, process_revision_directives=keep)
     script = written[0] if isinstance(written, list) and written else written
-    return Path(script.path) if script else None  # type: ignore[union-attr]
+    return project.folder / "versions" / Path(script.path).name if script else None  # type: ignore[union-attr]
 
 
 def upgrade(url: str, project: Project, revision: str = "head") -> str | None:

@@ -1,10 +1,13 @@
 """Plans applied to a real database: what was planned is there afterwards, and every change can be undone."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Barrier
 from typing import Any
 
 import psycopg
 import pytest
+from conftest import TestDatabase
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from snapshot import difference, schema
@@ -323,3 +326,17 @@ def test_the_plan_shows_what_it_would_do(connection: psycopg.Connection) -> None
     assert plan.to_dicts()[1]["used_by"] == "training view delays"
     assert "max_age from 6:00:00 to 1 day" in str(plan)
     assert "<td>training view delays</td>" in plan._repr_html_()
+
+
+def test_two_sessions_that_apply_the_same_at_once(database: TestDatabase) -> None:
+    ready = Barrier(2)
+
+    def work(_: int) -> bool:
+        with database.connect() as connection, connection.transaction():
+            plan = make_plan(connection, [WEATHER, DELAYS])
+            ready.wait(timeout=30)
+            apply_plan(connection, plan)
+            return make_plan(connection, [WEATHER, DELAYS], prune=True).changes == ()
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(work, range(2))) == [True, True]

@@ -14,7 +14,7 @@ from snapshot import difference, schema
 
 from fsdb.catalog.feature_sets import get_set
 from fsdb.errors import CatalogMissing, ChangeRefused, InvalidDefinition
-from fsdb.migrate import project
+from fsdb.migrate import operations, project
 from fsdb.migrate.modules import load_definitions
 from fsdb.migrate.project import Project, find_project, scaffold, write_revision
 from fsdb.migrate.reading import read
@@ -302,3 +302,9 @@ def test_as_an_sql_script_it_is_refused(folder: Path, database: TestDatabase) ->
     with pytest.raises(ChangeRefused, match="cannot be written as an SQL script"):
         command.upgrade(config, "head", sql=True)
     config.output_buffer.close()
+
+
+def test_every_operation_is_documented() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "migrations.md").read_text(encoding="utf-8")
+    assert {name for name in operations.OPERATIONS if f"`op.{name}(" not in text} == set()
+    assert set(re.findall(r"`op\.(\w+)\(", text)) == set(operations.OPERATIONS)
