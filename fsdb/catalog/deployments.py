@@ -75,6 +75,11 @@ class RegisteredDeployment:
         return sql.Identifier(self.schema_name, self.table_name)
 
     @property
+    def versions(self) -> list[int]:
+        """The model versions that score or have scored, in order."""
+        return sorted({release.version for release in self.releases.values()})
+
+    @property
     def current(self) -> Release:
         """The release that scores now."""
         return self.releases[self.release]

@@ -10,7 +10,7 @@ from psycopg.sql import SQL, Literal
 from fsdb.catalog.deployments import Release, ReleaseInput, ReleaseSet
 from fsdb.catalog.feature_sets import RegisteredFeature, RegisteredSet, list_sets
 from fsdb.catalog.models import ModelInput, ModelVersion
-from fsdb.errors import ChangeRefused, InvalidDefinition
+from fsdb.errors import ChangeRefused, InvalidDefinition, UnsupportedModel
 from fsdb.sql import query
 from fsdb.types import base_name
 
@@ -24,6 +24,7 @@ RECORDED = (
     "scored_at",
     "model_release",
 )
+MOST_LOOKED_UP = 1664  # columns of one query
 _WIDEST = {
     "smallint": "bigint",
     "integer": "bigint",
@@ -50,7 +51,8 @@ def bound_release(
 ) -> Release:
     """The release `number` of a deployment: a model version with the max_age and defaults that its features have now.
 
-    Version columns of `earlier` releases keep their sets. Raises ChangeRefused where a feature was dropped.
+    Version columns of `earlier` releases keep their sets. Raises ChangeRefused where a feature was dropped,
+    UnsupportedModel where there are more than one query can look up.
     """
     sets = list_sets(connection)
     current = {feature.feature_id: (owner, feature) for owner in sets.values() for feature in owner.features}
@@ -68,6 +70,12 @@ def bound_release(
         owner, feature = current[given.feature_id]
         used[owner.name] = owner
         inputs.append(_feature_input(connection, given, owner, feature))
+    features = sum(given.feature_id is not None for given in inputs)
+    if features + len(used) > MOST_LOOKED_UP:
+        raise UnsupportedModel(
+            f"Version {version.version} of model {version.model} takes {features} features; a deployment looks up at most "
+            f"{MOST_LOOKED_UP - len(used)} at once: fit it on fewer."
+        )
     return Release(number, version.version, former, tuple(inputs), _release_sets(list(used.values()), inputs, earlier))
 
 

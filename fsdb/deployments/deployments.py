@@ -17,7 +17,7 @@ from fsdb.deployments.binding import bound_release, same_scoring, table_columns
 from fsdb.deployments.objects import Generated, scorer_name, trigger_function_name
 from fsdb.deployments.registry import load_program
 from fsdb.deployments.scoring import result_types, trigger_function
-from fsdb.errors import ChangeRefused, UnsupportedModel
+from fsdb.errors import ChangeRefused, NotReproducible, UnsupportedModel
 from fsdb.history.status import ObjectStatus
 from fsdb.models import Program, compile_functions
 from fsdb.sql import joined
@@ -99,32 +99,42 @@ def undeploy(connection: Connection[Any], name: str, drop_predictions: bool = Fa
     with connection.transaction():
         catalog.lock(connection)
         deployed = catalog.get_deployment(connection, name)
-        model_table.lock(connection, deployed, "lock_alone")
-        if model_table.has_rows(connection, deployed) and not drop_predictions:
-            raise ChangeRefused(
-                f"Table {name} holds predictions, which undeploying would delete: copy what is to stay, then call undeploy(drop_predictions=True)."
-            )
-        model_table.drop(connection, deployed)
+        if model_table.is_there(connection, deployed):
+            model_table.lock(connection, deployed, "lock_alone")
+            if model_table.has_rows(connection, deployed) and not drop_predictions:
+                raise ChangeRefused(
+                    f"Table {deployed.name} holds predictions, which undeploying would delete: copy what is to stay, then call undeploy(drop_predictions=True)."
+                )
+            model_table.drop(connection, deployed)
         objects.drop_function(connection, trigger_function_name(deployed))
         catalog.delete_deployment(connection, deployed.deployment_id)
-        for version in sorted({release.version for release in deployed.releases.values()}):
-            if not catalog.using_version(connection, deployed.model, version):
-                objects.drop_function(connection, scorer_name(deployed.model, version))
-        catalog.insert_event(connection, name, "undeploy", deployed.model, deployed.version)
+        for number in deployed.versions:
+            if not catalog.using_version(connection, deployed.model, number):
+                objects.drop_function(connection, scorer_name(deployed.model, number))
+        catalog.insert_event(connection, deployed.name, "undeploy", deployed.model, deployed.version)
 
 
 def status(connection: Connection[Any], name: str) -> list[ObjectStatus]:
-    """How the objects of a deployment stand: the scoring functions of its releases, the trigger function, the triggers."""
+    """How the objects of a deployment stand: the scoring functions of its releases, the trigger function, the triggers.
+
+    A stored program that is not the registered one is `foreign`.
+    """
     deployed = catalog.get_deployment(connection, name)
     sets = list_sets(connection)
-    versions = [
-        get_version(connection, deployed.model, number)
-        for number in sorted({release.version for release in deployed.releases.values()})
-    ]
-    programs = {version.version: load_program(connection, version) for version in versions}
-    generated = [_scorer(version, programs[version.version]) for version in versions]
-    generated.append(_trigger_function(connection, deployed, sets, programs[deployed.version]))
-    return objects.states(connection, deployed, [*generated, *model_table.triggers(connection, deployed, sets)])
+    generated = []
+    found = []
+    for number in deployed.versions:
+        version = get_version(connection, deployed.model, number)
+        try:
+            program = load_program(connection, version)
+        except NotReproducible:
+            found.append(ObjectStatus(scorer_name(deployed.model, number), "program", "foreign"))
+            continue
+        generated.append(_scorer(version, program))
+        if number == deployed.version:
+            generated.append(_trigger_function(connection, deployed, sets, program))
+    generated += model_table.triggers(connection, deployed, sets)
+    return [*found, *objects.states(connection, deployed, generated)]
 
 
 def repair(connection: Connection[Any], name: str) -> None:
@@ -132,7 +142,8 @@ def repair(connection: Connection[Any], name: str) -> None:
     with connection.transaction():
         catalog.lock(connection)
         deployed = catalog.get_deployment(connection, name)
-        for number in sorted({release.version for release in deployed.releases.values()}):
+        model_table.check_there(connection, deployed)
+        for number in deployed.versions:
             version = get_version(connection, deployed.model, number)
             program = load_program(connection, version)
             _ensure_scorer(connection, deployed, version, program)
@@ -167,6 +178,7 @@ def _released(
     action: str,
 ) -> RegisteredDeployment:
     """A further release of a deployment, which scores from the end of this transaction on."""
+    model_table.check_there(connection, deployed)
     earlier = list(deployed.releases.values())
     release = bound_release(connection, version, max(deployed.releases) + 1, former, earlier)
     sets = list_sets(connection)

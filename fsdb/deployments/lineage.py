@@ -5,6 +5,7 @@ from typing import Any
 from psycopg import Connection
 
 from fsdb.catalog.deployments import get_deployment
+from fsdb.deployments.table import check_there
 from fsdb.errors import UnknownName
 from fsdb.sql import query
 from fsdb.table import Table
@@ -19,6 +20,7 @@ def lineage(connection: Connection[Any], name: str, prediction_id: int) -> Table
     deployment or prediction.
     """
     deployed = get_deployment(connection, name)
+    check_there(connection, deployed)
     found = query("deployments/lineage", "prediction", table=deployed.table)
     row = connection.execute(found, {"prediction_id": prediction_id}).fetchone()
     if row is None:

@@ -16,6 +16,7 @@ from fsdb.deployments.objects import scorer_name
 from fsdb.deployments.parity import pinned
 from fsdb.deployments.registry import load_program
 from fsdb.deployments.scoring import result_types
+from fsdb.deployments.table import check_there
 from fsdb.engines.postgres.lookup import duration, typed_literal
 from fsdb.errors import NotReproducible
 from fsdb.models import Program, function_call
@@ -54,6 +55,7 @@ def replay(connection: Connection[Any], name: str, limit: int | None = 1000) -> 
     """
     with connection.transaction():
         deployed = get_deployment(connection, name)
+        check_there(connection, deployed)
         sets = list_sets(connection)
         newest = query(FILE, "newest", table=deployed.table)
         counts = connection.execute(newest, {"limit": limit}).fetchall()

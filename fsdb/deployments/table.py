@@ -41,6 +41,19 @@ def check_free(connection: Connection[Any], schema: str, table: str) -> None:
         )
 
 
+def is_there(connection: Connection[Any], deployment: RegisteredDeployment) -> bool:
+    """Whether the model table exists; it may have been dropped by hand."""
+    return bool(columns(connection, deployment))
+
+
+def check_there(connection: Connection[Any], deployment: RegisteredDeployment) -> None:
+    """Raises ChangeRefused where the model table was dropped by hand."""
+    if not is_there(connection, deployment):
+        raise ChangeRefused(
+            f"The table of deployment {deployment.name} was dropped: undeploy {deployment.name}, then deploy it again."
+        )
+
+
 def create(
     connection: Connection[Any],
     deployment: RegisteredDeployment,

@@ -13,10 +13,12 @@ from fsdb.deployments import (
     deploy,
     deployments_using,
     get_deployment,
+    lineage,
     list_deployments,
     refresh,
     register_model,
     repair,
+    replay,
     rollback,
     status,
     undeploy,
@@ -299,8 +301,6 @@ def test_request_columns_may_bear_any_name(world: World) -> None:
     connection.execute("INSERT INTO flight_delay (origin) VALUES ('JFK')")
     lineage = connection.execute("SELECT input FROM fsdb.prediction_lineage('flight_delay', 1)").fetchall()
     assert lineage == [("temp",), (name,)]
-    from fsdb.deployments import replay
-
     assert (replay(connection, "flight_delay").checked, replay(connection, "flight_delay").different) == (1, 0)
 
 
@@ -369,6 +369,68 @@ def test_drift_is_seen_and_repaired(world: World) -> None:
     assert states()["flight_delay_v1"] == "foreign"
     with pytest.raises(ChangeRefused, match="flight_delay_v1 that is not fsdb's"):
         repair(connection, "flight_delay")
+
+
+def test_a_program_that_was_changed_shows(world: World) -> None:
+    connection = world.connection
+    register(world)
+    deploy(connection, "flight_delay", "flight_delay")
+    connection.execute("ALTER TABLE fsdb.model_programs DISABLE TRIGGER immutable")
+    connection.execute("UPDATE fsdb.model_programs SET program = 'nonsense'")
+    states = {(item.kind, item.name): item.state for item in status(connection, "flight_delay")}
+    assert states[("program", "flight_delay_v1")] == "foreign"
+    insert(connection)  # what is deployed scores on
+
+
+def test_a_function_changed_by_hand_shows(world: World) -> None:
+    connection = world.connection
+    register(world)
+    deploy(connection, "flight_delay", "flight_delay")
+    connection.execute(
+        "CREATE OR REPLACE FUNCTION fsdb_models.flight_delay__score_1() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN NEW.prediction := true; RETURN NEW; END $$"
+    )
+    states = {item.name: item.state for item in status(connection, "flight_delay")}
+    assert states["flight_delay__score_1"] == "outdated"
+    repair(connection, "flight_delay")
+    insert(connection)
+
+
+def test_a_table_dropped_by_hand_can_be_undeployed(world: World) -> None:
+    connection = world.connection
+    register(world)
+    before = objects(connection)
+    deploy(connection, "flight_delay", "flight_delay")
+    insert(connection)
+    connection.execute("DROP TABLE flight_delay")
+    register(world)
+    states = {item.name: item.state for item in status(connection, "flight_delay")}
+    assert (states["zz_fsdb_score"], states["flight_delay_v1"]) == ("missing", "installed")
+    for call in (
+        lambda: deploy(connection, "flight_delay", "flight_delay"),
+        lambda: repair(connection, "flight_delay"),
+        lambda: replay(connection, "flight_delay"),
+        lambda: lineage(connection, "flight_delay", 1),
+    ):
+        with pytest.raises(ChangeRefused, match="was dropped: undeploy flight_delay"):
+            call()
+    undeploy(connection, "flight_delay")
+    assert {kind for kind, _, _ in objects(connection) - before} == {"row"}  # version 2
+    deploy(connection, "flight_delay", "flight_delay")
+    insert(connection)
+
+
+def test_more_features_than_a_query_can_look_up(world: World) -> None:
+    connection = world.connection
+    version = register(world)
+    connection.execute("ALTER TABLE fsdb.model_inputs DISABLE TRIGGER immutable")
+    connection.execute(
+        "INSERT INTO fsdb.model_inputs SELECT 'flight_delay', %s, 10 + n, 'x' || n, 'double precision', 1, 'weather.temp'"
+        " FROM generate_series(1, 1660) n",
+        [version],
+    )
+    with pytest.raises(UnsupportedModel, match="takes 1665 features; a deployment looks up at most 1662"):
+        deploy(connection, "flight_delay", "flight_delay")
 
 
 def test_features_in_use_are_known(world: World) -> None:
