@@ -60,6 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except FsdbError as refused:
         return _refuse(str(refused))
+    except OSError as error:
+        return _refuse(f"{error.filename or 'A file'}: {error.strerror or error}.")
     except psycopg.Error as error:
         return _refuse(f"The database refused: {error.diag.message_primary or str(error).strip()}.")
     return 0

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from fsdb.cli.output import say
-from fsdb.cli.session import UrlOption, database_name, database_url, opened
+from fsdb.cli.session import UrlOption, opened, reached
 from fsdb.migrate import catalog, project
 from fsdb.migrate.repair import repair
 
@@ -21,16 +21,16 @@ MigrationsOption = Annotated[
 
 def init(url: UrlOption = None) -> None:
     """Create the fsdb catalog in the database, or bring it to the version of this fsdb."""
-    where = database_url(url)
-    before = catalog.catalog_revision(where)
-    catalog.upgrade(where)
+    database = reached(url)
+    before = catalog.catalog_revision(database.url)
+    catalog.upgrade(database.url)
     did = "created" if before is None else "there already" if before == catalog.head_revision() else "upgraded"
-    say(f"Catalog {did} in database {database_name(where)}, at revision {catalog.head_revision()}.")
+    say(f"Catalog {did} in database {database.name}, at revision {catalog.head_revision()}.")
 
 
 def upgrade(url: UrlOption = None, migrations: MigrationsOption = None) -> None:
     """Bring the catalog and all generated objects to this fsdb, then run the migrations of the project in this folder."""
-    where = database_url(url)
+    where = reached(url).url
     before = catalog.catalog_revision(where)
     catalog.upgrade(where)
     say(_moved("Catalog", before, catalog.catalog_revision(where)))
@@ -55,7 +55,7 @@ def downgrade(
     migrations: MigrationsOption = None,
 ) -> None:
     """Undo migrations of the project in this folder; without such, or with --catalog, those of the catalog."""
-    where = database_url(url)
+    where = reached(url).url
     found = project.find_project(Path(), migrations)
     if found.exists and not of_catalog:
         before = project.project_revision(where)

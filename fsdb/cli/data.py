@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fsdb.cli.output import JsonOption, note, say, show
+from fsdb.cli.output import JsonOption, err, note, say, show
 from fsdb.cli.session import UrlOption, opened
 from fsdb.table import Table
 
@@ -25,8 +25,10 @@ def ingest(
     url: UrlOption = None,
 ) -> None:
     """Take rows into a feature set: new, changed and late ones, each once."""
-    with opened(url) as store:
-        result = store.ingest(name, data, event_time=event_time, timezone=timezone)
+    with opened(url) as store, err().status("Reading") as status:
+        result = store.ingest(
+            name, data, event_time, timezone, progress=lambda rows: status.update(f"{rows:,} rows sent")
+        )
     counts = asdict(result)
     show(Table.of(list(counts), [list(counts.values())], title=f"Ingested into {name}"), as_json)
 
@@ -51,7 +53,8 @@ def training_set(
         if verify:
             saved = store.load_training_set(name)
             saved.verify()
-            say(f"Training set {name} comes out the same: {saved.content_hash}.")
+            row = (name, saved.row_count, saved.content_hash)
+            show(Table.of(("training_set", "rows", "hash"), [row], title="Comes out the same"), as_json)
             return
         built = store.training_set(name, known=_known(known), engine=engine)
         if save:
@@ -59,7 +62,7 @@ def training_set(
         if output:
             built.to_parquet(output)
         if explain:
-            say(str(built.explain()))
+            (note if as_json else say)(built.explain())
         first = built.to_arrow().slice(0, SHOWN_ROWS)
         rows = [list(row.values()) for row in first.to_pylist()]
         columns = [column.name for column in built.columns]

@@ -4,14 +4,14 @@ import importlib
 import sys
 
 from fsdb.cli.output import out
-from fsdb.cli.session import UrlOption, database_url
+from fsdb.cli.session import UrlOption, reached
 from fsdb.errors import FsdbError
 from fsdb.sql import data_folder
 
 
 def demo(url: UrlOption = None) -> None:
     """Run the main job end to end on real flights, in a database of its own."""
-    where = database_url(url)
+    where = reached(url).url
     sys.path.insert(0, str(data_folder("examples")))
     try:
         module = importlib.import_module("flights.demo")

@@ -7,7 +7,7 @@ import typer
 
 from fsdb.cli.catalog import MigrationsOption
 from fsdb.cli.output import note, say
-from fsdb.cli.session import UrlOption, database_url
+from fsdb.cli.session import UrlOption, reached
 from fsdb.migrate import project
 from fsdb.migrate.modules import load_definitions
 
@@ -30,7 +30,7 @@ def revision(
     """Write an Alembic migration into the project's folder; creates the folder the first time."""
     found = project.find_project(Path(), migrations, definitions)
     loaded = load_definitions(found.definitions) if autogenerate else []
-    where = database_url(url)
+    where = reached(url).url
     if project.scaffold(found):
         note(f"Created {found.folder} with env.py and script.py.mako.")
     written = project.write_revision(where, found, message, loaded, autogenerate)

