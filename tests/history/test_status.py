@@ -1,0 +1,96 @@
+"""Drift of generated objects is seen, and mended by refresh."""
+
+import psycopg
+import pytest
+
+from fsdb import history
+from fsdb.catalog.feature_sets import RegisteredSet, get_set
+from fsdb.errors import ChangeRefused
+from tests.history.kept import assert_live_is_newest, made
+
+
+@pytest.fixture
+def weather(connection: psycopg.Connection) -> RegisteredSet:
+    return made(connection)
+
+
+def _not_installed(connection: psycopg.Connection, registered: RegisteredSet) -> dict[str, str]:
+    return {s.name: s.state for s in history.status(connection, registered) if s.state != "installed"}
+
+
+def test_a_new_set_is_installed(connection: psycopg.Connection, weather: RegisteredSet) -> None:
+    found = history.status(connection, weather)
+    assert {s.kind for s in found} == {"table", "function", "trigger", "view"}
+    assert {s.state for s in found} == {"installed"}
+
+
+@pytest.mark.parametrize(
+    ("change", "name", "state"),
+    [
+        ("ALTER TABLE weather DISABLE TRIGGER aa_fsdb_inserted", "aa_fsdb_inserted", "outdated"),
+        ("ALTER TABLE weather ENABLE REPLICA TRIGGER aa_fsdb_deleted", "aa_fsdb_deleted", "outdated"),
+        ("DROP TRIGGER zz_fsdb_1_named ON weather", "zz_fsdb_1_named", "missing"),
+        (
+            'CREATE OR REPLACE FUNCTION fsdb_history."weather:same"() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$',
+            "fsdb_history.weather:same",
+            "outdated",
+        ),
+        (
+            "COMMENT ON VIEW weather_history IS 'fsdb 0123456789abcdef: of another version'",
+            "public.weather_history",
+            "outdated",
+        ),
+        ("DROP VIEW weather_history", "public.weather_history", "missing"),
+        ("DROP FUNCTION weather_as_of(timestamptz)", "public.weather_as_of", "missing"),
+    ],
+)
+def test_drift_is_seen_and_mended(
+    connection: psycopg.Connection, weather: RegisteredSet, change: str, name: str, state: str
+) -> None:
+    connection.execute(change)  # type: ignore[arg-type]
+    assert _not_installed(connection, weather) == {name: state}
+    with connection.transaction():
+        history.refresh(connection, weather)
+    assert _not_installed(connection, weather) == {}
+    connection.execute("INSERT INTO weather VALUES (1, 1, 'x')")
+    assert len(assert_live_is_newest(connection, weather)) == 1
+
+
+def test_a_foreign_object_is_seen_and_left_alone(connection: psycopg.Connection, weather: RegisteredSet) -> None:
+    connection.execute("DROP VIEW weather_history; CREATE VIEW weather_history AS SELECT 1 AS mine")
+    assert _not_installed(connection, weather) == {"public.weather_history": "foreign"}
+    with pytest.raises(ChangeRefused, match="is not fsdb's"), connection.transaction():
+        history.refresh(connection, weather)
+    assert connection.execute("SELECT mine FROM weather_history").fetchone() == (1,)
+
+
+def test_a_changed_max_age_is_drift_until_refreshed(connection: psycopg.Connection, weather: RegisteredSet) -> None:
+    connection.execute("UPDATE fsdb.feature_sets SET max_age = '6 hours'")
+    current = get_set(connection, "weather")
+    assert _not_installed(connection, current) == {"public.weather_as_of": "outdated"}
+    with connection.transaction():
+        history.refresh(connection, current)
+    assert _not_installed(connection, current) == {}
+
+
+def test_drop_leaves_nothing(connection: psycopg.Connection) -> None:
+    everything = (
+        "SELECT (SELECT count(*) FROM pg_class), (SELECT count(*) FROM pg_proc), (SELECT count(*) FROM pg_trigger),"
+        " (SELECT count(*) FROM pg_type), (SELECT count(*) FROM fsdb.feature_sets)"
+    )
+    before = connection.execute(everything).fetchone()
+    registered = made(connection)
+    connection.execute("INSERT INTO weather VALUES (1, 1, 'x')")
+    assert connection.execute(everything).fetchone() != before
+    with connection.transaction():
+        history.drop(connection, registered)
+    assert connection.execute(everything).fetchone() == before
+
+
+def test_drop_is_refused_while_a_view_depends_on_the_set(
+    connection: psycopg.Connection, weather: RegisteredSet
+) -> None:
+    connection.execute("CREATE VIEW mine AS SELECT a FROM weather")
+    with pytest.raises(ChangeRefused, match="view mine depends on table weather"), connection.transaction():
+        history.drop(connection, weather)
+    assert _not_installed(connection, weather) == {}
