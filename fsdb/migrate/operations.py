@@ -17,6 +17,7 @@ from alembic.operations import MigrateOperation, Operations
 from alembic.operations.ops import DropIndexOp, DropTableOp, UpgradeOps
 from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult
+from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection as SQLAlchemyConnection
 
 from fsdb.catalog.feature_sets import get_set
@@ -220,7 +221,15 @@ def _psycopg(bind: object) -> psycopg.Connection[Any]:
         raise ChangeRefused(
             "Operations on feature sets read the database while they run and cannot be written as an SQL script: run them online."
         )
-    return driver(bind)
+    connection = driver(bind)
+    if connection.autocommit:
+        raise ChangeRefused(
+            "Operations on feature sets need a transaction, and env.py connects with isolation level AUTOCOMMIT: leave that out."
+        )
+    if connection.info.transaction_status == TransactionStatus.IDLE:
+        # SQLAlchemy has begun without telling the server; psycopg's own transaction blocks must become savepoints of that.
+        bind.exec_driver_sql("SELECT")
+    return connection
 
 
 def _retyped(set_name: str, name: str, old: str, new: str) -> Change:

@@ -288,6 +288,41 @@ def test_beside_the_tables_of_an_alembic_environment_that_is_there(
     engine.dispose()
 
 
+@pytest.mark.parametrize("options", ["", "transaction_per_migration=True,"])
+def test_a_failure_after_an_operation_undoes_it(
+    database: TestDatabase, connection: psycopg.Connection, folder: Path, options: str
+) -> None:
+    written(database, folder, FIRST, "first")
+    found = find_project(folder)
+    environment = folder / "migrations" / "env.py"
+    environment.write_text(environment.read_text().replace("context.configure(", f"context.configure({options}"))
+    (file,) = (folder / "migrations" / "versions").glob("*.py")
+    file.write_text(file.read_text().replace("\n\n\ndef downgrade", "\n    1 / 0\n\n\ndef downgrade", 1))
+    with pytest.raises(ZeroDivisionError):
+        project.upgrade(database.url, found)
+    assert read(connection).sets == {}
+
+
+def test_without_a_transaction_it_is_refused(database: TestDatabase, folder: Path) -> None:
+    written(database, folder, FIRST, "first")
+    (folder / "migrations" / "env.py").write_text(
+        "from alembic import context\nfrom fsdb.migrate import operations\noperations.register()\n"
+        "context.configure(connection=context.config.attributes['connection'], fsdb_definitions=[])\n"
+        "with context.begin_transaction():\n    context.run_migrations()\n"
+    )
+    engine = sa.create_engine(
+        "postgresql+psycopg://", creator=lambda: psycopg.connect(database.url), isolation_level="AUTOCOMMIT"
+    )
+    config = Config()
+    config.set_main_option("script_location", str(folder / "migrations"))
+    config.set_main_option("path_separator", "os")
+    with engine.connect() as bind:
+        config.attributes["connection"] = bind
+        with pytest.raises(ChangeRefused, match="isolation level AUTOCOMMIT: leave that out"):
+            command.upgrade(config, "head")
+    engine.dispose()
+
+
 def test_as_an_sql_script_it_is_refused(folder: Path, database: TestDatabase) -> None:
     text = written(database, folder, FIRST, "first")
     assert "create_feature_set" in text
