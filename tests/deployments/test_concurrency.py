@@ -10,7 +10,7 @@ from fsdb.deployments import deploy, register_model, replay, rollback
 from fsdb.deployments import table as model_table
 from fsdb.errors import ChangeRefused
 from tests.conftest import TestDatabase
-from tests.deployments.world import INPUTS, World, frame, gradient_boosted, requests
+from tests.deployments.world import INPUTS, World, gradient_boosted, requests
 
 INSERT = (
     "INSERT INTO flight_delay (origin, carrier, tailnum, distance, hour)"
@@ -25,10 +25,11 @@ MANY = (
 def registered(world: World, versions: int) -> None:
     """Versions of flight_delay, the first one deployed."""
     for seed in range(versions):
-        register_model(world.connection, "flight_delay", gradient_boosted(frame(200, seed), trees=5), inputs=INPUTS)
+        register_model(world.connection, "flight_delay", gradient_boosted(200, seed), inputs=INPUTS)
     deploy(world.connection, "flight_delay", "flight_delay", version=1)
 
 
+@pytest.mark.slow
 def test_replacing_during_inserts(world: World, database: TestDatabase) -> None:
     registered(world, 3)
     stop = threading.Event()
@@ -120,7 +121,7 @@ def test_a_transaction_that_stays_open_is_not_waited_for_without_end(
 
 
 def test_two_deploy_the_same_name_at_once(world: World, database: TestDatabase) -> None:
-    register_model(world.connection, "flight_delay", gradient_boosted(frame(200), trees=5), inputs=INPUTS)
+    register_model(world.connection, "flight_delay", gradient_boosted(200), inputs=INPUTS)
     outcomes: list[int | psycopg.Error] = []
 
     def first() -> None:
@@ -136,7 +137,7 @@ def test_two_deploy_the_same_name_at_once(world: World, database: TestDatabase) 
 
 
 def test_two_register_at_once(world: World, database: TestDatabase) -> None:
-    estimator = gradient_boosted(frame(200), trees=5)
+    estimator = gradient_boosted(200)
     versions: list[int] = []
 
     def register() -> None:

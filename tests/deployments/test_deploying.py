@@ -59,7 +59,7 @@ def register(world: World, make: Callable[..., Any] = gradient_boosted, seed: in
     """Registers flight_delay fitted on the columns of `inputs`, all of them by default."""
     bound = inputs or INPUTS
     data = frame(300, seed)
-    estimator = make(data) if not inputs else _narrow(data[list(inputs)])
+    estimator = make(300, seed) if not inputs else _narrow(data[list(inputs)])
     return register_model(world.connection, "flight_delay", estimator, inputs=bound).version
 
 
@@ -244,7 +244,7 @@ def test_a_table_holds_one_model_and_one_type_of_prediction(world: World) -> Non
     register(world, three_classes)
     with pytest.raises(ChangeRefused, match=r"predicts text, but table flight_delay\s+holds boolean"):
         deploy(connection, "flight_delay", "flight_delay")
-    register_model(connection, "other", forest(frame(100)), inputs=INPUTS)
+    register_model(connection, "other", forest(100), inputs=INPUTS)
     with pytest.raises(ChangeRefused, match="deployment of model flight_delay, not of other"):
         deploy(connection, "other", "flight_delay")
     assert insert(connection)["model_version"] == 1

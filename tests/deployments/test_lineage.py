@@ -11,7 +11,7 @@ from fsdb.catalog import feature_sets
 from fsdb.definitions import Feature
 from fsdb.deployments import deploy, lineage, refresh, register_model, replay, rollback
 from fsdb.errors import NotReproducible, UnknownName
-from tests.deployments.world import DEFAULTS, HOUR, INPUTS, World, frame, gradient_boosted, requests
+from tests.deployments.world import DEFAULTS, HOUR, INPUTS, World, gradient_boosted, requests
 
 Connection = psycopg.Connection
 IN_SQL = "SELECT * FROM fsdb.prediction_lineage(%s, %s)"
@@ -19,7 +19,7 @@ IN_SQL = "SELECT * FROM fsdb.prediction_lineage(%s, %s)"
 
 def deployed(world: World) -> None:
     """flight_delay, version 1, with a row for each request."""
-    register_model(world.connection, "flight_delay", gradient_boosted(frame()), inputs=INPUTS)
+    register_model(world.connection, "flight_delay", gradient_boosted(), inputs=INPUTS)
     deploy(world.connection, "flight_delay", "flight_delay")
     play(world.connection)
 
@@ -103,7 +103,7 @@ def test_replay_scores_each_row_by_its_own_version(world: World) -> None:
     connection = world.connection
     deployed(world)
     for seed in (1, 2):
-        register_model(connection, "flight_delay", gradient_boosted(frame(seed=seed)), inputs=INPUTS)
+        register_model(connection, "flight_delay", gradient_boosted(seed=seed), inputs=INPUTS)
         deploy(connection, "flight_delay", "flight_delay")
         play(connection)
     rollback(connection, "flight_delay")

@@ -203,7 +203,7 @@ def test_the_handle(flights: Connection, database: TestDatabase) -> None:
 
 
 def test_versions_are_immutable(world: World) -> None:
-    register_model(world.connection, "m", gradient_boosted(frame(100)), inputs=INPUTS)
+    register_model(world.connection, "m", gradient_boosted(100), inputs=INPUTS)
     for statement in (
         "UPDATE fsdb.model_versions SET checksum = 'x'",
         "DELETE FROM fsdb.model_inputs",
@@ -215,7 +215,7 @@ def test_versions_are_immutable(world: World) -> None:
 
 
 def test_a_rejected_estimator_leaves_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    estimator = gradient_boosted(frame(100))
+    estimator = gradient_boosted(100)
     honest = parity.native_outputs
 
     def dishonest(*arguments: Any) -> list[dict[str, Any]]:
@@ -246,12 +246,12 @@ def test_bindings_that_do_not_fit_are_named(
     world: World, inputs: dict[str, str] | None, error: type[FsdbError], message: str
 ) -> None:
     with pytest.raises(error, match=message):
-        register_model(world.connection, "m", gradient_boosted(frame(100)), inputs=inputs)
+        register_model(world.connection, "m", gradient_boosted(100), inputs=inputs)
     assert list_versions(world.connection) == []
 
 
 def test_bad_names_estimators_and_rows_are_refused(world: World) -> None:
-    estimator = gradient_boosted(frame(100))
+    estimator = gradient_boosted(100)
     with pytest.raises(InvalidDefinition, match="cannot name a model"):
         register_model(world.connection, "Model; DROP", estimator, inputs=INPUTS)
     data = frame(100).dropna()[["temp", "wind"]]
@@ -271,7 +271,7 @@ def test_bad_names_estimators_and_rows_are_refused(world: World) -> None:
 
 
 def test_a_model_that_could_not_be_compared_is_refused(world: World) -> None:
-    estimator = strict(frame())
+    estimator = strict()
     assert register_model(world.connection, "m", estimator, inputs=INPUTS).rows_checked > 0
     with pytest.raises(ParityFailed, match="takes none of the"):
         register_model(world.connection, "m", estimator, inputs=INPUTS, rows=[dict.fromkeys(INPUTS)])

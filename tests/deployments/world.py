@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -149,16 +150,20 @@ def _numbers() -> list[str]:
     return ["temp", "wind", "age", "old", "distance", "hour"]
 
 
-def gradient_boosted(data: pd.DataFrame, trees: int = 20) -> Any:
+@cache
+def gradient_boosted(rows: int = 400, seed: int = 0) -> Any:
     """Binary, takes NULL."""
+    data = frame(rows, seed)
     encode = make_column_transformer(
         (OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), ["kind"]), remainder="passthrough"
     )
-    return make_pipeline(encode, HistGradientBoostingClassifier(max_iter=trees)).fit(data, score_of(data) > 3)
+    return make_pipeline(encode, HistGradientBoostingClassifier(max_iter=12)).fit(data, score_of(data) > 3)
 
 
-def three_classes(data: pd.DataFrame) -> Any:
+@cache
+def three_classes(rows: int = 400, seed: int = 0) -> Any:
     """Three text classes, with gaps filled."""
+    data = frame(rows, seed)
     prepare = make_column_transformer(
         (make_pipeline(SimpleImputer(), StandardScaler()), _numbers()),
         (OneHotEncoder(handle_unknown="ignore"), ["kind"]),
@@ -167,16 +172,20 @@ def three_classes(data: pd.DataFrame) -> Any:
     return make_pipeline(prepare, GradientBoostingClassifier(n_estimators=6)).fit(data, label)
 
 
-def forest(data: pd.DataFrame) -> Any:
+@cache
+def forest(rows: int = 400, seed: int = 0) -> Any:
     """A regression."""
+    data = frame(rows, seed)
     prepare = make_column_transformer(
         (SimpleImputer(strategy="median"), _numbers()), (OneHotEncoder(handle_unknown="ignore"), ["kind"])
     )
     return make_pipeline(prepare, RandomForestRegressor(8, max_depth=6)).fit(data, score_of(data))
 
 
-def strict(data: pd.DataFrame) -> Any:
+@cache
+def strict(rows: int = 400, seed: int = 0) -> Any:
     """Takes neither NULL nor an unknown kind."""
+    data = frame(rows, seed)
     prepare = make_column_transformer((StandardScaler(), _numbers()), (OneHotEncoder(), ["kind"]))
     whole = data.dropna()
     return make_pipeline(prepare, LogisticRegression()).fit(whole, score_of(whole) > 3)
