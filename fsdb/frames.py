@@ -139,7 +139,7 @@ def _sql_type(field: pa.Field, what: str) -> str:
 def _travelling(column: pa.ChunkedArray, target: Column) -> pa.ChunkedArray:
     """The column as CSV can carry it."""
     if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
+        column = _plain(column)
     plain = plain_type(target.type)
     if plain in _INSTANTS:
         unit = pa.timestamp("us", column.type.tz)
@@ -156,6 +156,16 @@ def _travelling(column: pa.ChunkedArray, target: Column) -> pa.ChunkedArray:
     if column.type in (pa.null(), pa.string_view(), pa.float16()):
         return column.cast(pa.float32() if column.type == pa.float16() else pa.string())
     return column
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column of dictionary-encoded values without its dictionary."""
+    kind = column.type.value_type
+    kind = pa.string() if kind == pa.string_view() else kind  # views cannot be decoded
+    decoded = [
+        pa.DictionaryArray.from_arrays(c.indices, c.dictionary.cast(kind)).dictionary_decode() for c in column.chunks
+    ]
+    return pa.chunked_array(decoded, type=kind)
 
 
 def _array_texts(chunk: pa.Array) -> pa.Array:

@@ -9,6 +9,7 @@ from fsdb.asof import Column
 from fsdb.asof.description import plain_type
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.errors import InvalidData, UnknownName
+from fsdb.ingest.source import NOTHING
 from fsdb.sql import query
 from fsdb.types import base_name
 
@@ -105,6 +106,8 @@ def _matched(registered: RegisteredSet, name: str, kind: str, given: str, timezo
     plain = plain_type(given)
     wanted = base_name(kind)
     value: Composable = Identifier("given", name)
+    if plain == NOTHING:
+        return Matched(name, kind, kind, SQL("NULL"))
     if plain not in _ACCEPTED[wanted]:
         raise InvalidData(
             f"Column {name!r} of the data is of type {given}, and {registered.name} keeps it as {kind}: convert it first."

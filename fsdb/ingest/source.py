@@ -17,6 +17,7 @@ from fsdb.errors import InvalidData
 from fsdb.queries import describe, query_text
 
 WHAT = "data"
+NOTHING = "unknown"  # PostgreSQL's type of a bare NULL: a column without any value
 Progress = Callable[[int], None]
 
 
@@ -36,7 +37,10 @@ def opened(
     schema, batches = _batches(data, types)
     columns = frames.columns_of(schema, WHAT)
     with frames.staged(connection, schema, _counted(batches, progress), columns) as rows:
-        yield columns, rows
+        yield (
+            [Column(c.name, NOTHING) if pa.types.is_null(f.type) else c for c, f in zip(columns, schema, strict=True)],
+            rows,
+        )
 
 
 def _batches(data: Any, types: Mapping[str, str]) -> tuple[pa.Schema, Iterable[pa.RecordBatch]]:
