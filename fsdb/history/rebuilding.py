@@ -45,10 +45,9 @@ def rebuilding(connection: Connection[Any], registered: RegisteredSet) -> Iterat
 
 def _grants(connection: Connection[Any], generated: GeneratedObject) -> list[dict[str, Any]]:
     """Rights on an object as rows; none where it has those of any new object."""
+    names = {kind: generated.signature.as_string() if generated.kind == kind else None for kind in ("view", "function")}
     with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(
-            query("history/features", "grants"), {"signature": generated.signature.as_string()}
-        ).fetchall()
+        return cursor.execute(query("history/features", "grants"), names).fetchall()
 
 
 def _grant(connection: Connection[Any], generated: GeneratedObject, rows: list[dict[str, Any]]) -> None:

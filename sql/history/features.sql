@@ -35,9 +35,9 @@ GROUP BY chunk.chunk ORDER BY chunk.chunk
 -- Who may do what with a view or function, besides its owner. No row where nothing was ever granted or revoked; a row without
 -- privilege where nobody else has a right.
 SELECT acl.grantee = 0 AS everyone, pg_catalog.pg_get_userbyid(acl.grantee) AS grantee, acl.privilege_type AS privilege, acl.is_grantable AS grantable
-FROM (SELECT c.relacl AS acl, c.relowner AS owner FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass(%(signature)s)
+FROM (SELECT c.relacl AS acl, c.relowner AS owner FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass(%(view)s)
       UNION ALL
-      SELECT p.proacl, p.proowner FROM pg_catalog.pg_proc p WHERE p.oid = pg_catalog.to_regprocedure(%(signature)s)) object
+      SELECT p.proacl, p.proowner FROM pg_catalog.pg_proc p WHERE p.oid = pg_catalog.to_regprocedure(%(function)s)) object
 LEFT JOIN LATERAL pg_catalog.aclexplode(object.acl) acl ON acl.grantee <> object.owner
 WHERE object.acl IS NOT NULL
 
