@@ -1,8 +1,8 @@
 """What users declare: frozen, plain data without any input or output. Names are checked here, where they are written."""
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
@@ -71,7 +71,7 @@ class Feature:
     name: str
     type: TypeLike
     description: str = ""
-    tags: tuple[str, ...] = ()
+    tags: Sequence[str] = ()
     owner: str = ""
     default: Any = None
 
@@ -97,15 +97,16 @@ class FeatureSet:
 
     name: str
     keys: Mapping[str, TypeLike]
-    features: tuple[Feature, ...]
+    features: Sequence[Feature]
     max_age: timedelta | str | None = None
     description: str = ""
-    tags: tuple[str, ...] = ()
+    tags: Sequence[str] = ()
     owner: str = ""
     tracks: str | None = None
     event_time: str | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.name.removeprefix("public."))
         for part in (self.schema, self.table_name):
             checked_name(part, "feature set")
         keys = {key: sql_type(kind, f"key {key!r} of {self.name}") for key, kind in dict(self.keys).items()}
@@ -170,14 +171,16 @@ class TrainingView:
     name: str
     spine: str
     timestamp: str
-    features: tuple[str, ...]
+    features: Sequence[str]
     label: str | None = None
     description: str = ""
-    tags: tuple[str, ...] = field(default=())
+    tags: Sequence[str] = ()
     owner: str = ""
 
     def __post_init__(self) -> None:
-        checked_name(self.name.rpartition(".")[2], "training view")
+        object.__setattr__(self, "name", self.name.removeprefix("public."))
+        for part in self.name.split(".", maxsplit=1):
+            checked_name(part, "training view")
         object.__setattr__(self, "features", _listed(self.features, self.name))
         object.__setattr__(self, "tags", tuple(self.tags))
 

@@ -65,9 +65,7 @@ class Status:
     def headline(self) -> str:
         """Server and catalog in one sentence."""
         current = "current" if self.catalog_revision == self.head_revision else f"fsdb works with {self.head_revision}"
-        return (
-            f"PostgreSQL {self.server_version}, database {self.database}, catalog at {self.catalog_revision} ({current})."
-        )
+        return f"PostgreSQL {self.server_version}, database {self.database}, catalog at {self.catalog_revision} ({current})."
 
     def __rich__(self) -> Group:
         return Group(Text(self.headline), self.table.__rich__() if self.parts else Text("Nothing is registered yet."))

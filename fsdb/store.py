@@ -15,7 +15,6 @@ from fsdb.catalog.search import describe, search
 from fsdb.db import Database
 from fsdb.definitions import TrainingView
 from fsdb.deployments import Deployment, ModelVersion
-from fsdb.errors import CatalogMissing
 from fsdb.ingest import IngestResult, backfill, ingest
 from fsdb.migrate import catalog
 from fsdb.migrate.diff import Definition
@@ -38,11 +37,7 @@ def connect(url: str | None = None) -> "Store":
         found = catalog.catalog_revision(database.url)
         if found is None or given is None:
             catalog.upgrade(database.url)
-        elif found != catalog.head_revision():
-            raise CatalogMissing(
-                f"The catalog in this database is at revision {found}, this fsdb works with {catalog.head_revision()}: "
-                "run `fsdb upgrade`, or install the fsdb that the database was upgraded with."
-            )
+        catalog.check_revision(catalog.catalog_revision(database.url))
     except BaseException:
         database.close()
         raise

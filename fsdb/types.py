@@ -39,6 +39,7 @@ KEY_TYPES = frozenset(
         "timestamp with time zone",
     }
 )
+_DIALECT: sa.Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
 _INTEGERS = ("smallint", "integer", "bigint")
 
 TypeLike = str | sa.types.TypeEngine[Any] | type[sa.types.TypeEngine[Any]]
@@ -54,6 +55,9 @@ def sql_type(given: "TypeLike", owner: str) -> str:
     base, bracket, rest = name.partition("(")
     name = _SPELLINGS.get(base.strip(), base.strip()) + bracket + rest
     name = re.sub(r"^numeric\((\d+)\)$", r"numeric(\1,0)", name)
+    binary_digits = re.fullmatch(r"double precision\((\d+)\)", name)  # SQL's float(n)
+    if binary_digits:
+        name = "real" if int(binary_digits[1]) <= 24 else "double precision"
     if not _SUPPORTED.fullmatch(name):
         hint = (
             " Use DateTime(timezone=True): a time without a zone is ambiguous." if name.startswith("timestamp") else ""
@@ -74,7 +78,7 @@ def _compiled(given: Any) -> str:
         return "jsonb"
     if isinstance(instance, sa.DateTime) and instance.timezone:
         return "timestamp with time zone"
-    return str(instance.compile(dialect=postgresql.dialect()))
+    return str(instance.compile(dialect=_DIALECT))
 
 
 def base_name(name: str) -> str:

@@ -26,6 +26,8 @@ def numbered(count: int) -> list[Feature]:
         (sa.REAL, "real"),
         (sa.Float, "double precision"),
         (sa.Double, "double precision"),
+        (sa.Float(53), "double precision"),
+        (sa.Float(24), "real"),
         (sa.Numeric, "numeric"),
         (sa.Numeric(12, 3), "numeric(12,3)"),
         (sa.Boolean, "boolean"),
@@ -130,6 +132,12 @@ def test_a_duration_of_nothing_is_refused() -> None:
 @given(st.timedeltas(min_value=timedelta(microseconds=1), max_value=timedelta(days=9999)))
 def test_timedeltas_are_taken_as_they_are(duration: timedelta) -> None:
     assert fixed_duration(duration, "s") is duration
+
+
+def test_public_is_the_schema_of_names_without_one() -> None:
+    named = FeatureSet("public.s", keys={"k": sa.Integer}, features=numbered(1))
+    assert named == FeatureSet("s", keys={"k": sa.Integer}, features=numbered(1))
+    assert (named.schema, named.table_name) == ("public", "s")
 
 
 def test_definitions_are_frozen_and_compare_by_value() -> None:

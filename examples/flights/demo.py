@@ -70,6 +70,11 @@ def run(server_url: str, console: Console | None = None) -> None:
 
         _header(console, 6, "Why did it say that?")
         console.print(deployment.lineage(len(scored.labels) // 2))
+        console.print(
+            f"Model {version.model} version {version.version}, fitted on training set {version.training_set}, "
+            f"hash {version.training_set_hash}.",
+            highlight=False,
+        )
         console.print(deployment.replay(limit=REPLAYED))
     console.print(
         f"\nDone in {time.perf_counter() - started:.0f} s. Look around: [bold]psql '{url}'[/bold]", highlight=False
@@ -101,7 +106,7 @@ def _play_until_december(console: Console, store: fsdb.Store, application: psyco
 
 def _careless_join(console: Console, application: psycopg.Connection[Any], frame: pd.DataFrame) -> pd.DataFrame:
     """The same rows with latest values, and what that gave away."""
-    query = sql.SQL(play.TEXTS["careless_join"]).format(spine=sql.SQL(features.delays.spine))
+    query = sql.SQL(data.TEXTS["careless_join"]).format(spine=sql.SQL(features.delays.spine))
     cursor = application.execute(query)
     assert cursor.description is not None
     careless = pd.DataFrame(cursor.fetchall(), columns=[column.name for column in cursor.description])
@@ -141,7 +146,7 @@ def _compare(
     known = [(label, p) for label, p in zip(scored.labels, scored.probabilities, strict=True) if label is not None]
     careless_model = model.fit(_before_november(careless))
     flights = pd.DataFrame(
-        application.execute(play.TEXTS["departures"], {"after": DECEMBER, "until": NEW_YEAR}).fetchall(),
+        application.execute(data.TEXTS["departures"], {"after": DECEMBER, "until": NEW_YEAR}).fetchall(),
         columns=["tailnum", "carrier", "origin", "distance", "hour", "weekday", "scheduled_at", "late"],
     )
     december = store.training_set(
@@ -174,7 +179,7 @@ def _from_november(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _count(application: psycopg.Connection[Any], after: datetime, until: datetime) -> int:
-    row = application.execute(play.TEXTS["count_departures"], {"after": after, "until": until}).fetchone()
+    row = application.execute(data.TEXTS["count_departures"], {"after": after, "until": until}).fetchone()
     assert row is not None
     return int(row[0])
 

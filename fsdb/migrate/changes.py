@@ -41,7 +41,7 @@ class SetAttributes:
     def of(cls, definition: FeatureSet) -> "SetAttributes":
         """The attributes of a definition."""
         assert not isinstance(definition.max_age, str)
-        return cls(definition.max_age, definition.description, definition.tags, definition.owner)
+        return cls(definition.max_age, definition.description, tuple(definition.tags), definition.owner)
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,10 @@ FROM (
     SELECT f.name, f.type, 'feature', f.description, f.tags, f.owner, f.default_value,
            ARRAY(SELECT 'deployment ' || d.name
                  FROM fsdb.deployments AS d JOIN fsdb.deployment_inputs AS i USING (deployment_id, release)
-                 WHERE i.feature_id = f.feature_id ORDER BY d.name),
+                 WHERE i.feature_id = f.feature_id
+                 UNION
+                 SELECT 'training view ' || v.training_view FROM fsdb.training_view_features AS v WHERE v.feature_id = f.feature_id
+                 ORDER BY 1),
            2, f.position
     FROM fsdb.features AS f WHERE f.feature_set = %(name)s AND f.dropped_at IS NULL
 ) AS columns
