@@ -178,6 +178,7 @@ def _body_parts(registered: RegisteredSet) -> dict[str, Composable]:
             parts[f"{alias}_time"] = columns.at(alias)
     if columns.time is not None:
         parts["time"] = Identifier(columns.time)
+        parts["settle_late"] = query("history/bodies", "settle_late", **parts)
     else:
         parts["clock_of_n"] = query("history/bodies", "clock_of_n", **parts)
     return parts

@@ -3,6 +3,26 @@
 (SELECT h.event_time, h.deleted, h.recorded_at, h.xid FROM {history} h WHERE {same_key}
  ORDER BY h.event_time DESC, h.version_id DESC LIMIT 1)
 
+-- name: settle_late
+-- Rows whose key has a newer tombstone: those whose event_time was taken from the clock in this statement are moved past it,
+-- and that UPDATE writes their version; the others are late, are versions already, and leave the live table.
+FOR late IN
+    SELECT {n_keys}, {n_time} AS event_time, newest.event_time AS valid_from
+    FROM new_rows n CROSS JOIN LATERAL {newest_of_n} newest
+    WHERE newest.deleted AND newest.event_time > {n_time}
+LOOP
+    IF late.event_time > statement_timestamp() AND late.valid_from <= learned THEN
+        UPDATE {live} l SET {time} = greatest(clock_timestamp(), late.valid_from + interval '1 microsecond')
+        WHERE {l_is_late};
+        IF NOT FOUND THEN
+            INSERT INTO {history} ({columns}, event_time, recorded_at)
+            SELECT {n_columns}, {n_time}, learned FROM new_rows n WHERE {n_is_late};
+        END IF;
+    ELSE
+        DELETE FROM {live} l WHERE {l_is_late};
+    END IF;
+END LOOP;
+
 -- name: inserted
 -- After INSERT: a version of each row. Where the set has tombstones, a row older than its key's tombstone is late.
 DECLARE
@@ -29,22 +49,7 @@ BEGIN
     FROM new_rows n LEFT JOIN LATERAL {newest_of_n} newest ON true
     WHERE NOT (coalesce(newest.deleted, false) AND newest.event_time > {n_time}
                AND newest.event_time <= learned AND {n_time} > statement_timestamp());
-    FOR late IN
-        SELECT {n_keys}, {n_time} AS event_time, newest.event_time AS valid_from
-        FROM new_rows n CROSS JOIN LATERAL {newest_of_n} newest
-        WHERE newest.deleted AND newest.event_time > {n_time}
-    LOOP
-        IF late.event_time > statement_timestamp() AND late.valid_from <= learned THEN
-            UPDATE {live} l SET {time} = greatest(clock_timestamp(), late.valid_from + interval '1 microsecond')
-            WHERE {l_is_late};
-            IF NOT FOUND THEN
-                INSERT INTO {history} ({columns}, event_time, recorded_at)
-                SELECT {n_columns}, {n_time}, learned FROM new_rows n WHERE {n_is_late};
-            END IF;
-        ELSE
-            DELETE FROM {live} l WHERE {l_is_late};
-        END IF;
-    END LOOP;
+    {settle_late}
     RETURN NULL;
 END
 
@@ -72,23 +77,23 @@ DECLARE
     learned timestamptz := clock_timestamp();
     late record;
 BEGIN
-    INSERT INTO {history} ({columns}, event_time, recorded_at)
-    SELECT {n_columns}, {n_time}, learned
-    FROM new_rows n LEFT JOIN old_rows o ON {o_is_n}
-    WHERE {o_key} IS NULL OR {n_time} <> {o_time} OR record_image_ne({n_image}, {o_image});
     -- Only where this transaction wrote tombstones can a row have come to a key that another row left.
-    IF pg_relation_size({tombstones}) > current_setting('block_size')::bigint
-       AND EXISTS (SELECT FROM {history} h WHERE h.deleted AND h.xid = pg_current_xact_id()) THEN
+    IF pg_relation_size({tombstones}) <= current_setting('block_size')::bigint
+       OR NOT EXISTS (SELECT FROM {history} h WHERE h.deleted AND h.xid = pg_current_xact_id()) THEN
         INSERT INTO {history} ({columns}, event_time, recorded_at)
         SELECT {n_columns}, {n_time}, learned
-        FROM new_rows n JOIN old_rows o ON {o_is_n} CROSS JOIN LATERAL {newest_of_n} newest
-        WHERE newest.deleted AND record_image_eq({n_image}, {o_image});
-        FOR late IN
-            SELECT {n_keys} FROM new_rows n CROSS JOIN LATERAL {newest_of_n} newest WHERE newest.deleted
-        LOOP
-            DELETE FROM {live} l WHERE {l_is_late};
-        END LOOP;
+        FROM new_rows n LEFT JOIN old_rows o ON {o_is_n}
+        WHERE {o_key} IS NULL OR {n_time} <> {o_time} OR record_image_ne({n_image}, {o_image});
+        RETURN NULL;
     END IF;
+    -- As after INSERT: a row that came to a key which another session deleted since is moved past that tombstone.
+    INSERT INTO {history} ({columns}, event_time, recorded_at)
+    SELECT {n_columns}, {n_time}, learned
+    FROM new_rows n LEFT JOIN old_rows o ON {o_is_n} LEFT JOIN LATERAL {newest_of_n} newest ON true
+    WHERE ({o_key} IS NULL OR {n_time} <> {o_time} OR newest.deleted OR record_image_ne({n_image}, {o_image}))
+      AND NOT (coalesce(newest.deleted, false) AND newest.event_time > {n_time}
+               AND newest.event_time <= learned AND {n_time} > statement_timestamp());
+    {settle_late}
     RETURN NULL;
 END
 

@@ -1,5 +1,6 @@
 """Each way of changing a live row, with the versions that it must leave (invariants 1, 3 and 4)."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import psycopg
@@ -287,6 +288,44 @@ def test_row_is_deleted_by_a_trigger_of_the_user(connection: psycopg.Connection,
     connection.execute("INSERT INTO weather VALUES (1, 2, 'y')")
     kept = assert_live_is_newest(connection, weather)
     assert sorted((v.values["a"] or 0, v.deleted) for v in kept) == [(0, True), (0, True), (1, False), (2, False)]
+
+
+@pytest.mark.parametrize(
+    ("change", "meanwhile"),
+    [
+        ("INSERT INTO weather (k, a) VALUES (2, 9)", "DELETE FROM weather WHERE k = 2"),
+        ("UPDATE weather SET k = 2, a = 9 WHERE k = 1", "DELETE FROM weather WHERE k = 2"),
+        (
+            "INSERT INTO weather (k, a) VALUES (2, 9) ON CONFLICT (k) DO UPDATE SET a = 9, event_time = excluded.event_time",
+            "UPDATE weather SET a = 5 WHERE k = 2",
+        ),
+    ],
+)
+def test_a_clock_that_was_overtaken_is_read_again(
+    database: TestDatabase, connection: psycopg.Connection, weather: RegisteredSet, change: str, meanwhile: str
+) -> None:
+    """The change reads the clock, then another session changes the key, then it goes on: it is the later one all the same."""
+    connection.execute("INSERT INTO weather VALUES (1, 1, 'x', %s), (2, 2, 'y', %s)", (day(1), day(1)))
+    connection.execute(
+        "CREATE FUNCTION halt() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " IF current_setting('application_name') = 'halted' THEN PERFORM pg_advisory_xact_lock(1); END IF;"
+        " RETURN NEW; END $$;"
+        "CREATE TRIGGER zzz_halt BEFORE INSERT OR UPDATE ON weather FOR EACH ROW EXECUTE FUNCTION halt()"
+    )
+    connection.execute("SELECT pg_advisory_lock(1)")
+    with database.connect(application_name="halted") as other, ThreadPoolExecutor(1) as pool:
+        changed = pool.submit(other.execute, SQL(change))  # type: ignore[arg-type]
+        waiting = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)"
+        while connection.execute(waiting).fetchone() == (False,):
+            assert not changed.done()
+        connection.execute(SQL(meanwhile))  # type: ignore[arg-type]
+        connection.execute("SELECT pg_advisory_unlock(1)")
+        changed.result(timeout=20)
+    kept = assert_live_is_newest(connection, weather)
+    assert live(connection, weather)[2,]["a"] == 9
+    times = [v.event_time for v in kept if v.key == (2,)]
+    assert len(times) == 3
+    assert times == sorted(set(times))
 
 
 def test_truncate_in_an_older_snapshot_is_refused(database: TestDatabase, weather: RegisteredSet) -> None:
