@@ -39,3 +39,7 @@ class ParityFailed(FsdbError):
 
 class NotReproducible(FsdbError):
     """A saved training set or prediction does not come out as it was recorded."""
+
+
+class LateValues(UserWarning):
+    """A training set holds values that were recorded only after their row's own moment."""

@@ -1,5 +1,6 @@
 """The store: the thin facade that users hold, and the only place where the parts are put together."""
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -15,6 +16,7 @@ from fsdb.catalog.search import describe, search
 from fsdb.db import Database
 from fsdb.definitions import TrainingView
 from fsdb.deployments import Deployment, ModelVersion
+from fsdb.errors import LateValues
 from fsdb.ingest import IngestResult, backfill, ingest
 from fsdb.migrate import catalog
 from fsdb.migrate.diff import Definition
@@ -206,10 +208,11 @@ class Store:
         the entities' own history the spine: a row for each moment at which something changed, or with
         values="current" a row for each entity as it is now. `known`: "now" counts
         every version, "then" those recorded by each row's own timestamp, a moment those recorded by it, the name of a
-        saved training set exactly those that it saw.
+        saved training set exactly those that it saw. Where "now" counted values that were recorded only after their
+        row's moment, a LateValues warning says how many.
         """
         with self.transaction() as connection:
-            return training.build(
+            built = training.build(
                 connection,
                 view,
                 spine=spine,
@@ -222,6 +225,9 @@ class Store:
                 values=values,
                 database=self._database,
             )
+        if built.notice is not None:
+            warnings.warn(built.notice, LateValues, stacklevel=2)
+        return built
 
     def load_training_set(self, name: str) -> SavedTrainingSet:
         """A saved training set, to rebuild or verify."""

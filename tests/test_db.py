@@ -7,11 +7,11 @@ from typing import Any
 
 import psycopg
 import pytest
-from conftest import TestDatabase
 
 from fsdb import db
 from fsdb.db import Database
 from fsdb.errors import ConnectionFailed, InvalidData
+from tests.conftest import TestDatabase
 
 
 @pytest.fixture

@@ -8,9 +8,11 @@ from typing import Any
 
 from psycopg import Connection
 from psycopg.rows import dict_row
+from rich.table import Table as RichTable
 
 from fsdb.errors import UnknownName
 from fsdb.sql import query
+from fsdb.table import Table
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class ModelInput:
     feature: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ModelVersion:
     """An immutable version of a registered model.
 
@@ -49,6 +51,32 @@ class ModelVersion:
     created_by: str
     inputs: tuple[ModelInput, ...]
     metrics: Mapping[str, float]
+
+    @property
+    def table(self) -> Table:
+        """What the version is, a row each."""
+        looked_up = [f"{given.name} ({given.feature})" for given in self.inputs if given.feature]
+        given = [given.name for given in self.inputs if not given.feature]
+        rows = [
+            ("estimator", f"{self.estimator}, {self.framework} {self.framework_version}"),
+            ("predicts", self.prediction_type + (f" of {', '.join(self.classes)}" if self.classes else "")),
+            ("looked up", ", ".join(looked_up)),
+            ("from the row", ", ".join(given)),
+            ("trained on", f"{self.training_set}, hash {self.training_set_hash}" if self.training_set else ""),
+            ("checked", f"{self.rows_checked:,} rows against predict, largest difference {self.largest_difference:g}"),
+            ("metrics", ", ".join(f"{name} {value:.4g}" for name, value in self.metrics.items())),
+            ("checksum", self.checksum),
+        ]
+        return Table.of(("", ""), rows, f"Model {self.model} version {self.version}")
+
+    def __repr__(self) -> str:
+        return repr(self.table)
+
+    def __rich__(self) -> RichTable:
+        return self.table.__rich__()
+
+    def _repr_html_(self) -> str:
+        return self.table._repr_html_()
 
 
 @dataclass(frozen=True)

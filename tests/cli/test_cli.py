@@ -8,10 +8,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from conftest import TestDatabase
 
 from fsdb.cli import app as application
 from fsdb.cli.app import main
+from tests.conftest import TestDatabase
 
 FEATURES = """
 import fsdb

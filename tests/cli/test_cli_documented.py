@@ -8,9 +8,9 @@ from typing import Annotated, Any, get_args, get_origin
 
 import pytest
 import typer
-from conftest import TestDatabase
 
 from fsdb.cli.app import COMMANDS, app, main
+from tests.conftest import TestDatabase
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "cli.md"
 TEXT = DOCUMENT.read_text(encoding="utf-8")

@@ -16,7 +16,6 @@ import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import TestDatabase
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -25,6 +24,7 @@ from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.definitions import Feature, FeatureSet
 from fsdb.errors import InvalidData, UnknownName
 from fsdb.ingest import IngestResult, ingest
+from tests.conftest import TestDatabase
 
 T0 = datetime(2013, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -7,10 +7,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from conftest import TestDatabase
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from snapshot import difference, schema
 
 from fsdb import history
 from fsdb.catalog.feature_sets import get_set
@@ -22,6 +20,8 @@ from fsdb.migrate.perform import perform
 from fsdb.migrate.plan import apply as apply_plan
 from fsdb.migrate.plan import plan as make_plan
 from fsdb.migrate.reading import read
+from tests.conftest import TestDatabase
+from tests.migrate.snapshot import difference, schema
 
 WEATHER = FeatureSet(
     "airport_weather",

@@ -5,13 +5,13 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from conftest import TestDatabase
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
-from snapshot import difference, schema
 
 from fsdb.errors import CatalogMissing, ChangeRefused, ConnectionFailed
 from fsdb.migrate import catalog
+from tests.conftest import TestDatabase
+from tests.migrate.snapshot import difference, schema
 
 
 @pytest.fixture

@@ -9,8 +9,6 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
-from conftest import TestDatabase
-from snapshot import difference, schema
 
 from fsdb.catalog.feature_sets import get_set
 from fsdb.errors import CatalogMissing, ChangeRefused, InvalidDefinition
@@ -18,6 +16,8 @@ from fsdb.migrate import operations, project
 from fsdb.migrate.modules import load_definitions
 from fsdb.migrate.project import Project, find_project, scaffold, write_revision
 from fsdb.migrate.reading import read
+from tests.conftest import TestDatabase
+from tests.migrate.snapshot import difference, schema
 
 HEAD = "import fsdb\n"
 FIRST = HEAD + (
