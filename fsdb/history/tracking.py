@@ -10,7 +10,7 @@ from psycopg.sql import SQL, Composable, Identifier
 
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.definitions import NAME, RESERVED, Feature, FeatureSet
-from fsdb.errors import InvalidData, InvalidDefinition
+from fsdb.errors import ChangeRefused, InvalidData, InvalidDefinition
 from fsdb.history.columns import Columns
 from fsdb.sql import query
 from fsdb.types import KEY_TYPES, base_name, sql_type
@@ -98,7 +98,14 @@ def check(connection: Connection[Any], definition: FeatureSet) -> None:
 
 
 def write_first_versions(connection: Connection[Any], registered: RegisteredSet) -> None:
-    """A version of each row that the table has, at its event time, or now where it has none."""
+    """A version of each row that the table has, at its event time, or now where it has none.
+
+    Raises ChangeRefused in a transaction whose snapshot may be older than the lock on the table.
+    """
+    if connection.execute(query("history/tracking", "isolation")).fetchone() != ("read committed",):
+        raise ChangeRefused(
+            f"Tracking a table as {registered.name} needs isolation level read committed: this transaction's snapshot may lack rows."
+        )
     columns = Columns(registered)
     parts: dict[str, Composable] = {
         "history": registered.history,

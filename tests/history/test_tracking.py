@@ -241,3 +241,10 @@ def test_names_that_are_taken(connection: psycopg.Connection) -> None:
     with pytest.raises(ChangeRefused, match="feature set app already"):
         _track(connection, "app")
     assert versions(connection, app) == []
+
+
+def test_tracking_in_an_older_snapshot_is_refused(connection: psycopg.Connection) -> None:
+    connection.execute("CREATE TABLE app (k int PRIMARY KEY, a int)")
+    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    with pytest.raises(ChangeRefused, match="read committed"):
+        _track(connection, "app")
