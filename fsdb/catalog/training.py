@@ -118,11 +118,6 @@ def views_of_sets(connection: Connection[Any], feature_sets: Sequence[str]) -> l
     return [name for (name,) in connection.execute(query(FILE, "views_of_sets"), {"names": list(feature_sets)})]
 
 
-def sets_using(connection: Connection[Any], feature_id: int) -> list[str]:
-    """The saved training sets that a feature is in."""
-    return [name for (name,) in connection.execute(query(FILE, "sets_using"), {"feature_id": feature_id})]
-
-
 def insert_set(connection: Connection[Any], saved: SavedSet) -> None:
     """Registers a saved training set."""
     connection.execute(

@@ -1,13 +1,14 @@
 """Saved training sets: kept as spine, definition and snapshot, and built again from these, hash for hash."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import psycopg
 from psycopg import Connection
 from psycopg.sql import SQL, Identifier
+from rich.table import Table as RichTable
 
 from fsdb import frames
 from fsdb.asof import At, Column
@@ -17,6 +18,7 @@ from fsdb.db import Database
 from fsdb.engines.router import choose
 from fsdb.errors import ChangeRefused, FsdbError, InvalidDefinition, NotReproducible
 from fsdb.sql import joined, query
+from fsdb.table import Table
 from fsdb.training.saved_asof import known_name, ordinal_of, saved_asof
 from fsdb.training.training_set import TrainingSet
 
@@ -24,12 +26,12 @@ FILE = "training/saved"
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SavedTrainingSet:
     """A saved training set; its methods work in the database that it was loaded from."""
 
     saved: SavedSet
-    database: Database | None = field(default=None, repr=False)
+    database: Database | None = None
 
     @property
     def name(self) -> str:
@@ -60,6 +62,29 @@ class SavedTrainingSet:
         """Builds it again and returns its hash, which is the one it was saved with. Raises NotReproducible otherwise."""
         with self._database.transaction() as connection:
             return verify(connection, self.saved, engine)
+
+    def _shown(self) -> Table:
+        saved = self.saved
+        known = saved.known if saved.known_at is None else saved.known_at
+        rows = [
+            ("rows", f"{saved.row_count:,}"),
+            ("columns", ", ".join(column.name for column in saved.columns)),
+            ("label", saved.label),
+            ("training view", saved.training_view),
+            ("known", known),
+            ("saved at", saved.created_at),
+            ("content hash", saved.content_hash),
+        ]
+        return Table.of(["", "value"], rows, f"Saved training set {saved.name}")
+
+    def __repr__(self) -> str:
+        return repr(self._shown())
+
+    def __rich__(self) -> RichTable:
+        return self._shown().__rich__()
+
+    def _repr_html_(self) -> str:
+        return self._shown()._repr_html_()
 
     @property
     def _database(self) -> Database:

@@ -35,10 +35,6 @@ SELECT training_view FROM fsdb.training_view_features WHERE feature_id = %(featu
 SELECT DISTINCT m.training_view FROM fsdb.training_view_features AS m JOIN fsdb.features AS f USING (feature_id)
 WHERE f.feature_set = ANY (%(names)s) ORDER BY m.training_view
 
--- name: sets_using
--- Saved training sets that a feature is in.
-SELECT training_set FROM fsdb.training_set_columns WHERE feature_id = %(feature_id)s ORDER BY training_set
-
 -- name: insert_set
 -- Registers a saved training set.
 INSERT INTO fsdb.training_sets (name, training_view, spine, timestamp_column, label, known, known_at, snapshot, own_xid, engine, row_count, late_values, content_hash)

@@ -9,8 +9,9 @@ import pytest
 
 from fsdb.catalog import feature_sets as catalog
 from fsdb.catalog import training as training_catalog
+from fsdb.db import Database
 from fsdb.definitions import Feature, FeatureSet
-from fsdb.errors import ChangeRefused, InvalidDefinition, NotReproducible, UnknownName
+from fsdb.errors import ChangeRefused, FsdbError, InvalidDefinition, NotReproducible, UnknownName
 from fsdb.training import TrainingSet, build, delete, load, rebuild, save, verify
 from tests.conftest import TestDatabase
 from tests.oracle import Version
@@ -163,7 +164,6 @@ def test_built_again_after_definitions_changed(weather: psycopg.Connection) -> N
         weather.execute("ALTER TABLE fsdb_history.weather RENAME gusts TO gusts__d1")
         catalog.drop_feature(weather, gusts.feature_id, "gusts__d1")
     assert holds(weather, "delays", before)
-    assert training_catalog.sets_using(weather, gusts.feature_id) == ["delays"]
 
 
 def test_known_by_name_is_what_that_set_saw(weather: psycopg.Connection) -> None:
@@ -233,6 +233,26 @@ def test_names(weather: psycopg.Connection) -> None:
     delete(weather, "delays")
     assert training_catalog.saved_names(weather) == []
     assert weather.execute("SELECT to_regclass('fsdb_training.delays')").fetchone() == (None,)
+
+
+def test_through_a_database(database: TestDatabase, weather: psycopg.Connection) -> None:
+    pool = Database(database.url)
+    pool.open()
+    with pool.transaction() as connection:
+        before = build(connection, spine=spine(), features=FEATURES, timestamp="at", database=pool)
+    saved = before.save("delays")
+    assert (saved.verify(), saved.rebuild().content_hash) == (before.content_hash, before.content_hash)
+    with pool.transaction() as connection:
+        again = load(connection, "delays", pool)
+    assert (again.content_hash, again.row_count, again.name) == (before.content_hash, 4, "delays")
+    assert again.created_at == saved.created_at
+    assert "delays" in repr(again)
+    assert before.content_hash in again._repr_html_()
+    pool.close()
+    with pytest.raises(FsdbError, match="bare connection"):
+        built(weather).save("other")
+    with pytest.raises(FsdbError, match="bare connection"):
+        load(weather, "delays").verify()
 
 
 def test_a_rolled_back_save_leaves_nothing(weather: psycopg.Connection) -> None:
