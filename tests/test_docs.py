@@ -16,7 +16,7 @@ import pytest
 from tests.conftest import TestDatabase
 
 ROOT = Path(__file__).parent.parent
-RUN = ["docs/guide.md", "docs/operations.md"]
+RUN = ["README.md", "docs/guide.md", "docs/operations.md"]
 BLOCK = re.compile(r"^```(python|sql|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
 
@@ -82,6 +82,14 @@ def test_what_a_document_shows_is_what_happens(
     if "store" in names:
         names["store"].close()
     assert compared > 0
+
+
+def test_the_readmes_commands_are_there() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    named = set(re.findall(r"`?make ([a-z-]+)`?", readme))
+    assert {"demo", "test", "check", "bench"} <= named <= targets
 
 
 @pytest.mark.parametrize("document", ["README.md", *sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("docs/*.md"))])
