@@ -21,7 +21,7 @@ from tests.training.strategies import BASE, HOUR, KEYS, MOMENTS, RandomSet, rand
 
 pytestmark = pytest.mark.slow
 PROPERTY = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 SCHEMA = pa.schema(
     [("a", pa.int64()), ("b", pa.int16()), ("c", pa.string()), ("at", pa.timestamp("us", "UTC")), ("n", pa.int64())]
@@ -164,7 +164,7 @@ def rows_found(one: RandomSet, key: tuple[Any, ...], now: datetime) -> bool:
 def test_the_strategies_make_what_matters() -> None:
     seen = set()
 
-    @settings(max_examples=300, deadline=None, database=None)
+    @settings(max_examples=150, deadline=None, database=None)
     @given(sets=random_sets(), spine=spines())
     def look(sets: list[RandomSet], spine: list[dict[str, Any]]) -> None:
         rows = expected(spine, "at", [one.history for one in sets])
