@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -95,7 +94,7 @@ def take(
 
 def high_versions(connection: Connection[Any]) -> dict[str, int]:
     """How far each set's versions had been counted: a bound from above on what a snapshot taken before can see."""
-    return dict(connection.execute(query(FILE, "high_versions"), {"names": None}).fetchall())
+    return dict(connection.execute(query(FILE, "high_versions")).fetchall())
 
 
 def free_name(taken: Sequence[str]) -> str:
@@ -104,11 +103,6 @@ def free_name(taken: Sequence[str]) -> str:
     while name in taken:
         name += "_"
     return name
-
-
-def duration_text(length: timedelta | None) -> str | None:
-    """An interval of fixed length as PostgreSQL reads it."""
-    return None if length is None else f"{length // timedelta(microseconds=1)} microseconds"
 
 
 def _one(cursor: psycopg.Cursor[Any]) -> tuple[Any, ...]:
