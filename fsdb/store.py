@@ -29,15 +29,16 @@ from fsdb.training import SavedTrainingSet, TrainingSet
 def connect(url: str | None = None) -> "Store":
     """A store on the database at `url`, else at `$FSDB_URL`, else on the embedded PostgreSQL, started if need be.
 
+    "embedded:///name" is another database of the embedded server.
+
     A database without a catalog gets one. Raises ConnectionFailed where there is no usable server, or no right to
     create schemas; CatalogMissing where the catalog is of another version (the embedded one is upgraded).
     """
-    given = url or config.configured_url()
-    database = Database(given or embedded.start(config.data_folder()))
+    database = Database(embedded.resolved(url))
     database.open()
     try:
-        found = catalog.catalog_revision(database.url)
-        if found is None or given is None:
+        owned = (url or config.configured_url() or embedded.ALIAS).startswith(embedded.ALIAS)
+        if owned or catalog.catalog_revision(database.url) is None:
             catalog.upgrade(database.url)
         catalog.check_revision(catalog.catalog_revision(database.url))
     except BaseException:

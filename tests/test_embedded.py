@@ -7,12 +7,14 @@ from pathlib import Path
 import psycopg
 import pytest
 
+import fsdb
 from fsdb import embedded
 from fsdb.errors import ConnectionFailed
 
 CHILD = """
 import sys, psycopg
 from pathlib import Path
+import fsdb
 from fsdb import embedded
 url = embedded.start(Path(sys.argv[1]))
 with psycopg.connect(url, autocommit=True) as connection:
@@ -47,6 +49,24 @@ def test_two_processes_share_one_server_and_the_first_may_leave(tmp_path: Path) 
         first.stdin.flush()
         assert first.stdout.readline().strip() == "2"
     assert run_child(folder) == "3"  # started again: the data is still there
+
+
+@pytest.mark.slow
+def test_stores_find_the_embedded_server_and_its_other_databases(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FSDB_DATA", str(tmp_path / "data"))
+    monkeypatch.delenv("FSDB_URL", raising=False)
+    with fsdb.connect() as store:
+        with psycopg.connect(store.url, autocommit=True) as connection:
+            connection.execute("CREATE DATABASE other")
+        with fsdb.connect("embedded:///other") as other:
+            assert other.status().database == "other"
+    monkeypatch.setenv("FSDB_URL", "embedded:///other")
+    with fsdb.connect() as store:
+        assert store.status().database == "other"
+    embedded.stop(tmp_path / "data")
+    assert not (tmp_path / "data" / "postmaster.pid").exists()
 
 
 def test_settings_reach_the_server(server_url: str) -> None:

@@ -34,8 +34,11 @@ SETS = [features.airport_weather, features.plane_state, features.carrier_at_airp
 REPLAYED = 1000
 
 
-def run(server_url: str, console: Console | None = None) -> None:
-    """Runs the demo on the server at `server_url`, which must let the user create a database."""
+def run(server_url: str, console: Console | None = None, alias: str | None = None) -> None:
+    """Runs the demo on the server at `server_url`, which must let the user create a database.
+
+    alias: how a user names the demo's database on the embedded server.
+    """
     console = console or Console()
     started = time.perf_counter()
     url = _new_database(server_url)
@@ -81,8 +84,10 @@ def run(server_url: str, console: Console | None = None) -> None:
         )
         console.print(deployment.replay(limit=REPLAYED))
     console.print(
-        f"\nDone in {time.perf_counter() - started:.0f} s. Look around: [bold]psql '{url}'[/bold]", highlight=False
+        f"\nDone in {time.perf_counter() - started:.0f} s. All of it is in database {DATABASE}.", highlight=False
     )
+    if alias is not None:
+        console.print(f"Look around: [bold]fsdb status --url {alias}[/bold]", highlight=False)
 
 
 def _new_database(server_url: str) -> str:

@@ -3,6 +3,7 @@
 import importlib
 import sys
 
+from fsdb import config, embedded
 from fsdb.cli.output import out
 from fsdb.cli.session import UrlOption, reached
 from fsdb.errors import FsdbError
@@ -19,4 +20,5 @@ def demo(url: UrlOption = None) -> None:
         raise FsdbError(
             f"The demo needs the package {error.name}: install it with pip install 'fsdb-postgres[demo]'."
         ) from error
-    module.run(where, out())
+    own = (url or config.configured_url() or embedded.ALIAS).startswith(embedded.ALIAS)
+    module.run(where, out(), embedded.ALIAS + module.DATABASE if own else None)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from fsdb import config, embedded
+from fsdb import embedded
 from fsdb.db import Database
 from fsdb.store import Store, connect
 
@@ -30,7 +30,7 @@ def reached(url: str | None) -> Database:
 
     Raises ConnectionFailed where no server answers, or one that is too old.
     """
-    database = Database(url or config.configured_url() or embedded.start(config.data_folder()))
+    database = Database(embedded.resolved(url))
     database.open()
     database.close()
     return database
