@@ -123,8 +123,6 @@ def _trigger(
         table=table,
         function=internal(registered.history_table, function),
         new_key_differs=columns.key_differs("new", "old"),
-        new_image=columns.image("new", time=False),
-        old_image=columns.image("old", time=False),
         owner=Literal(owner),
         **timed,
     )
@@ -167,6 +165,9 @@ def _body_parts(registered: RegisteredSet) -> dict[str, Composable]:
             f"A key of {name} cannot be changed as of a time before its newest version: change it with a later event_time, or with none."
         ),
     }
+    for alias in ("new", "old"):
+        # A live table of fsdb's own has no other columns, and a whole row is compared faster than a list of its columns.
+        parts[f"{alias}_row"] = columns.image(alias, time=False) if registered.tracked else Identifier(alias)
     for alias in ("n", "o", "l", "new", "old"):
         parts[f"{alias}_keys"] = columns.keys(alias)
         parts[f"{alias}_columns"] = columns.live(alias)

@@ -239,8 +239,11 @@ BEGIN
 END
 
 -- name: unnamed
--- Before an UPDATE that changes features and does not name event_time: the clock, past the row's former event_time.
+-- Before an UPDATE that does not name event_time: where a feature changes, the clock, past the row's former event_time.
 BEGIN
+    IF {new_time} OPERATOR(pg_catalog.=) {old_time} AND NOT pg_catalog.record_image_ne({new_row}, {old_row}) THEN
+        RETURN NEW;
+    END IF;
     {new_time} := greatest(pg_catalog.clock_timestamp(), {old_time} OPERATOR(pg_catalog.+) interval '1 microsecond');
     RETURN NEW;
 END

@@ -55,11 +55,10 @@ CREATE OR REPLACE TRIGGER {trigger} BEFORE UPDATE ON {table} FOR EACH ROW
 WHEN ({new_key_differs}) EXECUTE FUNCTION {function}()
 
 -- name: before_update_unnamed
--- Fires for rows whose event_time is unset, unchanged though a feature changed, or older without having been named.
+-- Fires for rows whose event_time is unset, unchanged, or older without having been named. Whether a feature changed its function
+-- finds out: a condition over all columns would be read from the catalog anew in every statement.
 CREATE OR REPLACE TRIGGER {trigger} BEFORE UPDATE ON {table} FOR EACH ROW
-WHEN ({new_time} IS NULL
-      OR ({new_time} < {old_time} AND {new_time} > '-infinity' AND NOT {new_key_differs})
-      OR ({new_time} = {old_time} AND NOT {new_key_differs} AND record_image_ne({new_image}, {old_image})))
+WHEN ({new_time} IS NULL OR ({new_time} <= {old_time} AND {new_time} > '-infinity' AND NOT {new_key_differs}))
 EXECUTE FUNCTION {function}()
 
 -- name: before_update_same
