@@ -1,0 +1,7 @@
+"""`python -m fsdb` is the command fsdb."""
+
+import sys
+
+from fsdb.cli import main
+
+sys.exit(main())
