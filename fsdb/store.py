@@ -247,10 +247,12 @@ class Store:
         description: str = "",
         tags: Sequence[str] = (),
         owner: str = "",
+        rows: Sequence[Mapping[str, Any]] = (),
     ) -> ModelVersion:
         """Registers a fitted estimator as the next version of a model, compiled and compared with its native predict.
 
-        The training set tells which inputs are features; without one, `inputs` maps each to "set.feature" or a type.
+        The training set tells which inputs are features; without one, `inputs` maps each to "set.feature" or a type. The
+        comparison is made on rows of the training set and on `rows`, mappings of input names to values.
         """
         trained_on = training_set.rebuild() if isinstance(training_set, SavedTrainingSet) else training_set
         with self.transaction() as connection:
@@ -264,6 +266,7 @@ class Store:
                 description=description,
                 tags=tags,
                 owner=owner,
+                rows=rows,
             )
 
     def deploy(self, name: str, table: str, version: int | None = None, runtime: str = "auto") -> Deployment:
