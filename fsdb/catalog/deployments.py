@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from difflib import get_close_matches
 from typing import Any
 
 from psycopg import Connection, sql
 from psycopg.rows import dict_row
 
+from fsdb.catalog.nearest import nearest
 from fsdb.errors import UnknownName
 from fsdb.sql import query
 
@@ -96,9 +96,7 @@ def get_deployment(connection: Connection[Any], name: str) -> RegisteredDeployme
     found = find_deployment(connection, name)
     if found is None:
         known = [deployment.name for deployment in list_deployments(connection)]
-        near = get_close_matches(name, known, n=3, cutoff=0.5)
-        hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(known) or 'none yet'}."
-        raise UnknownName(f"No model is deployed as table {name!r}. {hint}")
+        raise UnknownName(f"No model is deployed as table {name!r}.{nearest(name, known)}")
     return found
 
 

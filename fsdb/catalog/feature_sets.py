@@ -4,12 +4,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from difflib import get_close_matches
 from typing import Any
 
 from psycopg import Connection, sql
 from psycopg.rows import dict_row
 
+from fsdb.catalog.nearest import nearest
 from fsdb.config import HISTORY_SCHEMA
 from fsdb.definitions import Feature, FeatureSet
 from fsdb.errors import UnknownName
@@ -79,7 +79,7 @@ class RegisteredSet:
             if feature.name == name:
                 return feature
         raise UnknownName(
-            f"Feature set {self.name} has no feature {name!r}.{_nearest(name, [f.name for f in self.features])}"
+            f"Feature set {self.name} has no feature {name!r}.{nearest(name, [f.name for f in self.features])}"
         )
 
 
@@ -113,7 +113,7 @@ def get_set(connection: Connection[Any], name: str) -> RegisteredSet:
     """The registered set of that name. Raises UnknownName with the nearest names."""
     found = list_sets(connection, [name])
     if name not in found:
-        raise UnknownName(f"There is no feature set {name!r}.{_nearest(name, list(list_sets(connection)))}")
+        raise UnknownName(f"There is no feature set {name!r}.{nearest(name, list(list_sets(connection)))}")
     return found[name]
 
 
@@ -132,7 +132,7 @@ def resolve_features(
         if not fitting:
             every = [f.reference for s in list_sets(connection).values() for f in s.features]
             raise UnknownName(
-                f"There is no feature {reference!r}; features are written 'set.feature'.{_nearest(reference, every)}"
+                f"There is no feature {reference!r}; features are written 'set.feature'.{nearest(reference, every)}"
             )
         owner = sets[max(fitting, key=len)]
         resolved.append((owner, owner.feature(reference.removeprefix(f"{owner.name}."))))
@@ -237,12 +237,3 @@ def _feature_described(feature: Feature) -> dict[str, Any]:
         "owner": feature.owner,
         "default_value": default_text(feature.default, feature.sql_type),
     }
-
-
-def _nearest(name: str, known: list[str]) -> str:
-    near = get_close_matches(name, known, n=3, cutoff=0.5)
-    if near:
-        return f" Did you mean {' or '.join(near)}?"
-    return (
-        f" Known: {', '.join(known[:10])}{', …' if len(known) > 10 else ''}." if known else " None is registered yet."
-    )

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from difflib import get_close_matches
 from typing import Any
 
 from psycopg import Connection
 from psycopg.rows import dict_row
 from rich.table import Table as RichTable
 
+from fsdb.catalog.nearest import nearest
 from fsdb.errors import UnknownName
 from fsdb.sql import query
 from fsdb.table import Table
@@ -120,9 +120,7 @@ def get_version(connection: Connection[Any], model: str, version: int | None = N
     versions = list_versions(connection, model)
     if not versions:
         known = [row[0] for row in connection.execute(query("catalog/models", "list_models")).fetchall()]
-        near = get_close_matches(model, known, n=3, cutoff=0.5)
-        hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(known) or 'none yet'}."
-        raise UnknownName(f"There is no model {model!r}; register it first. {hint}")
+        raise UnknownName(f"There is no model {model!r}; register it first.{nearest(model, known)}")
     if version is None:
         return versions[-1]
     for found in versions:

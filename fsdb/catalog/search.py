@@ -12,7 +12,9 @@ from fsdb.table import Table
 
 def search(connection: Connection[Any], text: str) -> Table:
     """Everything registered that holds each word of `text` in its name, description, tags or owner; names first."""
-    return _table(connection, "search", {"words": text.lower().split()}, f"Registered, with {text!r}" if text else "Registered")
+    return _table(
+        connection, "search", {"words": text.lower().split()}, f"Registered, with {text!r}" if text else "Registered"
+    )
 
 
 def describe(connection: Connection[Any], name: str) -> Table:
@@ -24,7 +26,11 @@ def describe(connection: Connection[Any], name: str) -> Table:
     if len(versions):
         return versions
     near = search(connection, name)
-    hint = f" Search finds: {', '.join(row['name'] for row in near)}." if len(near) else " `fsdb search` lists what is registered."
+    hint = (
+        f" Search finds: {', '.join(row['name'] for row in near)}."
+        if len(near)
+        else " `fsdb search` lists what is registered."
+    )
     raise UnknownName(f"There is no feature set or model {name!r}.{hint}")
 
 

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from difflib import get_close_matches
 from typing import Any
 
 from psycopg import Connection
 from psycopg.rows import class_row, dict_row
 
+from fsdb.catalog.nearest import nearest
 from fsdb.definitions import TrainingView
 from fsdb.errors import UnknownName
 from fsdb.sql import query
@@ -77,7 +77,7 @@ def get_view(connection: Connection[Any], name: str) -> TrainingView:
     found = list_views(connection, [name])
     if not found:
         raise UnknownName(
-            f"There is no training view {name!r}.{_nearest(name, [v.name for v in list_views(connection)])}"
+            f"There is no training view {name!r}.{nearest(name, [v.name for v in list_views(connection)])}"
         )
     return found[0]
 
@@ -160,7 +160,7 @@ def get_saved(connection: Connection[Any], name: str) -> SavedSet:
     with connection.cursor(row_factory=dict_row) as cursor:
         row = cursor.execute(query(FILE, "list_sets"), {"names": [name]}).fetchone()
     if row is None:
-        raise UnknownName(f"There is no saved training set {name!r}.{_nearest(name, saved_names(connection))}")
+        raise UnknownName(f"There is no saved training set {name!r}.{nearest(name, saved_names(connection))}")
     with connection.cursor(row_factory=class_row(SavedColumn)) as cursor:
         columns = cursor.execute(query(FILE, "list_set_columns"), {"name": name}).fetchall()
     seen = connection.execute(query(FILE, "list_set_snapshots"), {"name": name}).fetchall()
@@ -186,8 +186,3 @@ def sets_of_features(connection: Connection[Any], feature_ids: Sequence[int]) ->
 def delete_set(connection: Connection[Any], name: str) -> None:
     """Removes a saved training set from the catalog."""
     connection.execute(query(FILE, "delete_set"), {"name": name})
-
-
-def _nearest(name: str, known: Sequence[str]) -> str:
-    near = get_close_matches(name, known, n=3, cutoff=0.5) or list(known[:10])
-    return f" There is {', '.join(near)}." if near else " None is there yet."

@@ -227,7 +227,7 @@ def test_names(weather: psycopg.Connection) -> None:
             save(weather, built(weather), 'a"; DROP')
         with pytest.raises(InvalidDefinition, match="means something else"):
             save(weather, built(weather), "then")
-        with pytest.raises(UnknownName, match="There is delays"):
+        with pytest.raises(UnknownName, match="Did you mean delays"):
             load(weather, "delay")
         assert verify(weather, load(weather, "delays").saved)
     delete(weather, "delays")
