@@ -69,6 +69,10 @@ def refusing(registered: RegisteredSet, timezone: str | None) -> Iterator[None]:
         if timezone is None or "time zone" not in str(error):
             raise
         raise UnknownName(f"PostgreSQL knows no time zone {timezone!r}: name one as 'America/New_York'.") from error
+    except psycopg.errors.ProgramLimitExceeded as error:
+        raise InvalidData(
+            f"PostgreSQL does not take a row of {registered.name}: {first_line(error)}. Split the set into sets with the same keys and fewer features each: a training set joins them again."
+        ) from error
     except (psycopg.DataError, psycopg.IntegrityError) as error:
         raise InvalidData(
             f"The data does not fit {registered.name}: {first_line(error)}. Nothing was taken; correct the data and give it again."

@@ -61,6 +61,7 @@ def folded(text: str) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::fsdb.LateValues")  # 2013, recorded today
 def test_what_the_document_shows_is_what_happens(
     database: TestDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

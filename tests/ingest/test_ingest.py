@@ -326,6 +326,18 @@ def test_other_refusals(connection: psycopg.Connection, readings: RegisteredSet,
     assert versions(connection) == []
 
 
+def test_rows_too_wide_for_a_page_say_how_to_split(connection: psycopg.Connection) -> None:
+    names = [f"f{n}" for n in range(1500)]
+    wide = FeatureSet("wide", keys={"id": "integer"}, features=[Feature(name, "double precision") for name in names])
+    with connection.transaction():
+        registered = history.create(connection, wide)
+    assert ingest(connection, registered, pd.DataFrame({"id": [1], "f0": [0.5]})) == IngestResult(1, 0, 0, 0)
+    full = pd.DataFrame({"id": [2], **{name: [0.5] for name in names}})
+    with pytest.raises(InvalidData, match=r"row is too big.* Split the set into sets with the same keys"):
+        ingest(connection, registered, full)
+    assert connection.execute("SELECT id FROM wide").fetchall() == [(1,)]
+
+
 def test_naive_times_with_a_named_zone(connection: psycopg.Connection, readings: RegisteredSet) -> None:
     data = pd.DataFrame(GOOD | {"event_time": [datetime(2013, 7, 1, 8, 0)]})
     ingest(connection, readings, data, timezone="America/New_York")
