@@ -114,5 +114,5 @@ SELECT count(*) FILTER (WHERE late), count(*) FILTER (WHERE NOT late) FROM pg_te
 DROP TABLE pg_temp.{staging}
 
 -- name: points
--- The rows under the set's own names.
-(SELECT {columns} FROM pg_temp.{staging}) AS points
+-- The rows under the set's own names, as what stands after FROM and before its alias.
+(SELECT {columns} FROM pg_temp.{staging})
