@@ -94,3 +94,13 @@ def test_drop_is_refused_while_a_view_depends_on_the_set(
     with pytest.raises(ChangeRefused, match="view mine depends on table weather"), connection.transaction():
         history.drop(connection, weather)
     assert _not_installed(connection, weather) == {}
+
+
+def test_plans_of_triggers_are_not_compiled(connection: psycopg.Connection) -> None:
+    """Before PostgreSQL 18 jit would take most of a second for each statement, because of what the functions switch off."""
+    made(connection)
+    settings = connection.execute(
+        "SELECT proname, proconfig FROM pg_proc WHERE pronamespace = 'fsdb_history'::regnamespace AND proconfig::text LIKE '%enable_%'"
+    ).fetchall()
+    assert len(settings) >= 6
+    assert [name for name, config in settings if "jit=off" not in config] == []
