@@ -3,6 +3,7 @@
 Works in a database of its own, `fsdb_demo`, which every run makes anew; an interrupted run leaves nothing that matters.
 """
 
+import sys
 import time
 import warnings
 from collections.abc import Iterator
@@ -87,7 +88,7 @@ def run(server_url: str, console: Console | None = None, alias: str | None = Non
         f"\nDone in {time.perf_counter() - started:.0f} s. All of it is in database {DATABASE}.", highlight=False
     )
     if alias is not None:
-        console.print(f"Look around: [bold]fsdb status --url {alias}[/bold]", highlight=False)
+        console.print(f"Look around: [bold]{sys.argv[0]} status --url {alias}[/bold]", highlight=False)
 
 
 def _new_database(server_url: str) -> str:
