@@ -11,7 +11,8 @@ things that PostgreSQL does not show to triggers bound this:
   as naming it with the value that it had, a correction.
 - A row whose event_time was taken from the clock in the running statement (INSERT … ON CONFLICT DO UPDATE SET event_time =
   excluded.event_time) and was overtaken by another session is moved past that session's version. It is known by an
-  event_time between statement_timestamp() and the clock.
+  event_time between statement_timestamp() and the clock. Where both sessions read the same microsecond it
+  is taken for a correction: the later version_id wins.
 - At REPEATABLE READ and SERIALIZABLE a transaction does not see versions committed after its snapshot. An UPDATE or
   DELETE of a row that changed since fails, as always; an INSERT with an event_time of its own fails with
   serialization_failure where it can tell that another session deleted the key; TRUNCATE is refused. What it cannot

@@ -80,10 +80,16 @@ BEGIN
     -- Only where this transaction wrote tombstones can a row have come to a key that another row left.
     IF pg_relation_size({tombstones}) <= current_setting('block_size')::bigint
        OR NOT EXISTS (SELECT FROM {history} h WHERE h.deleted AND h.xid = pg_current_xact_id()) THEN
-        INSERT INTO {history} ({columns}, event_time, recorded_at)
-        SELECT {n_columns}, {n_time}, learned
-        FROM new_rows n LEFT JOIN old_rows o ON {o_is_n}
-        WHERE {o_key} IS NULL OR {n_time} <> {o_time} OR record_image_ne({n_image}, {o_image});
+        -- Mostly every row has another event_time than before: to see this needs two columns, to compare the rows all of them.
+        IF EXISTS (SELECT FROM new_rows n JOIN old_rows o ON {o_is_n} AND {o_time} = {n_time}) THEN
+            INSERT INTO {history} ({columns}, event_time, recorded_at)
+            SELECT {n_columns}, {n_time}, learned
+            FROM new_rows n LEFT JOIN old_rows o ON {o_is_n}
+            WHERE {o_key} IS NULL OR {n_time} <> {o_time} OR record_image_ne({n_image}, {o_image});
+        ELSE
+            INSERT INTO {history} ({columns}, event_time, recorded_at)
+            SELECT {n_columns}, {n_time}, learned FROM new_rows n;
+        END IF;
         RETURN NULL;
     END IF;
     -- As after INSERT: a row that came to a key which another session deleted since is moved past that tombstone.
