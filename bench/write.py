@@ -3,9 +3,8 @@
 Each round makes both anew and writes them by turns in one session, after a vacuum and a checkpoint. Values are medians of all rounds.
 
 What is measured is: the first bulk update after the load; and single rows between two checkpoints. For this each row is updated twice,
-and the second time counts. After a checkpoint the first change of a page logs the whole page, and history touches more pages: there
-the ratio of single_update was 1.5 to 1.6 where this says 1.3. Bulk updates of keys with several versions each were at 0.45
-where this says 0.55: the index of versions grows.
+and the second time counts. After a checkpoint the first change of a page logs the whole page, and history touches more pages: there,
+on rows spread over the table, single_update took 1.5 to 1.6 times bare. Bulk updates slow down somewhat as keys have more versions.
 """
 
 import statistics
