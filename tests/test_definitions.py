@@ -90,9 +90,12 @@ def test_a_set_without_features_is_refused() -> None:
 
 
 def test_too_many_features_are_refused_with_how_to_split() -> None:
-    FeatureSet("s", keys={"k": sa.Integer}, features=numbered(MOST_FEATURES - 1))
-    with pytest.raises(InvalidDefinition, match="Split it into sets with the same keys, of at most 1589 features each"):
-        FeatureSet("s", keys={"k": sa.Integer}, features=numbered(MOST_FEATURES))
+    FeatureSet("s", keys={"k": sa.Integer}, features=numbered(MOST_FEATURES))
+    with pytest.raises(InvalidDefinition, match="Split it into sets with the same keys, of at most 1590 features each"):
+        FeatureSet("s", keys={"k": sa.Integer}, features=numbered(MOST_FEATURES + 1))
+    many = {f"k{n}": sa.Integer for n in range(5)}
+    with pytest.raises(InvalidDefinition, match="of at most 1588 features each"):
+        FeatureSet("s", keys=many, features=numbered(MOST_FEATURES))
 
 
 def test_keys_need_exact_equality_and_a_name_of_their_own() -> None:
