@@ -113,7 +113,16 @@ class Staging:
 
     def sort_out(self) -> tuple[int, int]:
         """Marks late rows and the newest of each entity; returns the number of late rows and of the others."""
-        self._run("sort_out", history=self._set.history, h_is_g=self._same("h", "g"), g_keys=self._staged_keys("g"))
+        self._run(
+            "sort_out",
+            history=self._set.history,
+            live=self._set.live,
+            h_is_g=self._same("h", "g"),
+            l_is_g=self._same("l", "g"),
+            g_keys=self._staged_keys("g"),
+            l_features=self._listed("l", [f.name for _, f in self._features]),
+            g_features=self._row("g", [staged for staged, _ in self._features]),
+        )
         late, others = self._one("count")
         return late, others
 

@@ -81,10 +81,14 @@ SELECT count(*) FROM (
 
 -- name: sort_out
 -- Of each key the newest row, unless it is older than what is known; what is older than the newest known version is late.
+-- A newest row that the live table holds already follows others of its moment: an update would change nothing there and write
+-- no version, so it goes straight into history behind them.
 UPDATE pg_temp.{staging} s SET late = sorted.late, newest = sorted.newest
 FROM (SELECT g.n, coalesce(g.t < v.event_time, false) AS late,
              NOT coalesce(g.t < v.event_time, false)
-             AND row_number() OVER (PARTITION BY {g_keys} ORDER BY g.t DESC, g.n DESC) = 1 AS newest
+             AND row_number() OVER (PARTITION BY {g_keys} ORDER BY g.t DESC, g.n DESC) = 1
+             AND NOT (coalesce(g.t = v.event_time, false) AND EXISTS (SELECT FROM {live} l WHERE {l_is_g} AND record_image_eq(ROW({l_features}), {g_features})))
+             AS newest
       FROM pg_temp.{staging} g LEFT JOIN LATERAL
            (SELECT h.event_time FROM {history} h WHERE {h_is_g} ORDER BY h.event_time DESC, h.version_id DESC LIMIT 1) v ON true) sorted
 WHERE s.n = sorted.n

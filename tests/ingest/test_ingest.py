@@ -16,7 +16,7 @@ import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from fsdb import history
@@ -85,6 +85,16 @@ def test_the_same_data_twice_changes_nothing(connection: psycopg.Connection, rea
     assert versions(connection) == before
 
 
+def test_a_value_that_returns_within_its_moment_is_a_version_too(
+    connection: psycopg.Connection, readings: RegisteredSet
+) -> None:
+    there_and_back = frame(("a", 1, 1.0, None, T0), ("a", 1, 2.0, None, T0), ("a", 1, 1.0, None, T0))
+    assert ingest(connection, readings, there_and_back) == IngestResult(1, 2, 0, 0)
+    assert ingest(connection, readings, there_and_back[1:]) == IngestResult(0, 2, 0, 0)
+    assert [row[2] for row in versions(connection)] == [1.0, 2.0, 1.0, 2.0, 1.0]
+    assert live(connection) == [("a", 1, 1.0, None, T0)]
+
+
 ROWS = st.lists(
     st.tuples(
         st.sampled_from(["a", "b"]),
@@ -140,6 +150,7 @@ def emptied(connection: psycopg.Connection, readings: RegisteredSet) -> tuple[ps
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
+@example(steps=[[("a", 0, None, None, 0), ("a", 0, None, "", 0), ("a", 0, None, None, 0)], [("a", 0, None, None, 0)]])
 def test_ingest_is_taking_the_rows_one_by_one(
     emptied: tuple[psycopg.Connection, RegisteredSet], steps: list[Any]
 ) -> None:
