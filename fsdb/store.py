@@ -11,6 +11,7 @@ import pyarrow as pa
 from psycopg import Connection
 
 from fsdb import config, deployments, embedded, history, training, vectors
+from fsdb.asof import snapshots
 from fsdb.catalog.feature_sets import RegisteredSet, get_set
 from fsdb.catalog.search import describe, search
 from fsdb.db import Database
@@ -41,6 +42,8 @@ def connect(url: str | None = None) -> "Store":
         if owned or catalog.catalog_revision(database.url) is None:
             catalog.upgrade(database.url)
         catalog.check_revision(catalog.catalog_revision(database.url))
+        with database.transaction() as connection:
+            snapshots.adopt(connection)
     except BaseException:
         database.close()
         raise

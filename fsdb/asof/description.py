@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+import pyarrow as pa
 
 from fsdb.catalog.feature_sets import RegisteredFeature, RegisteredSet
 
@@ -80,27 +82,33 @@ class Snapshot:
     """What a reader saw of history at one moment, in terms that stay true after dump and restore.
 
     A version belongs to it where its `version_id` is not above the `high` one of its set, and its `xid` is visible in
-    `text` (a `pg_snapshot`) or is `own`, the reader's own transaction. Both are data of the row and of the snapshot;
-    rows that a restored database writes have new, higher version ids. `high` is any bound between the highest visible
-    version and the sequence's position at that moment; a set without one had no version yet.
+    `text` (a `pg_snapshot`) or is `own`, the reader's own transaction; or where its `version_id` is not above the
+    `restored` one of its set: those came with a dump, all of them committed, and their xids are another server's. All of
+    this is data of the row and of the snapshot; rows that a restored database writes have new, higher version ids. `high`
+    is any bound between the highest visible version and the sequence's position at that moment; a set without one had no
+    version yet. A set without `restored` was never restored.
     """
 
     text: str
     own: int | None
     high: Mapping[str, int]
+    restored: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Spine:
-    """The rows that a training set is built for, in a relation with a column that numbers them in their order.
+    """The rows that a training set is built for, with the column of type timestamptz whose moment is read.
 
-    relation: schema (or pg_temp) and name. timestamp: the column of type timestamptz whose moment is read.
+    They are in a relation (schema or pg_temp, and name) whose column `ordinal` numbers them in their order, or in `rows`,
+    whose columns have the Arrow types of fsdb.exchange.types; each engine takes them from the one that is there.
     """
 
-    relation: tuple[str, str]
     columns: tuple[Column, ...]
     timestamp: str
-    ordinal: str
+    row_count: int
+    relation: tuple[str, str] | None = None
+    ordinal: str = ""
+    rows: pa.Table | None = None
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ class SavedColumn:
 class SavedSet:
     """A saved training set as the catalog knows it.
 
-    known: now, then, or at with `known_at`. high_versions: of every feature set that there was; max_ages: of those that were read.
+    known: now, then, or at with `known_at`. high_versions and restored_versions: of every feature set that there was; max_ages: of those that were read.
     """
 
     name: str
@@ -50,6 +50,7 @@ class SavedSet:
     created_at: datetime
     columns: tuple[SavedColumn, ...]
     high_versions: Mapping[str, int]
+    restored_versions: Mapping[str, int]
     max_ages: Mapping[str, timedelta | None]
 
 
@@ -150,6 +151,7 @@ def insert_set(connection: Connection[Any], saved: SavedSet) -> None:
                 "training_set": saved.name,
                 "feature_set": feature_set,
                 "high_version": high_version,
+                "restored_version": saved.restored_versions.get(feature_set, 0),
                 "max_age_seconds": None if max_age is None else max_age.total_seconds(),
             },
         )
@@ -167,8 +169,9 @@ def get_saved(connection: Connection[Any], name: str) -> SavedSet:
     return SavedSet(
         **row,
         columns=tuple(columns),
-        high_versions={feature_set: high for feature_set, high, _ in seen},
-        max_ages={s: None if seconds is None else timedelta(seconds=seconds) for s, _, seconds in seen},
+        high_versions={feature_set: high for feature_set, high, _, _ in seen},
+        restored_versions={feature_set: restored for feature_set, _, restored, _ in seen if restored},
+        max_ages={s: None if seconds is None else timedelta(seconds=seconds) for s, _, _, seconds in seen},
     )
 
 

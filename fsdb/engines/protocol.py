@@ -1,31 +1,62 @@
 """What an engine is: something that runs the description of a point-in-time join."""
 
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import Any, Protocol
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from psycopg import Connection
 
 from fsdb.asof import AsOf
 
 
-@dataclass(frozen=True)
-class Result:
-    """An engine's answer.
+class Result(ABC):
+    """An engine's answer, complete when `Engine.run` returns: what it still reads are files that do not change.
 
-    table: the spine's columns and then the outputs, in the spine's order. late_values: how many feature values came
-    from versions that were recorded after their row's own timestamp. plan: how it was computed, for people.
+    The rows are the spine's columns and then the outputs, in the spine's order, in the types of fsdb.exchange.types.
+    late_values: how many feature values came from versions that were recorded after their row's own timestamp.
+    plan: how it was computed, for people.
     """
 
-    table: pa.Table
     late_values: int
     plan: str
+
+    @abstractmethod
+    def table(self) -> pa.Table:
+        """The rows, in memory."""
+
+    def batches(self) -> pa.RecordBatchReader:
+        """The rows in record batches, which need not all be in memory at once."""
+        return self.table().to_reader()
+
+    def write_parquet(self, path: Path) -> None:
+        """Writes the rows to a Parquet file, in the spine's order."""
+        with self.batches() as reader, pq.ParquetWriter(path, reader.schema) as writer:
+            for batch in reader:
+                writer.write_batch(batch)
+
+
+class InMemory(Result):
+    """A result that is an Arrow table."""
+
+    def __init__(self, rows: pa.Table, late_values: int, plan: str) -> None:
+        self._rows = rows
+        self.late_values = late_values
+        self.plan = plan
+
+    def table(self) -> pa.Table:
+        """The rows, in memory."""
+        return self._rows
 
 
 class Engine(Protocol):
     """Runs a point-in-time join; reads what `connection` sees, the caller's uncommitted changes included."""
 
     name: str
+
+    def refusal(self, connection: Connection[Any], description: AsOf) -> str | None:
+        """Why this engine cannot give the exact answer, in one sentence; None where it can. Cheap to ask."""
 
     def run(self, connection: Connection[Any], description: AsOf) -> Result:
         """The description's rows. Raises InvalidData for what the engine cannot hold."""

@@ -11,10 +11,10 @@ from psycopg.sql import Composable, Composed, Identifier
 
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.errors import InvalidData, UnknownName
+from fsdb.exchange.queries import first_line
 from fsdb.ingest.matching import Matched, match
 from fsdb.ingest.source import Progress, opened
 from fsdb.ingest.staging import Staging
-from fsdb.queries import first_line
 from fsdb.sql import query
 
 

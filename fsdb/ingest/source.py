@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 from psycopg import Connection
 from psycopg.sql import Composable
 
-from fsdb import frames
 from fsdb.asof import Column
 from fsdb.errors import InvalidData
-from fsdb.queries import describe, query_text
+from fsdb.exchange import frames
+from fsdb.exchange.queries import describe, query_text
 
 WHAT = "data"
 NOTHING = "unknown"  # PostgreSQL's type of a bare NULL: a column without any value

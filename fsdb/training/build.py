@@ -8,19 +8,19 @@ from typing import Any, Literal
 from psycopg import Connection
 from psycopg.sql import Composable
 
-from fsdb import frames
-from fsdb.asof import NOW, THEN, AsOf, At, Column, Known, Snapshot
+from fsdb.asof import NOW, THEN, AsOf, At, Column, Known, Snapshot, snapshots
 from fsdb.asof.binding import bind
 from fsdb.catalog import training as catalog
 from fsdb.catalog.feature_sets import resolve_features
 from fsdb.db import Database
 from fsdb.definitions import TrainingView
-from fsdb.engines.router import choose
+from fsdb.engines import router
 from fsdb.errors import InvalidData, InvalidDefinition
-from fsdb.queries import describe, query_text
+from fsdb.exchange import frames
+from fsdb.exchange.queries import describe, query_text
 from fsdb.training import entities
 from fsdb.training.saved_asof import snapshot_of
-from fsdb.training.spine import take
+from fsdb.training.spine import take, take_rows
 from fsdb.training.training_set import TrainingSet
 
 Values = Literal["history", "current"]
@@ -57,31 +57,39 @@ def build(
     if chosen_view is not None:
         spine, features, timestamp = chosen_view.spine, chosen_view.features, chosen_view.timestamp
         label = chosen_view.label if label is None else label
-    runner = choose(engine)
+    router.check(engine)
     which, pinned = _known(connection, known)
     with connection.transaction(force_rollback=True), ExitStack() as staging:
+        snapshots.adopt(connection)
         chosen = resolve_features(connection, _listed(features))
-        source: Composable
+        text = spine if isinstance(spine, str) else None
         if spine is None:
             if timestamp or label:
                 raise InvalidDefinition("timestamp and label name columns of a spine: give spine= as well.")
-            source = entities.spine(connection, chosen, values)
-            timestamp, text = entities.TIMESTAMP, None
+            source: Composable = entities.spine(connection, chosen, values)
+            columns, timestamp = describe(connection, source, "spine"), entities.TIMESTAMP
+        elif text is not None:
+            source = query_text(text)
+            columns = describe(connection, source, "spine")
         else:
-            source, text = _given(connection, spine, staging)
-        columns = describe(connection, source, "spine")
+            rows = frames.as_arrow(spine, "spine")
+            columns = tuple(frames.columns_of(rows.schema, "spine"))
         timestamp = _checked(columns, timestamp, label)
         reads, outputs = bind(chosen, columns)
-        taken = take(connection, source, columns, timestamp, timezone)
-        described = AsOf(taken.spine, reads, outputs, which, pinned or taken.snapshot)
-        result = runner.run(connection, described)
+        if spine is None or text is not None:
+            taken, seen = take(connection, source, columns, timestamp, timezone)
+        elif timezone is not None:
+            source = staging.enter_context(frames.staged(connection, rows.schema, rows.to_batches(), columns))
+            taken, seen = take(connection, source, columns, timestamp, timezone)
+        else:
+            taken, seen = take_rows(rows, columns, timestamp), snapshots.now(connection)
+        described = AsOf(taken, reads, outputs, which, pinned or seen)
+        answer = router.run(connection, described, engine)
     return TrainingSet(
-        result.table,
+        answer.result,
         described,
         label,
-        runner.name,
-        result.plan,
-        result.late_values,
+        answer.engine,
         view=None if chosen_view is None else chosen_view.name,
         spine=text,
         database=database,
@@ -102,15 +110,6 @@ def _the_view(
             "A training view has its own spine, timestamp and features: give either the view or these."
         )
     return view if isinstance(view, TrainingView) else catalog.get_view(connection, view)
-
-
-def _given(connection: Connection[Any], spine: Any, staging: ExitStack) -> tuple[Composable, str | None]:
-    """The query that gives a spine's rows, and its text where it was given as one."""
-    if isinstance(spine, str):
-        return query_text(spine), spine
-    table = frames.as_arrow(spine, "spine")
-    columns = frames.columns_of(table.schema, "spine")
-    return staging.enter_context(frames.staged(connection, table.schema, table.to_batches(), columns)), None
 
 
 def _listed(features: Sequence[str] | None) -> list[str]:

@@ -10,13 +10,13 @@ from psycopg import Connection
 from psycopg.sql import SQL, Identifier
 from rich.table import Table as RichTable
 
-from fsdb import frames
-from fsdb.asof import At, Column
+from fsdb.asof import At, Column, snapshots
 from fsdb.catalog import training as catalog
 from fsdb.catalog.training import SavedColumn, SavedSet
 from fsdb.db import Database
-from fsdb.engines.router import choose
+from fsdb.engines import router
 from fsdb.errors import ChangeRefused, FsdbError, InvalidDefinition, NotReproducible
+from fsdb.exchange import frames
 from fsdb.sql import joined, query
 from fsdb.table import Table
 from fsdb.training.saved_asof import known_name, ordinal_of, saved_asof
@@ -134,6 +134,7 @@ def save(
                 created_at=datetime.now().astimezone(),
                 columns=tuple(columns),
                 high_versions=description.snapshot.high,
+                restored_versions=description.snapshot.restored,
                 max_ages={read.feature_set: read.max_age for read in description.reads},
             )
             catalog.insert_set(connection, saved)
@@ -155,16 +156,14 @@ def rebuild(
     connection: Connection[Any], saved: SavedSet, engine: str = "auto", database: Database | None = None
 ) -> TrainingSet:
     """A saved training set built again from its spine and from history as its snapshot saw it."""
+    snapshots.adopt(connection)
     description = saved_asof(connection, saved)
-    runner = choose(engine)
-    result = runner.run(connection, description)
+    answer = router.run(connection, description, engine)
     return TrainingSet(
-        result.table,
+        answer.result,
         description,
         saved.label,
-        runner.name,
-        result.plan,
-        result.late_values,
+        answer.engine,
         view=saved.training_view,
         spine=saved.spine,
         name=saved.name,
@@ -177,8 +176,8 @@ def verify(connection: Connection[Any], saved: SavedSet, engine: str = "auto") -
     built = rebuild(connection, saved, engine)
     if built.content_hash == saved.content_hash:
         return saved.content_hash
-    if built.num_rows != saved.row_count:
-        difference = f"it had {saved.row_count:,} rows, now there are {built.num_rows:,}"
+    if built.table.num_rows != saved.row_count:
+        difference = f"it had {saved.row_count:,} rows, now there are {built.table.num_rows:,}"
     else:
         changed = [c.name for c, now in zip(saved.columns, built.column_hashes, strict=True) if c.content_hash != now]
         difference = f"other values in {', '.join(changed)}"

@@ -14,7 +14,7 @@ from fsdb.training.spine import free_name
 
 def snapshot_of(saved: SavedSet) -> Snapshot:
     """What a saved training set saw of history."""
-    return Snapshot(saved.snapshot, saved.own_xid, saved.high_versions)
+    return Snapshot(saved.snapshot, saved.own_xid, saved.high_versions, saved.restored_versions)
 
 
 def known_of(saved: SavedSet) -> Known:
@@ -44,7 +44,13 @@ def saved_asof(connection: Connection[Any], saved: SavedSet) -> AsOf:
         assert column.feature_id is not None
         by_set.setdefault(owners[column.feature_id][0].name, []).append(column)
     return AsOf(
-        Spine((TRAINING_SCHEMA, saved.name), spine_columns, saved.timestamp_column, ordinal_of(spine_columns)),
+        Spine(
+            spine_columns,
+            saved.timestamp_column,
+            saved.row_count,
+            (TRAINING_SCHEMA, saved.name),
+            ordinal_of(spine_columns),
+        ),
         tuple(_read(sets[name], columns, owners, saved) for name, columns in by_set.items()),
         tuple(Column(c.name, c.type) for c in features),
         known_of(saved),

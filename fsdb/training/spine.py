@@ -1,31 +1,23 @@
 """Spines in the database: checked, their rows numbered in order, together with the snapshot they were read at."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+import pyarrow as pa
 from psycopg import Connection
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
-from fsdb.asof import Column, Snapshot, Spine
+from fsdb.asof import Column, Snapshot, Spine, snapshots
 from fsdb.asof.description import plain_type
 from fsdb.errors import InvalidData, InvalidDefinition, UnknownName
-from fsdb.queries import first_line
+from fsdb.exchange.conforming import conformed
+from fsdb.exchange.queries import first_line
 from fsdb.sql import joined, query
 
 FILE = "training/spine"
 TABLE = "_fsdb_spine"
 INSTANT, LOCAL = "timestamp with time zone", "timestamp without time zone"
-
-
-@dataclass(frozen=True)
-class TakenSpine:
-    """A spine whose rows are in a temporary table, their number, and the snapshot that the query saw."""
-
-    spine: Spine
-    row_count: int
-    snapshot: Snapshot
 
 
 def check_timestamp(columns: Sequence[Column], timestamp: str, timezone: str | None) -> None:
@@ -50,8 +42,8 @@ def check_timestamp(columns: Sequence[Column], timestamp: str, timezone: str | N
 
 def take(
     connection: Connection[Any], spine: Composable, columns: Sequence[Column], timestamp: str, timezone: str | None
-) -> TakenSpine:
-    """Puts the query's rows, in their order, into a temporary table of this transaction.
+) -> tuple[Spine, Snapshot]:
+    """Puts the query's rows, in their order, into a temporary table of this transaction; also gives the snapshot that the query saw.
 
     A naive timestamp column becomes a timestamptz of `timezone`. Raises InvalidData for rows without a finite moment,
     with their count.
@@ -80,21 +72,26 @@ def take(
     missing, infinite = _one(
         connection.execute(query(FILE, "unusable_times", timestamp=Identifier(timestamp), table=table))
     )
+    check_moments(timestamp, row_count, missing, infinite)
+    spine_taken = Spine(tuple(kept), timestamp, row_count, ("pg_temp", TABLE), ordinal)
+    return spine_taken, snapshots.at(connection, snapshot, own)
+
+
+def take_rows(rows: pa.Table, columns: Sequence[Column], timestamp: str) -> Spine:
+    """A spine of rows in memory, which each engine takes from there. Raises as `take` does."""
+    check_timestamp(columns, timestamp, None)
+    missing = rows.column(timestamp).null_count
+    check_moments(timestamp, rows.num_rows, missing, 0)
+    return Spine(tuple(columns), timestamp, rows.num_rows, rows=conformed(rows, columns))
+
+
+def check_moments(timestamp: str, row_count: int, missing: int, infinite: int) -> None:
+    """Raises InvalidData where rows have no moment, or an infinite one."""
     if missing or infinite:
         what = f"{missing:,} NULL" if missing else f"{infinite:,} infinite"
         raise InvalidData(
             f"The spine's timestamp {timestamp!r} holds {what} {'time' if (missing or infinite) == 1 else 'times'} in {row_count:,} rows: leave such rows out, or give them a moment."
         )
-    return TakenSpine(
-        Spine(("pg_temp", TABLE), tuple(kept), timestamp, ordinal),
-        row_count,
-        Snapshot(snapshot, own, high_versions(connection)),
-    )
-
-
-def high_versions(connection: Connection[Any]) -> dict[str, int]:
-    """How far each set's versions had been counted: a bound from above on what a snapshot taken before can see."""
-    return dict(connection.execute(query(FILE, "high_versions")).fetchall())
 
 
 def free_name(taken: Sequence[str]) -> str:

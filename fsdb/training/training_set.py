@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from rich.table import Table as RichTable
 
 from fsdb.asof import AsOf, At, Column, Then
 from fsdb.db import Database
+from fsdb.engines.protocol import Result
 from fsdb.errors import FsdbError
 from fsdb.table import Table
 from fsdb.training import content, frames_out
@@ -26,21 +26,33 @@ _ROWS_SHOWN, _COLUMNS_SHOWN = 10, 12
 class TrainingSet:
     """Rows of a spine with features as of each row's own moment.
 
-    label: the column to be predicted, if one was named. engine: the one that ran; plan: how. late_values: how many
-    feature values came from versions recorded after their row's timestamp (0 where known="then"). view: the training view, spine:
-    the query, where there was one. name: under which it is saved, None before.
+    result: what the engine gave. label: the column to be predicted, if one was named. engine: the one that ran. view:
+    the training view, spine: the query, where there was one. name: under which it is saved, None before.
     """
 
-    table: pa.Table
+    result: Result
     description: AsOf
     label: str | None
     engine: str
-    plan: str
-    late_values: int
     view: str | None = None
     spine: str | None = None
     name: str | None = None
     database: Database | None = field(default=None)
+
+    @cached_property
+    def table(self) -> pa.Table:
+        """The rows, in memory."""
+        return self.result.table()
+
+    @property
+    def plan(self) -> str:
+        """How the engine computed it, for people."""
+        return self.result.plan
+
+    @property
+    def late_values(self) -> int:
+        """How many feature values came from versions recorded after their row's timestamp (0 where known="then")."""
+        return self.result.late_values
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -65,7 +77,7 @@ class TrainingSet:
     @property
     def num_rows(self) -> int:
         """How many rows there are: as many as the spine has."""
-        return int(self.table.num_rows)
+        return self.description.spine.row_count
 
     @property
     def known(self) -> str:
@@ -95,7 +107,7 @@ class TrainingSet:
         )
 
     def to_arrow(self) -> pa.Table:
-        """The rows as an Arrow table, in the types that fsdb.engines.arrow lists."""
+        """The rows as an Arrow table, in the types that fsdb.exchange.types lists."""
         return self.table
 
     def to_pandas(self) -> Any:
@@ -106,9 +118,13 @@ class TrainingSet:
         """The rows as a polars data frame."""
         return frames_out.to_polars(self.table)
 
+    def to_batches(self) -> pa.RecordBatchReader:
+        """The rows in Arrow record batches, which need not all be in memory at once."""
+        return self.result.batches()
+
     def to_parquet(self, path: str | Path) -> None:
-        """Writes the rows to a Parquet file."""
-        pq.write_table(self.table, path)
+        """Writes the rows to a Parquet file, without having them all in memory where the engine does not."""
+        self.result.write_parquet(Path(path))
 
     def explain(self) -> str:
         """How it was computed: engine, which versions counted, late values, and the engine's plan."""

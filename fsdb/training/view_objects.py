@@ -13,8 +13,8 @@ from fsdb.definitions import TrainingView
 from fsdb.engines.postgres.join import SPINE, aliased, keys_of, outputs
 from fsdb.engines.postgres.lookup import newest
 from fsdb.errors import InvalidDefinition
+from fsdb.exchange.queries import describe, query_text
 from fsdb.history.objects import GeneratedObject
-from fsdb.queries import describe, query_text
 from fsdb.sql import joined, query
 from fsdb.training.spine import check_timestamp
 from fsdb.vectors.keys import comparison_type

@@ -15,8 +15,8 @@ from psycopg.rows import tuple_row
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from fsdb.asof import Column
-from fsdb.engines.postgres.copy_out import read
 from fsdb.errors import FsdbError, InvalidData
+from fsdb.exchange.copy_out import read
 from fsdb.sql import joined, query
 from fsdb.vectors.compiled import FILE, Choice, CompiledVector, choice_of, compile_vector, current_generation, kept
 from fsdb.vectors.keys import key_values

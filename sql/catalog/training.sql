@@ -48,8 +48,8 @@ VALUES (%(training_set)s, %(position)s, %(name)s, %(type)s, %(feature_id)s, %(de
 
 -- name: insert_set_snapshot
 -- Keeps how far a feature set's versions had been counted, and its max_age.
-INSERT INTO fsdb.training_set_snapshots (training_set, feature_set, high_version, max_age)
-VALUES (%(training_set)s, %(feature_set)s, %(high_version)s, make_interval(secs => %(max_age_seconds)s))
+INSERT INTO fsdb.training_set_snapshots (training_set, feature_set, high_version, restored_version, max_age)
+VALUES (%(training_set)s, %(feature_set)s, %(high_version)s, %(restored_version)s, make_interval(secs => %(max_age_seconds)s))
 
 -- name: list_sets
 -- Saved training sets, in order of name; only those named where names are given.
@@ -63,7 +63,7 @@ SELECT name, type, feature_id, default_value, content_hash FROM fsdb.training_se
 
 -- name: list_set_snapshots
 -- Every feature set that there was when a training set was built, with its max_age then.
-SELECT feature_set, high_version, extract(epoch FROM max_age)::float8 AS max_age_seconds
+SELECT feature_set, high_version, restored_version, extract(epoch FROM max_age)::float8 AS max_age_seconds
 FROM fsdb.training_set_snapshots WHERE training_set = %(name)s
 
 -- name: sets_of_features

@@ -19,11 +19,15 @@ FROM (SELECT) AS always LEFT JOIN LATERAL (
 
 -- name: in_snapshot
 -- Counts only what a snapshot saw. The sum keeps the bound out of the index condition, where it would slow the descent down.
- AND version.version_id + 0 <= {high} AND pg_visible_in_snapshot(version.xid, {snapshot}::pg_snapshot)
+ AND ({restored} version.version_id + 0 <= {high} AND ({own} pg_visible_in_snapshot(version.xid, {snapshot}::pg_snapshot)))
 
--- name: in_own_snapshot
--- Counts only what a snapshot saw, and what the transaction that took it had written before.
- AND version.version_id + 0 <= {high} AND (version.xid = {own}::xid8 OR pg_visible_in_snapshot(version.xid, {snapshot}::pg_snapshot))
+-- name: restored
+-- What came with a dump belongs to every snapshot since.
+version.version_id + 0 <= {version} OR
+
+-- name: own
+-- What the transaction that took the snapshot had written before belongs to it.
+version.xid = {own}::xid8 OR
 
 -- name: join
 -- Every spine row with the version that held at its moment, of each feature set. The spine is put in order first, where its rows are narrow.
@@ -46,3 +50,13 @@ SELECT set_config('enable_bitmapscan', 'off', true), set_config('enable_seqscan'
 -- The plan of a point-in-time join.
 EXPLAIN SELECT {expressions}
 {source}
+
+-- name: stage_spine
+-- A spine from memory, numbered in its order.
+CREATE TEMPORARY TABLE {table} AS SELECT row_number() OVER () AS {ordinal}, rows.* FROM (
+{rows}
+) AS rows
+
+-- name: drop_spine
+-- The join is done.
+DROP TABLE pg_temp.{table}

@@ -11,11 +11,6 @@ WITH taken AS (
 ) AS spine RETURNING 1)
 SELECT count(*), pg_current_snapshot()::text, pg_current_xact_id_if_assigned()::text::bigint FROM taken
 
--- name: high_versions
--- How far the versions of every feature set had been counted.
-SELECT name, coalesce(pg_sequence_last_value(pg_get_serial_sequence(format('fsdb_history.%I', history_table), 'version_id')::regclass), 0)
-FROM fsdb.feature_sets
-
 -- name: unusable_times
 -- Rows without a moment to be read at.
 SELECT count(*) FILTER (WHERE {timestamp} IS NULL), count(*) FILTER (WHERE NOT isfinite({timestamp})) FROM pg_temp.{table}

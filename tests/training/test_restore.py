@@ -8,10 +8,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from fsdb import db, embedded, history
 from fsdb.definitions import Feature, FeatureSet
+from fsdb.errors import CatalogMissing
 from fsdb.training import build, load, save, verify
 from tests.conftest import TestDatabase
 
@@ -66,3 +68,30 @@ def test_restored_into_a_new_server(database: TestDatabase, other_server: str, t
         assert verify(connection, load(connection, "delays").saved) == before.content_hash
         now = build(connection, spine=SPINE, features=["weather.temp"], timestamp="at").to_arrow()["temp"].to_pylist()
         assert [round(value, 3) for value in now] == [41.1]
+        # What came with the dump counts, whatever its xids; what the new server wrote after a snapshot does not.
+        earlier = SPINE.replace("12:00", "11:30")
+        kept = build(connection, spine=earlier, features=["weather.temp"], timestamp="at")
+        assert [round(value, 3) for value in kept.to_arrow()["temp"].to_pylist()] == [40.1]
+        save(connection, kept, "after")
+        connection.execute("UPDATE weather SET temp = 50, event_time = %s", [T - timedelta(minutes=40)])
+        assert verify(connection, load(connection, "after").saved) == kept.content_hash
+        assert verify(connection, load(connection, "delays").saved) == before.content_hash
+
+
+def test_who_may_not_adopt_a_restored_database_is_told_who_may(database: TestDatabase) -> None:
+    with database.connect() as connection:
+        with connection.transaction():
+            history.create(connection, FeatureSet("weather", {"origin": "text"}, (Feature("temp", "real"),)))
+        connection.execute("UPDATE fsdb.server SET system_identifier = 1")
+        role = f"reader_{database.name}"
+        connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(role)))
+        try:
+            connection.execute(sql.SQL("GRANT pg_read_all_data TO {}").format(sql.Identifier(role)))
+            connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
+            with pytest.raises(CatalogMissing, match="restored from a dump"):
+                build(connection, spine=SPINE, features=["weather.temp"], timestamp="at")
+            connection.execute("RESET ROLE")
+            build(connection, spine=SPINE, features=["weather.temp"], timestamp="at")
+        finally:
+            connection.execute("RESET ROLE")
+            connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))

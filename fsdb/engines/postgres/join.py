@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg import Connection
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from fsdb.asof import AsOf, Column, SetRead
-from fsdb.engines.postgres.copy_out import read
 from fsdb.engines.postgres.lookup import FILE, late, newest, values
-from fsdb.engines.protocol import Result
+from fsdb.engines.postgres.spine import in_database
+from fsdb.engines.protocol import InMemory, Result
 from fsdb.errors import InvalidData
+from fsdb.exchange.copy_out import read
 from fsdb.sql import joined, query
 
 MOST_COLUMNS = 1664 - 2  # of a query's result, less what orders the rows and what counts late values
@@ -23,10 +25,15 @@ class PostgresEngine:
 
     name = "postgres"
 
+    def refusal(self, connection: Connection[Any], description: AsOf) -> str | None:  # noqa: ARG002
+        """PostgreSQL holds all of history: it always can."""
+        return None
+
     def run(self, connection: Connection[Any], description: AsOf) -> Result:
         """The description's rows, in the caller's transaction."""
         spine = description.spine
-        columns = [*spine.columns, *description.outputs]
+        given = () if spine.rows is not None else spine.columns
+        columns = [*given, *description.outputs]
         if len(columns) > MOST_COLUMNS:
             raise InvalidData(
                 f"The training set has {len(columns)} columns; one query of PostgreSQL gives at most {MOST_COLUMNS}. Ask for fewer features at a time."
@@ -41,21 +48,29 @@ class PostgresEngine:
             )
             for alias, r in aliased(description.reads)
         ]
-        relation = SQL(".").join(map(Identifier, spine.relation))
-        source = query(
-            FILE, "join", relation=relation, lookups=joined(lookups, "\n"), ordinal=Identifier(spine.ordinal)
-        )
         expressions: list[Composable] = [
-            *(Identifier(SPINE, column.name) for column in spine.columns),
+            *(Identifier(SPINE, column.name) for column in given),
             *outputs(description.reads, description.outputs),
             _late_values(description.reads, at),
         ]
-        with connection.transaction(force_rollback=True):
+        with (
+            connection.transaction(force_rollback=True),
+            in_database(connection, description) as (relation, ordinal),
+        ):
+            source = query(FILE, "join", relation=relation, lookups=joined(lookups, "\n"), ordinal=ordinal)
             connection.execute(query(FILE, "planner"))
             plan = connection.execute(query(FILE, "explain", expressions=joined(expressions), source=source)).fetchall()
             table = read(connection, [*columns, Column("late_values", "bigint")], expressions, source)
         late_values = pc.sum(table.column(len(columns))).as_py() or 0
-        return Result(table.select(range(len(columns))), late_values, "\n".join(line for (line,) in plan))
+        rows = table.select(range(len(columns)))
+        return InMemory(
+            rows if spine.rows is None else beside(spine.rows, rows), late_values, "\n".join(line for (line,) in plan)
+        )
+
+
+def beside(left: pa.Table, right: pa.Table) -> pa.Table:
+    """The columns of two tables with the same rows."""
+    return pa.Table.from_arrays([*left.columns, *right.columns], schema=pa.schema([*left.schema, *right.schema]))
 
 
 def aliased(reads: Sequence[SetRead]) -> list[tuple[str, SetRead]]:

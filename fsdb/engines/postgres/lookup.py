@@ -127,7 +127,14 @@ def _known(known: Known, at: Composable) -> list[Composed]:
 def _seen(feature_set: str, snapshot: Snapshot | None) -> list[Composed]:
     if snapshot is None:
         return []
-    parts = {"high": Literal(snapshot.high.get(feature_set, 0)), "snapshot": Literal(snapshot.text)}
-    if snapshot.own is None:
-        return [query(FILE, "in_snapshot", **parts)]
-    return [query(FILE, "in_own_snapshot", own=Literal(str(snapshot.own)), **parts)]
+    restored = snapshot.restored.get(feature_set, 0)
+    return [
+        query(
+            FILE,
+            "in_snapshot",
+            high=Literal(snapshot.high.get(feature_set, 0)),
+            snapshot=Literal(snapshot.text),
+            restored=query(FILE, "restored", version=Literal(restored)) if restored else SQL(""),
+            own=SQL("") if snapshot.own is None else query(FILE, "own", own=Literal(str(snapshot.own))),
+        )
+    ]

@@ -18,11 +18,11 @@ from psycopg.sql import Composable, Composed
 
 from fsdb.asof import Column
 from fsdb.asof.description import plain_type
-from fsdb.engines.arrow import arrow_type, empty
 from fsdb.errors import InvalidData
+from fsdb.exchange.types import arrow_type, empty
 from fsdb.sql import joined, query
 
-FILE = "engines/copy_out"
+FILE = "exchange/copy_out"
 _BLOCK = 4 << 20
 _WIRE = {
     "timestamp with time zone": ("instant", pa.int64()),

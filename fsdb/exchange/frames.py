@@ -16,7 +16,7 @@ from fsdb.asof.description import plain_type
 from fsdb.errors import InvalidData
 from fsdb.sql import joined, query
 
-FILE = "frames"
+FILE = "exchange/frames"
 STAGED = "_fsdb_frame"
 _BATCH = 100_000
 _TYPES = {
@@ -139,7 +139,7 @@ def _sql_type(field: pa.Field, what: str) -> str:
 def _travelling(column: pa.ChunkedArray, target: Column) -> pa.ChunkedArray:
     """The column as CSV can carry it."""
     if pa.types.is_dictionary(column.type):
-        column = _plain(column)
+        column = decoded(column)
     plain = plain_type(target.type)
     if plain in _INSTANTS:
         unit = pa.timestamp("us", column.type.tz)
@@ -158,7 +158,7 @@ def _travelling(column: pa.ChunkedArray, target: Column) -> pa.ChunkedArray:
     return column
 
 
-def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """A column of dictionary-encoded values without its dictionary."""
     kind = column.type.value_type
     kind = pa.string() if kind == pa.string_view() else kind  # views cannot be decoded

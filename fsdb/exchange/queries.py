@@ -23,7 +23,7 @@ def describe(connection: Connection[Any], given: Composable, what: str) -> tuple
     """
     try:
         # Results in binary make this the extended protocol, which takes one statement and no more.
-        cursor = connection.cursor(binary=True).execute(query("queries", "describe", given=given))
+        cursor = connection.cursor(binary=True).execute(query("exchange/queries", "describe", given=given))
     except (psycopg.ProgrammingError, psycopg.DataError) as error:
         raise InvalidDefinition(f"The {what} query does not run: {first_line(error)}.") from error
     result = cursor.pgresult
@@ -34,7 +34,7 @@ def describe(connection: Connection[Any], given: Composable, what: str) -> tuple
         raise InvalidDefinition(f"The {what} has two columns named {twice[0]!r}: name one of them otherwise with AS.")
     numbers = range(result.nfields)
     types = connection.execute(
-        query("queries", "type_names"),
+        query("exchange/queries", "type_names"),
         {"oids": [result.ftype(n) for n in numbers], "modifiers": [result.fmod(n) for n in numbers]},
     )
     return tuple(Column(name, kind) for name, (kind,) in zip(names, types, strict=True))

@@ -1,0 +1,61 @@
+"""What a reader has of a columnar copy: its files at one Iceberg snapshot, and which versions these hold."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from fsdb.columnar.watermark import Watermark
+
+
+@dataclass(frozen=True)
+class CopyColumn:
+    """A column of the copy: the Parquet field_id that it has in every file, its name now, and its Arrow type now.
+
+    Files written before a feature was added lack its field; files from before it was widened hold the narrower type.
+    """
+
+    field_id: int
+    name: str
+    type: pa.DataType
+
+
+@dataclass(frozen=True)
+class CopyFile:
+    """A Parquet file: where it is, its rows and bytes, and bounds of its columns by name where they are known.
+
+    Bounds are kept for the keys, event_time (datetime, UTC), recorded_at, version_id and xid; those of texts may be cut short, lower
+    ones downwards and upper ones upwards, so they hold as bounds.
+    """
+
+    path: str
+    rows: int
+    bytes: int
+    lower: Mapping[str, Any]
+    upper: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Copy:
+    """The copy of a feature set's history at one Iceberg snapshot. The files stay as they are; what changes is another snapshot.
+
+    columns: version_id (int64), event_time and recorded_at (timestamp[us, UTC]), xid (int64), deleted (bool), the keys, and the
+    features under their names in history. Types are those of fsdb.columnar.types.
+    """
+
+    feature_set: str
+    snapshot_id: int
+    watermark: Watermark
+    columns: tuple[CopyColumn, ...]
+    files: tuple[CopyFile, ...]
+
+    @property
+    def rows(self) -> int:
+        """How many versions it holds."""
+        return sum(file.rows for file in self.files)
+
+    @property
+    def bytes(self) -> int:
+        """How large its files are."""
+        return sum(file.bytes for file in self.files)

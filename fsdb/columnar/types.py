@@ -1,0 +1,24 @@
+"""PostgreSQL's types in a columnar copy: as fsdb.exchange.types has them, but for what Iceberg lacks or Parquet cannot hold exactly.
+
+| PostgreSQL | in the copy |
+|---|---|
+| smallint | int32: Iceberg has no smaller one |
+| numeric, of any precision | string, PostgreSQL's digits: a decimal holds neither NaN nor every numeric |
+| uuid, jsonb | string, as PostgreSQL prints it |
+| timestamp with time zone, date | timestamp[us, UTC], date32; infinity and -infinity are the largest number and its negative |
+
+Everything else is the same in both.
+"""
+
+import pyarrow as pa
+
+from fsdb.asof.description import plain_type
+from fsdb.exchange.types import arrow_type
+
+
+def copy_type(kind: str) -> pa.DataType:
+    """The Arrow type in which a copy holds a column of this PostgreSQL type."""
+    plain = plain_type(kind)
+    if plain == "smallint":
+        return pa.int32()
+    return pa.string() if plain == "numeric" else arrow_type(kind)

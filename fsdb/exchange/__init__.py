@@ -1,0 +1,1 @@
+"""Rows between PostgreSQL and Arrow: types, frames in, queries and results out."""

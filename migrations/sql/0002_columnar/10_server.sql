@@ -1,0 +1,13 @@
+CREATE TABLE fsdb.server (
+    system_identifier bigint NOT NULL,
+    adopted_at        timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE UNIQUE INDEX server_one ON fsdb.server ((true));
+INSERT INTO fsdb.server (system_identifier) SELECT system_identifier FROM pg_control_system();
+COMMENT ON TABLE fsdb.server IS 'The server that counted the xids of new versions. Another one, after a dump was restored, counts anew.';
+
+ALTER TABLE fsdb.feature_sets ADD restored_version bigint NOT NULL DEFAULT 0;
+COMMENT ON COLUMN fsdb.feature_sets.restored_version IS 'Versions up to this one came with a dump: all are committed, and their xids are another server''s.';
+
+ALTER TABLE fsdb.training_set_snapshots ADD restored_version bigint NOT NULL DEFAULT 0;
+COMMENT ON COLUMN fsdb.training_set_snapshots.restored_version IS 'The set''s restored_version then: versions up to it belong to the snapshot, whatever their xid.';

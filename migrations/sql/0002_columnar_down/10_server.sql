@@ -1,0 +1,3 @@
+ALTER TABLE fsdb.training_set_snapshots DROP restored_version;
+ALTER TABLE fsdb.feature_sets DROP restored_version;
+DROP TABLE fsdb.server;
