@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-fast check format install bench clean
+.PHONY: demo test test-fast hunt check format install bench clean
 
 demo: install
 	$(BIN)/fsdb demo
@@ -12,6 +12,10 @@ test: install
 
 test-fast: install
 	$(BIN)/python -m pytest -m "not slow"
+
+# Property tests on examples that no run has seen, again and again until one fails or Ctrl-C.
+hunt: install
+	while FSDB_HUNT=1 $(BIN)/python -m pytest -q -m property; do :; done
 
 check: install
 	$(BIN)/ruff check .

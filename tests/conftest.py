@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from hypothesis import settings
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
@@ -16,6 +17,18 @@ from fsdb import db, embedded
 from fsdb.migrate import catalog
 
 TEMPLATE = "fsdb_test_template"
+
+# The same examples in every run, so that a failure is the change's own; `make hunt` looks for new ones.
+settings.register_profile("same", derandomize=True, database=None)
+settings.register_profile("hunt", print_blob=True)
+settings.load_profile("hunt" if os.environ.get("FSDB_HUNT") else "same")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the tests that Hypothesis makes examples for."""
+    for item in items:
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker("property")
 
 
 @dataclass(frozen=True)
