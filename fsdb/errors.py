@@ -41,5 +41,13 @@ class NotReproducible(FsdbError):
     """A saved training set or prediction does not come out as it was recorded."""
 
 
+class EngineUnavailable(FsdbError):
+    """An engine that cannot give the answer: not installed, not starting, out of memory or disk, or short of what it reads."""
+
+
+class EnginePassedOver(UserWarning):
+    """The engine that was to build a training set could not; another one did, with the same rows."""
+
+
 class LateValues(UserWarning):
     """A training set holds values that were recorded only after their row's own moment."""

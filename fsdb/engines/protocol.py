@@ -50,13 +50,25 @@ class InMemory(Result):
         return self._rows
 
 
+class Absence(str):
+    """A refusal for want of something that could be there, such as a package or a sound copy: users are warned of it."""
+
+    __slots__ = ()
+
+
 class Engine(Protocol):
     """Runs a point-in-time join; reads what `connection` sees, the caller's uncommitted changes included."""
 
     name: str
 
     def refusal(self, connection: Connection[Any], description: AsOf) -> str | None:
-        """Why this engine cannot give the exact answer, in one sentence; None where it can. Cheap to ask."""
+        """Why this engine cannot give the exact answer, in one sentence; None where it can. Cheap to ask.
+
+        An `Absence` where it could if something were there or in order, which users should hear of.
+        """
 
     def run(self, connection: Connection[Any], description: AsOf) -> Result:
-        """The description's rows. Raises InvalidData for what the engine cannot hold."""
+        """The description's rows. Raises InvalidData for values that no engine gives.
+
+        Raises EngineUnavailable or CopyBroken where the engine fails, but another one would not.
+        """
