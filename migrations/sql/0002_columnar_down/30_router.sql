@@ -1,0 +1,3 @@
+DROP TABLE fsdb.query_log_engines;
+DROP TABLE fsdb.query_log;
+DROP TABLE fsdb.calibrations;
