@@ -41,6 +41,10 @@ class NotReproducible(FsdbError):
     """A saved training set or prediction does not come out as it was recorded."""
 
 
+class CopyBroken(FsdbError):
+    """A columnar copy that cannot be read as its catalog describes it: files gone, cut short, or of a newer fsdb."""
+
+
 class EngineUnavailable(FsdbError):
     """An engine that cannot give the answer: not installed, not starting, out of memory or disk, or short of what it reads."""
 
