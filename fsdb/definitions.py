@@ -30,6 +30,7 @@ _UNITS = {
     "day": "days",
     "week": "weeks",
 }
+_ENDLESS = {"max_age": "values never age", "retention": "every version stays in PostgreSQL"}
 
 
 def checked_name(name: str, what: str) -> str:
@@ -41,8 +42,10 @@ def checked_name(name: str, what: str) -> str:
     return name
 
 
-def fixed_duration(given: str | timedelta | None, owner: str) -> timedelta | None:
+def fixed_duration(given: str | timedelta | None, owner: str, what: str = "max_age") -> timedelta | None:
     """A duration of fixed length, from a timedelta or a text such as '6 hours' or '1 day 12 hours'.
+
+    owner and what name it in errors: what="max_age" of owner="airport_weather".
 
     Months and years are refused (InvalidDefinition), because their length depends on the date.
     """
@@ -53,13 +56,13 @@ def fixed_duration(given: str | timedelta | None, owner: str) -> timedelta | Non
         units = [_UNITS.get(unit, _UNITS.get(unit.removesuffix("s"))) for _, unit in parts]
         if not parts or None in units or "".join(n + u for n, u in parts) != re.sub(r"\s", "", given.lower()):
             raise InvalidDefinition(
-                f"max_age {given!r} of {owner} is not a fixed duration: write it in weeks, days, hours, minutes or seconds, such as '6 hours'."
+                f"{what} {given!r} of {owner} is not a fixed duration: write it in weeks, days, hours, minutes or seconds, such as '6 hours'."
             )
         duration = sum(
             (timedelta(**{str(unit): float(n)}) for (n, _), unit in zip(parts, units, strict=True)), timedelta()
         )
     if duration is not None and duration <= timedelta():
-        raise InvalidDefinition(f"max_age of {owner} is not longer than zero; leave it out where values never age.")
+        raise InvalidDefinition(f"{what} of {owner} is not longer than zero; leave it out where {_ENDLESS[what]}.")
     return duration
 
 
@@ -94,7 +97,8 @@ class FeatureSet:
     name: "set" (in schema public) or "schema.set". keys: column name to type, in order.
     tracks: "table" or "schema.table" of an existing table that becomes the live table; its columns stay as they are, and keys
     and features name columns of it, which may bear any name. event_time: the tracked table's column that holds the event time, if it
-    has one; without it the wall clock counts.
+    has one; without it the wall clock counts. retention: versions superseded for longer than this fixed duration may leave
+    PostgreSQL once they are in the columnar copy (`fsdb retain`); without it none do.
     """
 
     name: str
@@ -106,6 +110,7 @@ class FeatureSet:
     owner: str = ""
     tracks: str | None = None
     event_time: str | None = None
+    retention: timedelta | str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.name.removeprefix("public."))
@@ -116,6 +121,7 @@ class FeatureSet:
         object.__setattr__(self, "features", tuple(self.features))
         object.__setattr__(self, "tags", tuple(self.tags))
         object.__setattr__(self, "max_age", fixed_duration(self.max_age, self.name))
+        object.__setattr__(self, "retention", fixed_duration(self.retention, self.name, "retention"))
         self._check_columns()
 
     def _check_columns(self) -> None:

@@ -40,7 +40,11 @@ class RegisteredFeature:
 
 @dataclass(frozen=True)
 class RegisteredSet:
-    """A feature set as the catalog knows it. `features` are the current ones in order."""
+    """A feature set as the catalog knows it. `features` are the current ones in order.
+
+    reach: as of this moment or later PostgreSQL alone has every version; earlier ones are partly in the columnar copy alone. None
+    where none ever left.
+    """
 
     name: str
     schema_name: str
@@ -57,11 +61,18 @@ class RegisteredSet:
     keys: dict[str, str]
     features: tuple[RegisteredFeature, ...]
     dropped_features: tuple[RegisteredFeature, ...]
+    retention: timedelta | None = None
+    reach: datetime | None = None
 
     @property
     def table_name(self) -> str:
         """The set's name without schema."""
         return self.name.rpartition(".")[2]
+
+    @property
+    def limited(self) -> bool:
+        """Whether versions may leave PostgreSQL, or have: what reads history by moment must then ask how far it reaches."""
+        return self.retention is not None or self.reach is not None
 
     @property
     def live(self) -> sql.Identifier:
@@ -98,10 +109,11 @@ def list_sets(connection: Connection[Any], names: Sequence[str] | None = None) -
         members[feature["feature_set"]].append(RegisteredFeature(**{**feature, "tags": tuple(feature["tags"])}))
     sets = {}
     for row in rows:
-        name, seconds = row["name"], row.pop("max_age_seconds")
+        name, max_age, retention = row["name"], row.pop("max_age_seconds"), row.pop("retention_seconds")
         sets[name] = RegisteredSet(
             **{**row, "tags": tuple(row["tags"])},
-            max_age=None if seconds is None else timedelta(seconds=seconds),
+            max_age=None if max_age is None else timedelta(seconds=max_age),
+            retention=None if retention is None else timedelta(seconds=retention),
             keys=key_columns[name],
             features=tuple(f for f in members[name] if f.dropped_at is None),
             dropped_features=tuple(f for f in members[name] if f.dropped_at is not None),
@@ -176,7 +188,7 @@ def insert_feature(connection: Connection[Any], set_name: str, feature: Feature)
 
 
 def update_set(connection: Connection[Any], definition: FeatureSet) -> None:
-    """Writes max_age, description, tags and owner of a set."""
+    """Writes max_age, retention, description, tags and owner of a set."""
     connection.execute(query("catalog/feature_sets", "update_set"), {"name": definition.name, **_described(definition)})
 
 
@@ -224,6 +236,9 @@ def default_text(value: Any, kind: str) -> str | None:
 def _described(definition: FeatureSet) -> dict[str, Any]:
     return {
         "max_age_seconds": definition.max_age.total_seconds() if isinstance(definition.max_age, timedelta) else None,
+        "retention_seconds": definition.retention.total_seconds()
+        if isinstance(definition.retention, timedelta)
+        else None,
         "description": definition.description,
         "tags": list(definition.tags),
         "owner": definition.owner,

@@ -37,6 +37,8 @@ def describe(connection: Connection[Any], name: str) -> Table:
 def _set_title(registered: RegisteredSet) -> str:
     parts = [f"Feature set {registered.name}", registered.description]
     parts += [f"max_age {registered.max_age}"] if registered.max_age else []
+    parts += [f"retention {registered.retention}"] if registered.retention else []
+    parts += [f"in PostgreSQL as of {registered.reach} and later"] if registered.reach else []
     parts += [f"owner {registered.owner}"] if registered.owner else []
     parts += [f"tracks {registered.live_schema}.{registered.live_table}"] if registered.tracked else []
     return ", ".join(part for part in parts if part)

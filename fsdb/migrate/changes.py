@@ -36,12 +36,15 @@ class SetAttributes:
     description: str = ""
     tags: tuple[str, ...] = ()
     owner: str = ""
+    retention: timedelta | None = None
 
     @classmethod
     def of(cls, definition: FeatureSet) -> "SetAttributes":
         """The attributes of a definition."""
-        assert not isinstance(definition.max_age, str)
-        return cls(definition.max_age, definition.description, tuple(definition.tags), definition.owner)
+        max_age, retention = definition.max_age, definition.retention
+        assert not isinstance(max_age, str)
+        assert not isinstance(retention, str)
+        return cls(max_age, definition.description, tuple(definition.tags), definition.owner, retention)
 
 
 @dataclass(frozen=True)
@@ -213,7 +216,7 @@ class AlterFeature(Change):
 
 @dataclass(frozen=True)
 class AlterFeatureSet(Change):
-    """max_age, description, tags or owner of a set."""
+    """max_age, retention, description, tags or owner of a set."""
 
     set_name: str
     before: SetAttributes

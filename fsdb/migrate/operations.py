@@ -78,7 +78,7 @@ class ChangeOperation(MigrateOperation):
         features: Iterable[Feature],
         **attributes: Any,
     ) -> None:
-        """Creates a feature set. attributes: max_age, description, tags, owner."""
+        """Creates a feature set. attributes: max_age, retention, description, tags, owner."""
         definition = FeatureSet(name, keys=keys, features=tuple(features), **attributes)
         perform(_psycopg(operations.get_bind()), changes.CreateFeatureSet(definition))
 
@@ -93,7 +93,7 @@ class ChangeOperation(MigrateOperation):
         features: Iterable[Feature],
         **attributes: Any,
     ) -> None:
-        """Makes an existing table a feature set. attributes: event_time, max_age, description, tags, owner."""
+        """Makes an existing table a feature set. attributes: event_time, max_age, retention, description, tags, owner."""
         definition = FeatureSet(name, keys=keys, features=tuple(features), tracks=table, **attributes)
         perform(_psycopg(operations.get_bind()), changes.TrackTable(definition))
 
@@ -105,11 +105,12 @@ class ChangeOperation(MigrateOperation):
 
     @classmethod
     def alter_feature_set(cls, operations: Operations, name: str, **attributes: Any) -> None:
-        """Changes max_age, description, tags or owner of a set; what is not given stays."""
+        """Changes max_age, retention, description, tags or owner of a set; what is not given stays."""
         connection = _psycopg(operations.get_bind())
         before = SetAttributes.of(set_definition(get_set(connection, name)))
-        if "max_age" in attributes:
-            attributes["max_age"] = fixed_duration(attributes["max_age"], name)
+        for duration in ("max_age", "retention"):
+            if duration in attributes:
+                attributes[duration] = fixed_duration(attributes[duration], name, duration)
         perform(connection, changes.AlterFeatureSet(name, before, _replaced(before, attributes, "alter_feature_set")))
 
     @classmethod

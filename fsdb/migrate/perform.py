@@ -44,7 +44,10 @@ def _alter_set(connection: Connection[Any], change: changes.AlterFeatureSet) -> 
     catalog.update_set(connection, replace(set_definition(registered), **vars(change.after)))
     if not registered.tracked and change.before.description != change.after.description:
         comment_on_table(connection, registered.live, live_comment(registered.name, change.after.description))
-    if change.before.max_age != change.after.max_age:
+    if (
+        change.before.max_age != change.after.max_age
+        or registered.limited != get_set(connection, change.set_name).limited
+    ):
         _recompile(connection, change.set_name)
 
 
@@ -77,6 +80,11 @@ def _widen(connection: Connection[Any], change: changes.WidenFeature) -> None:
 def _narrow(connection: Connection[Any], change: changes.NarrowFeature) -> None:
     registered = get_set(connection, change.set_name)
     feature = registered.feature(change.feature_name)
+    if registered.reach is not None:
+        raise ChangeRefused(
+            f"{change.subject} stays {change.old_type}: versions of {change.set_name} before {registered.reach} are in its columnar copy alone, where types only widen. "
+            "Add a feature of another name and backfill it instead."
+        )
     parts = {
         "old_type": sql.SQL(change.old_type),
         "new_type": sql.SQL(change.new_type),
@@ -132,7 +140,7 @@ def _drop_view(connection: Connection[Any], change: changes.DropTrainingView) ->
 
 
 def _recompile(connection: Connection[Any], set_name: str) -> None:
-    """What has a set's max_age and defaults compiled into it: functions, training views and deployments."""
+    """What has a set's max_age, defaults and reach compiled into it: functions, training views and deployments."""
     history.refresh(connection, get_set(connection, set_name))
     for view in training.views_of_sets(connection, [set_name]):
         training.register_view(connection, training.get_view(connection, view))

@@ -29,6 +29,7 @@ def set_definition(registered: RegisteredSet) -> FeatureSet:
         owner=registered.owner,
         tracks=qualified(registered.live_schema, registered.live_table) if registered.tracked else None,
         event_time=registered.event_time_column if registered.tracked else None,
+        retention=registered.retention,
     )
 
 

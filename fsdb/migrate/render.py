@@ -106,6 +106,7 @@ def _set(definition: FeatureSet) -> dict[str, Any]:
         "keys": dict(definition.sql_keys),
         "features": list(definition.features),
         **({"max_age": definition.max_age} if definition.max_age else {}),
+        **({"retention": definition.retention} if definition.retention else {}),
         **_described(definition),
     }
 
