@@ -14,6 +14,7 @@ from fsdb.errors import (
     LateValues,
     NotReproducible,
     ParityFailed,
+    RetentionRefused,
     UnknownName,
     UnsupportedModel,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "LateValues",
     "NotReproducible",
     "ParityFailed",
+    "RetentionRefused",
     "Store",
     "Table",
     "TrainingView",

@@ -37,6 +37,10 @@ class ParityFailed(FsdbError):
     """A deployed model did not give what the native predict gives."""
 
 
+class RetentionRefused(FsdbError):
+    """Versions that may not leave PostgreSQL, or a read or change that needs some that have left."""
+
+
 class NotReproducible(FsdbError):
     """A saved training set or prediction does not come out as it was recorded."""
 

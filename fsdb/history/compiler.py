@@ -10,6 +10,7 @@ from fsdb.config import HISTORY_SCHEMA
 from fsdb.history.columns import Columns
 from fsdb.history.names import as_of_function, history_view, internal
 from fsdb.history.objects import GeneratedObject
+from fsdb.history.reach import LOCK, bounded
 from fsdb.sql import joined, query
 
 # Triggers of one event fire in order of name: history is written before other triggers that fire once a statement, and the
@@ -56,7 +57,8 @@ def compile_set(registered: RegisteredSet, owner: str) -> list[GeneratedObject]:
         _trigger(registered, registered.history, trigger, text, "guard", "keeps history from direct changes", owner)
         for trigger, text in _GUARDS
     ]
-    return [*functions, write_function(registered, bodies), *triggers, *views(registered)]
+    own = [write_function(registered, bodies), _remove_function(registered, bodies)]
+    return [*functions, *own, *triggers, *views(registered)]
 
 
 def views(registered: RegisteredSet) -> list[GeneratedObject]:
@@ -82,6 +84,26 @@ def write_function(registered: RegisteredSet, bodies: Mapping[str, Composable] |
         write_signature(registered),
         "writes versions for fsdb's own functions",
         create,
+        body,
+        private=True,
+    )
+
+
+def remove_signature(registered: RegisteredSet) -> Composed:
+    """The function that removes versions, with its arguments."""
+    function = internal(registered.history_table, "remove")
+    return SQL("{}(regclass, timestamp with time zone, bigint)").format(function)
+
+
+def _remove_function(registered: RegisteredSet, bodies: Mapping[str, Composable]) -> GeneratedObject:
+    function = internal(registered.history_table, "remove")
+    body = _body("remove", bodies)
+    return GeneratedObject(
+        "function",
+        f"{HISTORY_SCHEMA}.{registered.history_table}:remove",
+        remove_signature(registered),
+        "removes versions that the columnar copy holds, for retention",
+        query("history/objects", "remove_function", function=function, body=Literal(body)),
         body,
         private=True,
     )
@@ -149,6 +171,14 @@ def _body_parts(registered: RegisteredSet) -> dict[str, Composable]:
         "v_every_column": columns.every("v"),
         "new_key_differs": columns.key_differs("new", "old"),
         "write_function": Literal(f"{HISTORY_SCHEMA}.{Identifier(f'{registered.history_table}:write').as_string()}("),
+        "remove_function": Literal(f"{HISTORY_SCHEMA}.{Identifier(f'{registered.history_table}:remove').as_string()}("),
+        "history_name": Literal(registered.history.as_string()),
+        "name": Literal(name),
+        "w_is_h": Literal(columns.same_key("w", "h").as_string()),
+        "reach_lock": Literal(LOCK),
+        "needed_message": Literal(
+            f"Versions of {name} that were to leave are gone already, or hold as of the new reach: nothing was removed."
+        ),
         "guard_message": Literal(
             f"History of {name} is written by its triggers alone: change the live table instead; late values and corrections become new versions."
         ),
@@ -195,11 +225,12 @@ def _history_view(registered: RegisteredSet) -> GeneratedObject:
     for feature in registered.features:
         shown.append(SQL("{} AS {}").format(Identifier("h", feature.history_column), Identifier(feature.name)))
     view = history_view(registered)
+    left = "; those that have left for the columnar copy are not among them" if registered.limited else ""
     return GeneratedObject(
         "view",
         f"{registered.schema_name}.{registered.table_name}_history",
         SQL("{}").format(view),
-        f"versions of {registered.name}, with the time during which each holds",
+        f"versions of {registered.name}, with the time during which each holds" + left,
         query(
             "history/objects",
             "history_view",
@@ -226,9 +257,11 @@ def _as_of_function(registered: RegisteredSet) -> GeneratedObject:
     types: list[Composable] = [SQL("{} {}").format(Identifier(key), SQL(kind)) for key, kind in registered.keys.items()]
     types += [SQL("{} {}").format(Identifier(f.name), SQL(f.type)) for f in registered.features]
     function = as_of_function(registered)
+    at = SQL("$1")
     body = query(
         "history/objects",
         "as_of_body",
+        at=bounded(registered.name, at) if registered.limited else at,
         columns=joined(shown),
         h_keys=columns.keys("h"),
         history=registered.history,

@@ -17,6 +17,12 @@ CREATE OR REPLACE FUNCTION {function}(versions {history}[]) RETURNS void LANGUAG
 SET search_path = pg_catalog, pg_temp
 AS {body}
 
+-- name: remove_function
+-- The way by which retention takes versions away that the columnar copy holds.
+CREATE OR REPLACE FUNCTION {function}(candidates regclass, reach timestamptz, copy_snapshot bigint) RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET jit = off
+AS {body}
+
 -- name: revoke_function
 -- Nobody may attach a trigger function to another table, or write versions, without having been allowed to.
 REVOKE ALL ON FUNCTION {signature} FROM PUBLIC
@@ -93,7 +99,7 @@ LANGUAGE sql STABLE AS {body}
 -- name: as_of_body
 -- Inlined into the query that calls it, so that a condition on the keys uses the index.
 SELECT {columns}, v.event_time
-FROM (SELECT DISTINCT ON ({h_keys}) h.* FROM {history} h WHERE h.event_time <= $1
+FROM (SELECT DISTINCT ON ({h_keys}) h.* FROM {history} h WHERE h.event_time <= {at}
       ORDER BY {h_keys}, h.event_time DESC, h.version_id DESC) v
 WHERE NOT v.deleted
 
