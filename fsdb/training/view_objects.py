@@ -10,8 +10,9 @@ from fsdb.asof import Column, SetRead
 from fsdb.asof.binding import bind, family
 from fsdb.catalog.feature_sets import RegisteredFeature, RegisteredSet
 from fsdb.definitions import TrainingView
-from fsdb.engines.postgres.join import SPINE, aliased, keys_of, outputs
+from fsdb.engines.postgres.join import SPINE, keys_of
 from fsdb.engines.postgres.lookup import newest
+from fsdb.engines.postgres.pieces import aliased, output_values
 from fsdb.errors import InvalidDefinition
 from fsdb.exchange.queries import describe, query_text
 from fsdb.history.objects import GeneratedObject
@@ -73,7 +74,7 @@ def _view(
     ]
     selected = [
         *(Identifier(SPINE, column.name) for column in columns),
-        *(SQL("{} AS {}").format(v, Identifier(c.name)) for v, c in zip(outputs(reads, results), results, strict=True)),
+        *(SQL("{} AS {}").format(v, Identifier(c.name)) for v, c in zip(output_values(reads, results), results, strict=True)),
     ]
     signature = SQL("{}").format(Identifier(schema, f"{name}_training"))
     create = query(
@@ -114,7 +115,7 @@ def _vector(
     body = query(
         FILE,
         "vector_body",
-        values=joined(outputs(reads, results)),
+        values=joined(output_values(reads, results)),
         found=joined(found, " AND "),
         lookups=joined(lookups, "\n"),
     ).as_string()

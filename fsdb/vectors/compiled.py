@@ -1,7 +1,9 @@
 """What a choice of features compiles to, kept for as long as no definition changes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from operator import itemgetter
 from threading import Lock
 from typing import Any
 
@@ -11,44 +13,38 @@ from psycopg.sql import SQL, Composable, Composed, Identifier
 from fsdb.asof import Column, SetRead, set_read
 from fsdb.asof.names import output_names
 from fsdb.catalog.feature_sets import resolve_features
-from fsdb.engines.postgres.join import aliased, outputs
 from fsdb.engines.postgres.lookup import newest
+from fsdb.engines.postgres.packs import PackedRead, newest_packed, pack_values, packed
+from fsdb.engines.postgres.pieces import aliased, output_values
 from fsdb.errors import InvalidDefinition
 from fsdb.sql import joined, query
 from fsdb.vectors.keys import Key, comparison_type
 
 FILE = "vectors/vectors"
 _KEPT = 1000  # choices of features, of all databases that this process reads
+_AT = SQL("moment.at")
+MOST_SINGLE = 100  # features that come as a column each; more come in arrays, which is faster and has no limit
 
 
 @dataclass(frozen=True)
 class CompiledVector:
     """A choice of features, compiled at one generation of the catalog.
 
-    one: the statement for one entity, with `$1`… for the values of `keys`; its row is the outputs, found, generation.
+    one: the statement for one entity, with `$1`… for the values of `keys`; its row is what `values` takes, found, generation.
+    names: of the outputs. values: the outputs' values, in their order, from the row.
     """
 
     generation: int
     keys: tuple[Key, ...]
     reads: tuple[SetRead, ...]
     outputs: tuple[Column, ...]
+    names: tuple[str, ...]
     one: bytes
+    values: Callable[[Sequence[Any]], Sequence[Any]]
 
-    @property
-    def found(self) -> Composed:
-        """Whether every chosen set has the entity."""
-        return joined(
-            [SQL("coalesce({}.found, false)").format(Identifier(alias)) for alias, _ in aliased(self.reads)], " AND "
-        )
-
-    @property
-    def values(self) -> list[Composable]:
-        """What comes out for each output."""
-        return outputs(self.reads, self.outputs)
-
-    def lookups(self, values: Sequence[Composable], at: Composable) -> Composed:
-        """Joins of each set's version for the key values given as expressions, one for each of `keys`."""
-        return _lookups(self.reads, dict(zip(self.keys, values, strict=True)), at)
+    def given_keys(self, read: SetRead, values: Sequence[Composable]) -> list[Composable]:
+        """What a read's keys are compared with, of expressions for each of `keys`."""
+        return _keys_of(read, dict(zip(self.keys, values, strict=True)))
 
 
 Choice = tuple[bytes, bytes, bytes, tuple[str, ...]]
@@ -86,18 +82,19 @@ def compile_vector(connection: Connection[Any], choice: Choice) -> CompiledVecto
             kind = comparison_type(binding.type)
             keys.setdefault((binding.spine_column, kind), Key(binding.spine_column, kind, read.feature_set))
     columns = tuple(Column(name, feature.type) for (_, feature), name in named)
-    numbered: list[Composable] = [
-        SQL("${}::{}").format(SQL(str(n)), SQL(key.type)) for n, key in enumerate(keys.values(), start=1)
-    ]
-    draft = CompiledVector(generation, tuple(keys.values()), reads, columns, b"")
-    statement = query(
-        FILE,
-        "one",
-        values=joined(draft.values),
-        found=draft.found,
-        lookups=draft.lookups(numbered, SQL("moment.at")),
+    names = tuple(column.name for column in columns)
+    numbered: dict[Key, Composable] = {
+        key: SQL("${}::{}").format(SQL(str(n)), SQL(key.type)) for n, key in enumerate(keys.values(), start=1)
+    }
+    values: Callable[[Sequence[Any]], Sequence[Any]]
+    if len(columns) <= MOST_SINGLE:
+        statement, values = _single(reads, columns, numbered), _as_they_are
+    else:
+        together = [packed(read) for read in reads]
+        statement, values = _together(together, numbered), _unpacking(together, names)
+    compiled = CompiledVector(
+        generation, tuple(keys.values()), reads, columns, names, statement.as_bytes(connection), values
     )
-    compiled = CompiledVector(generation, draft.keys, reads, columns, statement.as_bytes(connection))
     with _lock:
         if len(_compiled) >= _KEPT:
             _compiled.pop(next(iter(_compiled)))
@@ -112,10 +109,50 @@ def current_generation(connection: Connection[Any]) -> int:
     return int(row[0])
 
 
-def _lookups(reads: Sequence[SetRead], values: dict[Key, Composable], at: Composable) -> Composed:
+def found(reads: Sequence[tuple[str, SetRead]]) -> Composed:
+    """Whether every set, each with the alias of its version, has the entity."""
+    return joined([SQL("coalesce({}.found, false)").format(Identifier(alias)) for alias, _ in reads], " AND ")
+
+
+def _single(reads: Sequence[SetRead], columns: Sequence[Column], keys: dict[Key, Composable]) -> Composed:
+    """The statement for one entity, with a column for each feature."""
+    versions = [(alias, newest(read, _keys_of(read, keys), _AT)) for alias, read in aliased(reads)]
+    return _one(output_values(reads, columns), reads, versions)
+
+
+def _together(reads: Sequence[PackedRead], keys: dict[Key, Composable]) -> Composed:
+    """The statement for one entity, with an array for the features of each set and type: still one statement and one snapshot."""
+    named = [(f"set_{number}", given) for number, given in enumerate(reads, start=1)]
+    versions = [(alias, newest_packed(given, _keys_of(given.read, keys), _AT)) for alias, given in named]
+    values = [value for alias, given in named for value in pack_values(given, alias)]
+    return _one(values, [given.read for given in reads], versions)
+
+
+def _one(values: list[Composable], reads: Sequence[SetRead], versions: Sequence[tuple[str, Composed]]) -> Composed:
+    joins = [
+        query("engines/postgres", "join_lookup", newest=version, alias=Identifier(alias)) for alias, version in versions
+    ]
+    return query(FILE, "one", values=joined(values), found=found(aliased(reads)), lookups=joined(joins, "\n"))
+
+
+def _as_they_are(row: Sequence[Any]) -> Sequence[Any]:
+    return row
+
+
+def _unpacking(together: Sequence[PackedRead], names: Sequence[str]) -> Callable[[Sequence[Any]], Sequence[Any]]:
+    packs = [pack for given in together for pack in given.packs]
+    nothing = [(None,) * len(pack.features) for pack in packs]
+    position = {f.output: n for n, f in enumerate(f for pack in packs for f in pack.features)}
+    order = [position[name] for name in names]
+    in_order = None if order == list(range(len(order))) else itemgetter(*order)
+
+    def values(row: Sequence[Any]) -> Sequence[Any]:
+        flat = list(chain.from_iterable(one or none for one, none in zip(row, nothing, strict=False)))
+        return flat if in_order is None else in_order(flat)
+
+    return values
+
+
+def _keys_of(read: SetRead, values: dict[Key, Composable]) -> list[Composable]:
     by_name = {(key.name, key.type): value for key, value in values.items()}
-    parts = []
-    for alias, read in aliased(reads):
-        keys = [by_name[binding.spine_column, comparison_type(binding.type)] for binding in read.keys]
-        parts.append(query("engines/postgres", "join_lookup", newest=newest(read, keys, at), alias=Identifier(alias)))
-    return joined(parts, "\n")
+    return [by_name[binding.spine_column, comparison_type(binding.type)] for binding in read.keys]

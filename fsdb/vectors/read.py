@@ -5,23 +5,35 @@ where that is another, definitions changed, and the reading is done again with w
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import psycopg
 import pyarrow as pa
+import pyarrow.compute as pc
 from psycopg import Connection
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
-from fsdb.asof import Column
+from fsdb.asof import snapshots
+from fsdb.engines.postgres.pieces import Rows, fits, read_pieces, read_whole
 from fsdb.errors import FsdbError, InvalidData
-from fsdb.exchange.copy_out import read
 from fsdb.sql import joined, query
-from fsdb.vectors.compiled import FILE, Choice, CompiledVector, choice_of, compile_vector, current_generation, kept
+from fsdb.vectors.compiled import (
+    FILE,
+    Choice,
+    CompiledVector,
+    choice_of,
+    compile_vector,
+    current_generation,
+    found,
+    kept,
+)
 from fsdb.vectors.keys import key_values
 
 _ATTEMPTS = 5
+_SHOWN = 10  # features in an error
 _OUTDATED = (psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedTable)
 
 
@@ -49,11 +61,11 @@ def feature_vector(connection: Connection[Any], features: Sequence[str], keys: M
             continue
         except psycopg.DataError as error:
             raise InvalidData(
-                f"A value of {', '.join(features)} cannot be had in Python: {str(error).strip()}. Read it with SQL, cast to text."
+                f"A value of {_listed(features)} cannot be had in Python: {str(error).strip()}. Read it with SQL, cast to text."
             ) from error
         assert row is not None
         if row[-1] == compiled.generation:
-            vector = {column.name: value for column, value in zip(compiled.outputs, row, strict=False)}
+            vector = dict(zip(compiled.names, compiled.values(row), strict=False))
             vector["found"] = row[-2]
             return vector
     raise _restless(features)
@@ -104,16 +116,40 @@ def _read_many(connection: Connection[Any], compiled: CompiledVector, columns: l
     ]
     ordinal = Identifier("ordinal")
     values: list[Composable] = [SQL("entity.{}").format(name) for name in names]
-    source = query(
-        FILE,
-        "many",
-        arrays=joined(arrays),
-        columns=joined([*names, ordinal]),
-        ordinal=ordinal,
-        lookups=compiled.lookups(values, SQL("entity.at")),
+    # One statement sees one snapshot and one clock; several are given them.
+    at: Composable = SQL("clock_timestamp()")
+    snapshot = None
+    alone = fits(len(compiled.outputs))
+    if not alone:
+        snapshots.adopt(connection)
+        at, snapshot = Literal(_clock(connection)), snapshots.now(connection)
+    parts = {"arrays": joined(arrays), "columns": joined([*names, ordinal]), "ordinal": ordinal, "at": at}
+    rows = Rows(
+        lambda joins: query(FILE, "many", lookups=joins, **parts),
+        lambda read: compiled.given_keys(read, values),
+        SQL("entity.at"),
+        lambda reads: SQL("({})::integer::bigint").format(found(reads)),
+        snapshot=snapshot,
     )
-    return read(connection, [*compiled.outputs, Column("found", "boolean")], [*compiled.values, compiled.found], source)
+    read = read_whole if alone else read_pieces
+    answer = read(connection, rows, (), (), compiled.reads, compiled.outputs)
+    everywhere = pc.min_element_wise(*answer.numbers).cast(pa.bool_())
+    field = pa.field("found", pa.bool_(), metadata={"postgresql_type": "boolean"})
+    return answer.table(compiled.outputs).append_column(field, everywhere)
+
+
+def _clock(connection: Connection[Any]) -> datetime:
+    row = connection.execute(query(FILE, "clock")).fetchone()
+    assert row is not None
+    moment: datetime = row[0]
+    return moment
 
 
 def _restless(features: Sequence[str]) -> InvalidData:
-    return InvalidData(f"The definitions of {', '.join(features)} kept changing while they were read: ask again.")
+    return InvalidData(f"The definitions of {_listed(features)} kept changing while they were read: ask again.")
+
+
+def _listed(features: Sequence[str]) -> str:
+    """The features, or the first of many."""
+    shown = ", ".join(features[:_SHOWN])
+    return shown if len(features) <= _SHOWN else f"{shown} and {len(features) - _SHOWN:,} more"

@@ -60,3 +60,17 @@ CREATE TEMPORARY TABLE {table} AS SELECT row_number() OVER () AS {ordinal}, rows
 -- name: drop_spine
 -- The join is done.
 DROP TABLE pg_temp.{table}
+
+-- name: interpreted
+-- Compiling wide target lists costs more than it saves.
+SELECT set_config('jit', 'off', true)
+
+-- name: copy_arrays
+-- Rows of a number and of arrays with the positions of their NULLs, in binary.
+COPY (
+    SELECT {number}, {arrays}, {positions}
+    {source}
+) TO STDOUT (FORMAT binary)
+
+-- name: null_positions
+array_positions({array}, NULL)

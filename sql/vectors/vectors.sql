@@ -10,8 +10,12 @@ FROM (SELECT clock_timestamp() AS at, generation FROM fsdb.catalog_generation) A
 
 -- name: many
 -- Many entities at one moment, in the given order.
-FROM (WITH moment AS MATERIALIZED (SELECT clock_timestamp() AS at)
+FROM (WITH moment AS MATERIALIZED (SELECT {at} AS at)
       SELECT moment.at, entity.* FROM moment CROSS JOIN unnest({arrays}) WITH ORDINALITY AS entity ({columns})
       ORDER BY {ordinal} OFFSET 0) AS entity
 {lookups}
 ORDER BY entity.{ordinal}
+
+-- name: clock
+-- The wall clock.
+SELECT clock_timestamp()

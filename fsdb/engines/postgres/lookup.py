@@ -10,6 +10,7 @@ from fsdb.config import HISTORY_SCHEMA
 from fsdb.sql import joined, query
 
 FILE = "engines/postgres"
+_VERSION, _CAST, _AS = SQL("version."), SQL("::"), SQL(" AS ")  # parts of texts that are made by the thousand
 
 
 def lookup(
@@ -52,11 +53,21 @@ def newest(
 
     It is to be left-joined LATERAL; `values` turns its row, or the lack of one, into what comes out.
     """
+    payload = [Composed([kept(f), _AS, Identifier(f"f{number}")]) for number, f in enumerate(read.features, start=1)]
+    return newest_with(payload, read, keys, at, known, snapshot)
+
+
+def newest_with(
+    payload: Sequence[Composable],
+    read: SetRead,
+    keys: Sequence[Composable],
+    at: Composable,
+    known: Known = NOW,
+    snapshot: Snapshot | None = None,
+) -> Composed:
+    """As `newest`, with the expressions of `payload`, over `version`, in place of f1…fn."""
     columns: list[Composable] = [
-        *(
-            SQL("version.{}::{} AS {}").format(Identifier(f.column), SQL(f.type), Identifier(f"f{number}"))
-            for number, f in enumerate(read.features, start=1)
-        ),
+        *payload,
         SQL("version.version_id, version.event_time, version.recorded_at, NOT version.deleted AS found"),
         SQL("{} AS fresh").format(_is_fresh(read.max_age, at)),
     ]
@@ -83,6 +94,11 @@ def values(read: SetRead, alias: str) -> list[Composable]:
     return [_value(read, feature, f"f{number}", alias) for number, feature in enumerate(read.features, start=1)]
 
 
+def kept(feature: FeatureRead) -> Composed:
+    """A feature's value in the row `version` of its history table."""
+    return Composed([_VERSION, Identifier(feature.column), _CAST, SQL(feature.type)])
+
+
 def late(alias: str, at: Composable) -> Composed:
     """Whether a value comes from a version that the database did not have yet at the moment."""
     return SQL("coalesce({v}.fresh AND {v}.recorded_at > {at}, false)").format(v=Identifier(alias), at=at)
@@ -93,16 +109,21 @@ def duration(length: timedelta) -> Composed:
     return SQL("{}::interval").format(Literal(f"{length // timedelta(microseconds=1)} microseconds"))
 
 
-def typed_literal(text: str, kind: str) -> Composed:
-    """A constant of a type given by PostgreSQL's name."""
+def typed_literal(text: str | None, kind: str) -> Composed:
+    """A constant of a type given by PostgreSQL's name; None is NULL."""
     return SQL("{}::{}").format(Literal(text), SQL(kind))
 
 
 def _value(read: SetRead, feature: FeatureRead, column: str, alias: str) -> Composable:
-    value: Composable = Identifier(alias, column) if read.max_age is None else _fresh(alias, column)
+    value = fresh_value(read, alias, column)
     if feature.default is None:
         return value
     return SQL("coalesce({}, {})").format(value, typed_literal(feature.default, feature.type))
+
+
+def fresh_value(read: SetRead, alias: str, column: str) -> Composable:
+    """A column of the version that holds, NULL where that is older than max_age."""
+    return Identifier(alias, column) if read.max_age is None else _fresh(alias, column)
 
 
 def _fresh(alias: str, column: str) -> Composed:
