@@ -82,7 +82,7 @@ def newest_with(
         history=Identifier(HISTORY_SCHEMA, read.history_table),
         keys=joined(compared, " AND "),
         at=at,
-        known=Composed([*_known(known, at), *_seen(read.feature_set, snapshot)]),
+        known=Composed([*_known(known, at), *seen(read.feature_set, snapshot)]),
     )
 
 
@@ -145,7 +145,8 @@ def _known(known: Known, at: Composable) -> list[Composed]:
     return []
 
 
-def _seen(feature_set: str, snapshot: Snapshot | None) -> list[Composed]:
+def seen(feature_set: str, snapshot: Snapshot | None) -> list[Composed]:
+    """The condition that the snapshot saw the row `version` of the set's history, beginning with AND; nothing without a snapshot."""
     if snapshot is None:
         return []
     restored = snapshot.restored.get(feature_set, 0)
