@@ -86,13 +86,15 @@ class Snapshot:
     `restored` one of its set: those came with a dump, all of them committed, and their xids are another server's. All of
     this is data of the row and of the snapshot; rows that a restored database writes have new, higher version ids. `high`
     is any bound between the highest visible version and the sequence's position at that moment; a set without one had no
-    version yet. A set without `restored` was never restored.
+    version yet. A set without `restored` was never restored. fresh: taken by who reads at it now, so that history still has
+    all of it as of each set's reach and later.
     """
 
     text: str
     own: int | None
     high: Mapping[str, int]
     restored: Mapping[str, int] = field(default_factory=dict)
+    fresh: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)

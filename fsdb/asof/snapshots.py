@@ -37,7 +37,10 @@ def adopt(connection: Connection[Any]) -> None:
 
 
 def now(connection: Connection[Any]) -> Snapshot:
-    """The snapshot of a statement that runs now, in a database that `adopt` has seen."""
+    """The snapshot of a statement that runs now, in a database that `adopt` has seen.
+
+    Who reads at it with further statements calls fsdb.history.reach.hold before.
+    """
     row = connection.execute(query(FILE, "now")).fetchone()
     assert row is not None
     return at(connection, row[0], row[1])
@@ -47,5 +50,9 @@ def at(connection: Connection[Any], text: str, own: int | None) -> Snapshot:
     """The snapshot of a statement that ran before: its pg_snapshot and own xid, and the positions of now."""
     positions = connection.execute(query(FILE, "positions")).fetchall()
     return Snapshot(
-        text, own, {name: high for name, high, _ in positions}, {name: low for name, _, low in positions if low}
+        text,
+        own,
+        {name: high for name, high, _ in positions},
+        {name: low for name, _, low in positions if low},
+        fresh=True,
     )

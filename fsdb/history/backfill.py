@@ -10,6 +10,7 @@ from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.errors import InvalidData
 from fsdb.history.columns import Columns
 from fsdb.history.names import internal
+from fsdb.history.reach import refuse_before
 from fsdb.history.refusals import may_write
 from fsdb.history.versions import version_row
 from fsdb.sql import joined, query
@@ -36,7 +37,8 @@ def backfill(
       the entity's first version is: the other features are NULL then.
 
     Nothing is removed: training sets saved before rebuild as they were. Doing it twice writes nothing the second time.
-    Raises UnknownName for a feature that the set has not, InvalidData for rows without key or time, or with the same ones.
+    Raises UnknownName for a feature that the set has not, InvalidData for rows without key or time, or with the same ones, and
+    RetentionRefused for times before the set's reach: the versions that a row would carry on from may have left.
     """
     features = [registered.feature(name) for name in feature_names]
     if not features:
@@ -62,7 +64,7 @@ def backfill(
 def _check(connection: Connection[Any], registered: RegisteredSet, parts: dict[str, Composable]) -> None:
     counts = connection.execute(query(FILE, "bad_points", **parts)).fetchone()
     assert counts is not None
-    no_key, no_time, repeated = counts
+    no_key, no_time, repeated, earliest = counts
     if no_key:
         raise InvalidData(
             f"{no_key} rows to backfill into {registered.name} have a NULL key: give each a key, or leave them out."
@@ -75,6 +77,7 @@ def _check(connection: Connection[Any], registered: RegisteredSet, parts: dict[s
         raise InvalidData(
             f"{repeated} rows to backfill into {registered.name} repeat a key and event_time: give one row for each."
         )
+    refuse_before(connection, registered, earliest, f"A backfill of {registered.name} begins")
 
 
 def _parts(registered: RegisteredSet, features: list[tuple[str, str]], relation: Composable) -> dict[str, Composable]:

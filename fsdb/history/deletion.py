@@ -12,6 +12,7 @@ from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.errors import InvalidData, UnknownName
 from fsdb.history.columns import Columns
 from fsdb.history.names import internal
+from fsdb.history.reach import refuse_before
 from fsdb.history.refusals import may_write
 from fsdb.history.versions import version_row
 from fsdb.sql import joined, query
@@ -40,12 +41,13 @@ def delete_as_of(
 
     An entity that was not there at that time is left as it is. Where a newer version is known the delete is late: a
     tombstone in history, and the live row stays. Raises InvalidData for a naive time or keys of the wrong type, UnknownName for
-    keys that the set has not.
+    keys that the set has not, RetentionRefused for a moment before the set's reach: what was there then may have left.
     """
     if event_time.tzinfo is None:
         raise InvalidData(f"event_time {event_time} has no time zone: give an aware datetime.")
     if not rows:
         return 0
+    refuse_before(connection, registered, event_time, f"Entities of {registered.name} are to be deleted as of a moment")
     columns = Columns(registered)
     moment = SQL("{}::timestamptz").format(Literal(event_time))
     given = query(

@@ -41,7 +41,7 @@ def refuse_before(connection: Connection[Any], registered: RegisteredSet, earlie
     reach = reach_of(connection, registered)
     if reach is not None and earliest is not None and earliest < reach:
         raise RetentionRefused(
-            f"{what} at {earliest}, and versions of {registered.name} before {reach} have left PostgreSQL for its columnar copy: begin at that time or later."
+            f"{what} at {earliest}, and versions of {registered.name} before {reach} have left PostgreSQL for its columnar copy: only that moment and later ones can be given."
         )
 
 

@@ -9,6 +9,7 @@ from psycopg.sql import SQL, Composable, Composed, Identifier
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.errors import InvalidData
 from fsdb.history.names import internal
+from fsdb.history.reach import refuse_before
 from fsdb.history.versions import version_row
 from fsdb.ingest.matching import FILE, Matching
 from fsdb.sql import joined, query
@@ -58,9 +59,10 @@ class Staging:
         self._run("drop")
 
     def carry_lacking(self) -> None:
-        """Gives each row the features that the data lacks, as they were at its moment."""
+        """Gives each row the features that the data lacks, as they were at its moment. Raises RetentionRefused."""
         lacking = [(s, f) for s, f in self._features if f.name in self._matching.lacking]
         if lacking:
+            self._refuse_gone(lacking[0][1].name)
             self._run(
                 "carry",
                 assignments=joined([SQL("{0} = carried.{0}").format(Identifier(s)) for s, _ in lacking]),
@@ -158,6 +160,17 @@ class Staging:
             l_is_s=self._same("l", "s"),
             keys=joined([Identifier(staged) for staged, _ in self._keys]),
         ).rowcount
+
+    def _refuse_gone(self, lacking: str) -> None:
+        """Raises RetentionRefused where the version that a row would take the feature from may have left history."""
+        if self._timed and self._set.limited:
+            (earliest,) = self._one("earliest")
+            refuse_before(
+                self._connection,
+                self._set,
+                earliest,
+                f"The data lacks feature {lacking!r} of {self._set.name} and begins",
+            )
 
     def _check(self) -> int:
         """The number of rows, once they have been found to have keys and moments."""

@@ -39,6 +39,10 @@ FROM (SELECT g.n, {carried}
       WHERE NOT v.deleted) carried
 WHERE s.n = carried.n
 
+-- name: earliest
+-- When the first row became true.
+SELECT min(t) FROM pg_temp.{staging}
+
 -- name: remove_unchanged
 -- Rows that say what is known already: the version that holds from the same moment has the same features, in history or in
 -- the row before. Equal moments count in the order of the data.
