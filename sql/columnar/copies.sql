@@ -1,0 +1,40 @@
+-- name: place
+-- Where the metadata of a set's copy is, and what its features are called in history now.
+SELECT t.metadata_location,
+       ARRAY(SELECT f.feature_id FROM fsdb.features AS f WHERE f.feature_set = c.feature_set ORDER BY f.feature_id),
+       ARRAY(SELECT f.history_column FROM fsdb.features AS f WHERE f.feature_set = c.feature_set ORDER BY f.feature_id),
+       ARRAY(SELECT f.type FROM fsdb.features AS f WHERE f.feature_set = c.feature_set ORDER BY f.feature_id)
+FROM fsdb.copies AS c
+JOIN fsdb_iceberg.iceberg_tables AS t ON (t.catalog_name, t.table_namespace, t.table_name) = ('fsdb', c.table_namespace, c.table_name)
+WHERE c.feature_set = %(feature_set)s
+
+-- name: claim
+-- Notes that a set has a copy, before there is one.
+INSERT INTO fsdb.copies (feature_set, table_namespace, table_name) VALUES (%(feature_set)s, %(namespace)s, %(table)s)
+ON CONFLICT (feature_set) DO NOTHING
+
+-- name: claimed
+-- Whether a set has a copy.
+SELECT EXISTS (SELECT FROM fsdb.copies WHERE feature_set = %(feature_set)s)
+
+-- name: abandoned
+-- Tables of the Iceberg catalog that no set has any more.
+SELECT t.table_namespace, t.table_name FROM fsdb_iceberg.iceberg_tables AS t
+WHERE t.catalog_name = 'fsdb' AND (%(namespace)s::text IS NULL OR (t.table_namespace, t.table_name) = (%(namespace)s::text, %(table)s::text))
+  AND NOT EXISTS (SELECT FROM fsdb.copies AS c WHERE (c.table_namespace, c.table_name) = (t.table_namespace, t.table_name))
+ORDER BY 1, 2
+
+-- name: leave
+-- Notes what may be removed after a while.
+INSERT INTO fsdb.copy_leftovers (location, folder) SELECT unnest(%(locations)s::text[]), %(folder)s
+ON CONFLICT (location) DO NOTHING
+
+-- name: own_warehouse
+-- This database's own folder in any warehouse.
+WITH here AS (
+    SELECT system_identifier, (SELECT oid FROM pg_database WHERE datname = current_database()) AS database_oid FROM pg_control_system()
+), made AS (
+    INSERT INTO fsdb.warehouses (system_identifier, database_oid) SELECT system_identifier, database_oid FROM here
+    ON CONFLICT DO NOTHING RETURNING warehouse_id
+)
+SELECT warehouse_id FROM made UNION ALL SELECT warehouse_id FROM fsdb.warehouses JOIN here USING (system_identifier, database_oid)

@@ -1,0 +1,52 @@
+-- name: one_at_a_time
+-- One sync of a set at a time; the next one waits until the transaction that has it ends.
+SELECT pg_advisory_xact_lock(hashtextextended('fsdb copy of ' || %(feature_set)s, 0))
+
+-- name: patience
+-- A sync may take long, and its transaction that holds the lock is idle meanwhile.
+SELECT set_config('idle_in_transaction_session_timeout', '0', true), set_config('lock_timeout', '0', true), set_config('statement_timeout', '0', true)
+
+-- name: position
+-- How far the set's versions have been counted.
+SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence(%(history)s, 'version_id')::regclass), 0)
+
+-- name: drawers
+-- Transactions that may have drawn a version_id and are open: nextval locks the sequence until the end of the transaction.
+SELECT DISTINCT virtualtransaction, pid FROM pg_locks
+WHERE locktype = 'relation' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND relation = pg_get_serial_sequence(%(history)s, 'version_id')::regclass
+  AND mode <> 'AccessShareLock' AND granted
+
+-- name: hold
+-- Keeps the table as it is until the end of the transaction; readers and writers go on.
+LOCK TABLE {history} IN ACCESS SHARE MODE
+
+-- name: seen
+-- What the transaction sees, and then how far versions have been counted: none that it sees is beyond.
+SELECT pg_current_snapshot()::text, restored_version, coalesce(pg_sequence_last_value(pg_get_serial_sequence(%(history)s, 'version_id')::regclass), 0)
+FROM fsdb.feature_sets WHERE name = %(feature_set)s
+
+-- name: versions
+-- Versions of a set, as this transaction sees them.
+FROM {history} AS version WHERE {condition}
+
+-- name: expected
+-- About how many versions there are, and how many values of each key.
+SELECT greatest(c.reltuples, 0)::bigint, s.attname, s.n_distinct::float8
+FROM pg_class AS c LEFT JOIN pg_stats AS s ON (s.schemaname, s.tablename) = (%(schema)s, c.relname) AND s.attname = ANY (%(keys)s)
+WHERE c.oid = %(history)s::regclass
+
+-- name: as_is
+{value}
+
+-- name: as_text
+{value}::text
+
+-- name: as_integer
+{value}::integer
+
+-- name: as_bigint
+{value}::bigint
+
+-- name: as_float
+{value}::double precision
