@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fsdb.cli.output import JsonOption, err, note, say, show
+from fsdb.cli.output import JsonOption, err, note, out, say, show
 from fsdb.cli.session import UrlOption, opened
 from fsdb.table import Table
 
@@ -62,7 +62,8 @@ def training_set(
         if output:
             built.to_parquet(output)
         if explain:
-            (note if as_json else say)(built.explain())
+            (err() if as_json else out()).print(built.explain())
+            (note if as_json else say)(built.plan)
         first = built.to_arrow().slice(0, SHOWN_ROWS)
         rows = [list(row.values()) for row in first.to_pylist()]
         columns = [column.name for column in built.columns]

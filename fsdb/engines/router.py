@@ -1,24 +1,32 @@
-"""Which engine runs a point-in-time join."""
+"""Which engine runs a point-in-time join: the cheapest that gives the exact answer, unless the caller names one."""
 
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 
 from psycopg import Connection
 
 from fsdb.asof import AsOf
+from fsdb.engines import costs, unit_costs, work
 from fsdb.engines.postgres import PostgresEngine
-from fsdb.engines.protocol import Engine, Result
-from fsdb.errors import UnknownName
+from fsdb.engines.protocol import Absence, Engine, Result
+from fsdb.engines.routing import Candidate, Routing
+from fsdb.errors import CopyBroken, EnginePassedOver, EngineUnavailable, UnknownName
 
 ENGINES: dict[str, Engine] = {"postgres": PostgresEngine()}
+
+_CANNOT = (ImportError, EngineUnavailable, CopyBroken)  # errors of an engine; all others are of the data or the caller
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A result, and the engine that gave it."""
+    """A result, the engine that gave it, and how that one was chosen."""
 
     engine: str
     result: Result
+    routing: Routing
 
 
 def check(name: str) -> None:
@@ -28,7 +36,78 @@ def check(name: str) -> None:
 
 
 def run(connection: Connection[Any], description: AsOf, name: str = "auto") -> Answer:
-    """Runs a point-in-time join on the engine of that name; "auto" is the cheapest that gives the exact answer."""
+    """Runs a point-in-time join on the engine of that name; "auto" is the cheapest that gives the exact answer.
+
+    Engines are asked in the order of their estimates, so that the dear ones are not even loaded. One that is absent or
+    fails is passed over with a warning (EnginePassedOver), and the next one gives the same answer. What a failed engine did
+    in the database is rolled back, and the caller's transaction goes on. Raises EngineUnavailable where no engine
+    can, or the named one cannot; InvalidData for the data's own faults.
+    """
     check(name)
-    engine = ENGINES["postgres" if name == "auto" else name]
-    return Answer(engine.name, engine.run(connection, description))
+    todo = work.measure(connection, description)
+    candidates = _estimated(connection, todo)
+    in_turn = candidates if name == "auto" else [one for one in candidates if one.engine == name]
+    passed: dict[str, str] = {}
+    for candidate in in_turn:
+        engine = ENGINES[candidate.engine]
+        begin = perf_counter()
+        try:
+            refusal = engine.refusal(connection, description)
+            if refusal is None:
+                with connection.transaction():
+                    result = engine.run(connection, description)
+        except _CANNOT as error:
+            refusal = Absence(_sentence(error))
+        if refusal is None:
+            seconds = perf_counter() - begin
+            _warn(passed, engine.name)
+            known = tuple(Candidate(one.engine, one.seconds, passed.get(one.engine)) for one in candidates)
+            why = _why(engine.name, known, forced=name != "auto")
+            return Answer(engine.name, result, Routing(engine.name, why, name != "auto", known, todo, seconds))
+        passed[engine.name] = refusal
+    if name != "auto":
+        raise EngineUnavailable(f"Engine {name!r} cannot build this training set: {passed[name]}")
+    raise EngineUnavailable(
+        f"No engine can build this training set. {' '.join(f'{engine}: {refusal}' for engine, refusal in passed.items())}"
+    )
+
+
+def _estimated(connection: Connection[Any], todo: work.Work) -> list[Candidate]:
+    """Every engine with its estimate, the cheapest first; those that nothing is known of last."""
+    measured = unit_costs.measured(connection)
+    candidates = [Candidate(name, costs.estimate(name, todo, measured, _started(e))) for name, e in ENGINES.items()]
+    return sorted(candidates, key=lambda one: (one.seconds is None, one.seconds))
+
+
+def _started(engine: Engine) -> bool:
+    """Whether the engine is up. One that has to be started first says so itself."""
+    started = getattr(engine, "started", None)
+    return started is None or bool(started())
+
+
+def _warn(passed: dict[str, str], chosen: str) -> None:
+    for engine, refusal in passed.items():
+        if isinstance(refusal, Absence):
+            warnings.warn(
+                f"Engine {engine} was passed over: {refusal} The training set was built by {chosen} instead, with the same rows.",
+                EnginePassedOver,
+                stacklevel=5,  # the caller of store.training_set
+            )
+
+
+def _why(chosen: str, candidates: Sequence[Candidate], forced: bool) -> str:
+    if forced:
+        return "asked for"
+    others = [one for one in candidates if one.engine != chosen]
+    if not others:
+        return "the only engine"
+    could = [one for one in others if one.refusal is None]
+    if not could:
+        return "the only engine that can"
+    return "the cheapest" if len(could) == len(others) else "the cheapest that can"
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, ImportError):
+        return f"the package {error.name or error} is not installed or does not load."
+    return str(error)

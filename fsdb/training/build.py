@@ -14,7 +14,7 @@ from fsdb.catalog import training as catalog
 from fsdb.catalog.feature_sets import resolve_features
 from fsdb.db import Database
 from fsdb.definitions import TrainingView
-from fsdb.engines import router
+from fsdb.engines import query_log, router
 from fsdb.errors import InvalidData, InvalidDefinition
 from fsdb.exchange import frames
 from fsdb.exchange.queries import describe, query_text
@@ -51,7 +51,7 @@ def build(
     zone (those recorded by then), or the name of a saved training set (exactly what that one saw).
 
     Everything is read at one snapshot, in the caller's transaction, whose own changes count; nothing is left behind in
-    the database. Raises InvalidDefinition, InvalidData and UnknownName.
+    the database but a line of fsdb.query_log. Raises InvalidDefinition, InvalidData and UnknownName.
     """
     chosen_view = _the_view(connection, view, spine, features, timestamp)
     if chosen_view is not None:
@@ -85,11 +85,12 @@ def build(
             taken, seen = take_rows(rows, columns, timestamp), snapshots.now(connection)
         described = AsOf(taken, reads, outputs, which, pinned or seen)
         answer = router.run(connection, described, engine)
+    query_log.write(connection, answer.routing)
     return TrainingSet(
         answer.result,
         described,
         label,
-        answer.engine,
+        answer.routing,
         view=None if chosen_view is None else chosen_view.name,
         spine=text,
         database=database,

@@ -14,7 +14,7 @@ from fsdb.asof import At, Column, snapshots
 from fsdb.catalog import training as catalog
 from fsdb.catalog.training import SavedColumn, SavedSet
 from fsdb.db import Database
-from fsdb.engines import router
+from fsdb.engines import query_log, router
 from fsdb.errors import ChangeRefused, FsdbError, InvalidDefinition, NotReproducible
 from fsdb.exchange import frames
 from fsdb.sql import joined, query
@@ -159,11 +159,12 @@ def rebuild(
     snapshots.adopt(connection)
     description = saved_asof(connection, saved)
     answer = router.run(connection, description, engine)
+    query_log.write(connection, answer.routing)
     return TrainingSet(
         answer.result,
         description,
         saved.label,
-        answer.engine,
+        answer.routing,
         view=saved.training_view,
         spine=saved.spine,
         name=saved.name,

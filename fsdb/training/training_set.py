@@ -12,9 +12,11 @@ from rich.table import Table as RichTable
 from fsdb.asof import AsOf, At, Column, Then
 from fsdb.db import Database
 from fsdb.engines.protocol import Result
+from fsdb.engines.routing import Routing
 from fsdb.errors import FsdbError
 from fsdb.table import Table
 from fsdb.training import content, frames_out
+from fsdb.training.explanation import Explanation
 
 if TYPE_CHECKING:
     from fsdb.training.saved import SavedTrainingSet
@@ -26,14 +28,14 @@ _ROWS_SHOWN, _COLUMNS_SHOWN = 10, 12
 class TrainingSet:
     """Rows of a spine with features as of each row's own moment.
 
-    result: what the engine gave. label: the column to be predicted, if one was named. engine: the one that ran. view:
-    the training view, spine: the query, where there was one. name: under which it is saved, None before.
+    result: what the engine gave. label: the column to be predicted, if one was named. routing: how the engine was
+    chosen. view: the training view, spine: the query, where there was one. name: under which it is saved, None before.
     """
 
     result: Result
     description: AsOf
     label: str | None
-    engine: str
+    routing: Routing
     view: str | None = None
     spine: str | None = None
     name: str | None = None
@@ -43,6 +45,11 @@ class TrainingSet:
     def table(self) -> pa.Table:
         """The rows, in memory."""
         return self.result.table()
+
+    @property
+    def engine(self) -> str:
+        """The engine that built it."""
+        return self.routing.engine
 
     @property
     def plan(self) -> str:
@@ -126,10 +133,9 @@ class TrainingSet:
         """Writes the rows to a Parquet file, without having them all in memory where the engine does not."""
         self.result.write_parquet(Path(path))
 
-    def explain(self) -> str:
-        """How it was computed: engine, which versions counted, late values, and the engine's plan."""
-        notice = self.notice or "Every value was recorded by its row's own timestamp."
-        return f"engine {self.engine}, known {self.known}\n{notice}\n{self.plan}"
+    def explain(self) -> Explanation:
+        """How it was built: what was expected of each engine, which one did it and how long it took, what was read, late values."""
+        return Explanation(self.routing, self.known, self.notice, self.plan)
 
     def save(self, name: str) -> "SavedTrainingSet":
         """Keeps the spine, the definition and the snapshot under a name, so that it can be built again, hash for hash.

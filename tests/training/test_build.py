@@ -103,7 +103,7 @@ def test_the_rows_of_a_query(sets: psycopg.Connection) -> None:
     assert built.late_values == 4
     assert built.notice is not None
     assert "4 of 9 feature values" in built.notice
-    assert "Index" in built.explain() or "Seq Scan" in built.explain()
+    assert "Index" in built.plan or "Seq Scan" in built.plan
 
 
 def test_known(sets: psycopg.Connection) -> None:

@@ -1,0 +1,1 @@
+"""Measuring what engines cost on this machine."""
