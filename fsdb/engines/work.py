@@ -1,23 +1,25 @@
 """What a point-in-time join has to do, from statistics alone: nothing of history is read to know it."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg import Connection
 from psycopg.sql import SQL, Composed, Identifier
 
-from fsdb import columnar
 from fsdb.asof import AsOf, SetRead
 from fsdb.asof.description import plain_type
-from fsdb.columnar.copies import Copy, CopyFile
 from fsdb.config import HISTORY_SCHEMA
 from fsdb.errors import CopyBroken
 from fsdb.exchange.types import arrow_type
 from fsdb.sql import query
+
+if TYPE_CHECKING:
+    from fsdb.columnar.copies import Copy, CopyFile
 
 FILE = "engines/router"
 _UNKNOWN_WIDTH = 32  # bytes of a text, array or the like that ANALYZE has not counted
@@ -95,16 +97,15 @@ def measure(connection: Connection[Any], description: AsOf) -> Work:
     reads = description.reads
     sizes = _sizes(connection, reads, description)
     widths = _widths(connection, reads)
-    copies = [_copy(connection, read.feature_set) for read in reads]
-    several = any(copy is not None and len(copy.files) > 1 for copy in copies)
+    copies = _copies(connection, reads)
+    several = any(len(copy.files) > 1 for copy in copies.values())
     moments = _moments(connection, description) if several else None
     done = []
-    for read, (versions, size), copy in zip(reads, sizes, copies, strict=True):
+    for read, (versions, size) in zip(reads, sizes, strict=True):
         width = sum(widths[read.history_table, f.column] for f in read.features)
         one = ReadWork(read.feature_set, versions, size, len(read.features), width, tail=versions)
-        if copy is not None:
-            one = _over_copy(one, read, copy, description, moments)
-        done.append(one)
+        copy = copies.get(read.feature_set)
+        done.append(one if copy is None else _over_copy(one, read, copy, description, moments))
     row = connection.execute(query(FILE, "cache")).fetchone()
     assert row is not None
     spine = description.spine
@@ -112,7 +113,7 @@ def measure(connection: Connection[Any], description: AsOf) -> Work:
 
 
 def _over_copy(
-    one: ReadWork, read: SetRead, copy: Copy, description: AsOf, moments: tuple[int, int] | None
+    one: ReadWork, read: SetRead, copy: "Copy", description: AsOf, moments: tuple[int, int] | None
 ) -> ReadWork:
     """The work where the set has a copy."""
     position = description.snapshot.high.get(read.feature_set, 0)
@@ -160,15 +161,19 @@ def _widths(connection: Connection[Any], reads: Sequence[SetRead]) -> dict[tuple
     return widths
 
 
-def _copy(connection: Connection[Any], feature_set: str) -> Copy | None:
-    """The set's copy; None where there is none, or none that can be read: whoever needs it says so."""
-    if not hasattr(columnar, "read_copy"):
-        return None
-    try:
-        copy: Copy | None = columnar.read_copy(connection, feature_set)
-    except CopyBroken:
-        return None
-    return copy
+def _copies(connection: Connection[Any], reads: Sequence[SetRead]) -> "dict[str, Copy]":
+    """The copies that there are and that can be read; of others, whoever needs them says what is wrong."""
+    names = {"feature_sets": [read.feature_set for read in reads]}
+    copied = [name for (name,) in connection.execute(query(FILE, "copied"), names).fetchall()]
+    if not copied:
+        return {}
+    from fsdb.columnar import read_copy  # with pyiceberg, which takes a while
+
+    copies = {}
+    for name in copied:
+        with suppress(CopyBroken):
+            copies[name] = read_copy(connection, name)
+    return {name: copy for name, copy in copies.items() if copy is not None}
 
 
 def _moments(connection: Connection[Any], description: AsOf) -> tuple[int, int] | None:
@@ -188,7 +193,7 @@ def _moments(connection: Connection[Any], description: AsOf) -> tuple[int, int] 
     return None if first is None else (first, last)
 
 
-def _can_hold(file: CopyFile, moments: tuple[int, int] | None, max_age: timedelta | None) -> bool:
+def _can_hold(file: "CopyFile", moments: tuple[int, int] | None, max_age: timedelta | None) -> bool:
     """Whether a file's versions can be what a moment between these asks for."""
     if moments is None:
         return True

@@ -11,6 +11,10 @@ ORDER BY t.position
 SELECT tablename, attname, avg_width FROM pg_stats
 WHERE schemaname = %(schema)s AND tablename = ANY (%(tables)s) AND attname = ANY (%(columns)s)
 
+-- name: copied
+-- Which of these feature sets have a columnar copy.
+SELECT feature_set FROM fsdb.copies WHERE feature_set = ANY (%(feature_sets)s)
+
 -- name: cache
 -- How many bytes of tables and indexes the server keeps in its own memory.
 SELECT pg_size_bytes(current_setting('shared_buffers'))
