@@ -18,6 +18,7 @@ from fsdb.engines import query_log, router
 from fsdb.errors import InvalidData, InvalidDefinition
 from fsdb.exchange import frames
 from fsdb.exchange.queries import describe, query_text
+from fsdb.history.reach import hold
 from fsdb.training import entities
 from fsdb.training.saved_asof import snapshot_of
 from fsdb.training.spine import take, take_rows
@@ -61,6 +62,7 @@ def build(
     which, pinned = _known(connection, known)
     with connection.transaction(force_rollback=True), ExitStack() as staging:
         snapshots.adopt(connection)
+        hold(connection)
         chosen = resolve_features(connection, _listed(features))
         text = spine if isinstance(spine, str) else None
         if spine is None:

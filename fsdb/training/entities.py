@@ -9,7 +9,8 @@ from psycopg.sql import Composable, Composed, Identifier
 from fsdb.asof.binding import family
 from fsdb.catalog.feature_sets import RegisteredFeature, RegisteredSet
 from fsdb.engines.postgres.lookup import typed_literal
-from fsdb.errors import InvalidDefinition
+from fsdb.errors import InvalidDefinition, RetentionRefused
+from fsdb.history.reach import reach_of
 from fsdb.sql import joined, query
 
 FILE = "training/spine"
@@ -21,7 +22,7 @@ def spine(
 ) -> Composed:
     """A spine query of the chosen sets' keys and `event_time`: "history", in order of time, or "current", in order of keys.
 
-    Raises InvalidDefinition where the sets do not have the same keys.
+    Raises InvalidDefinition where the sets do not have the same keys, RetentionRefused for the history of a set of which versions have left.
     """
     sets = list({owner.name: owner for owner, _ in chosen}.values())
     for other in sets[1:]:
@@ -31,6 +32,8 @@ def spine(
             )
     keys = joined([Identifier(key) for key in sets[0].keys])
     if values == "history":
+        for owner in sets:
+            _refuse_gone(connection, owner)
         parts = [query(FILE, "entity_versions", keys=keys, history=owner.history) for owner in sets]
         return query(FILE, "history_spine", parts=joined(parts, "\nUNION\n"), keys=keys)
     if values != "current":
@@ -38,6 +41,14 @@ def spine(
     at = _clock(connection)
     parts = [query(FILE, "entities", keys=keys, history=owner.history, at=at) for owner in sets]
     return query(FILE, "current_spine", parts=joined(parts, "\nUNION\n"), keys=keys, at=at)
+
+
+def _refuse_gone(connection: Connection[Any], owner: RegisteredSet) -> None:
+    reach = reach_of(connection, owner)
+    if reach is not None:
+        raise RetentionRefused(
+            f"Versions of {owner.name} before {reach} have left PostgreSQL for its columnar copy, so its history does not tell every moment at which something changed: give a spine of the moments that are wanted, or values='current'."
+        )
 
 
 def _keys(owner: RegisteredSet) -> dict[str, str]:

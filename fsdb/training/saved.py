@@ -17,6 +17,7 @@ from fsdb.db import Database
 from fsdb.engines import query_log, router
 from fsdb.errors import ChangeRefused, FsdbError, InvalidDefinition, NotReproducible
 from fsdb.exchange import frames
+from fsdb.history.reach import hold
 from fsdb.sql import joined, query
 from fsdb.table import Table
 from fsdb.training.saved_asof import known_name, ordinal_of, saved_asof
@@ -157,6 +158,7 @@ def rebuild(
 ) -> TrainingSet:
     """A saved training set built again from its spine and from history as its snapshot saw it."""
     snapshots.adopt(connection)
+    hold(connection)
     description = saved_asof(connection, saved)
     answer = router.run(connection, description, engine)
     query_log.write(connection, answer.routing)

@@ -16,6 +16,7 @@ from fsdb.engines.postgres.pieces import aliased, output_values
 from fsdb.errors import InvalidDefinition
 from fsdb.exchange.queries import describe, query_text
 from fsdb.history.objects import GeneratedObject
+from fsdb.history.reach import bounded
 from fsdb.sql import joined, query
 from fsdb.training.spine import check_timestamp
 from fsdb.vectors.keys import comparison_type
@@ -48,7 +49,8 @@ def compile_view(
             raise InvalidDefinition(
                 f"{column.name!r} in training view {view.name} is longer than the {_MOST_BYTES} bytes that a column's name may have: choose the features in two views."
             )
-    return [_view(view, spine, columns, reads, results), _vector(view, columns, reads, results)]
+    limited = {owner.name for owner, _ in chosen if owner.limited}
+    return [_view(view, spine, columns, reads, results, limited), _vector(view, columns, reads, results)]
 
 
 def _view(
@@ -57,6 +59,7 @@ def _view(
     columns: Sequence[Column],
     reads: Sequence[SetRead],
     results: Sequence[Column],
+    limited: set[str],
 ) -> GeneratedObject:
     schema, name = schema_and_name(view)
     keys = {binding.spine_column for read in reads for binding in read.keys}
@@ -68,13 +71,23 @@ def _view(
         for c in columns
     ]
     at = Identifier(SPINE, view.timestamp)
+    # Vectors need no bound: they read as of now, which is later than any reach.
+    moments = {r.feature_set: bounded(r.feature_set, at) if r.feature_set in limited else at for r in reads}
     lookups = [
-        query("engines/postgres", "join_lookup", newest=newest(read, keys_of(read), at), alias=Identifier(alias))
+        query(
+            "engines/postgres",
+            "join_lookup",
+            newest=newest(read, keys_of(read), moments[read.feature_set]),
+            alias=Identifier(alias),
+        )
         for alias, read in aliased(reads)
     ]
     selected = [
         *(Identifier(SPINE, column.name) for column in columns),
-        *(SQL("{} AS {}").format(v, Identifier(c.name)) for v, c in zip(output_values(reads, results), results, strict=True)),
+        *(
+            SQL("{} AS {}").format(v, Identifier(c.name))
+            for v, c in zip(output_values(reads, results), results, strict=True)
+        ),
     ]
     signature = SQL("{}").format(Identifier(schema, f"{name}_training"))
     create = query(

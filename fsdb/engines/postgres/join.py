@@ -10,6 +10,7 @@ from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 from fsdb.asof import AsOf, SetRead
 from fsdb.engines.postgres.lookup import FILE, late
 from fsdb.engines.postgres.pieces import Rows, fits, read_pieces, read_whole, total
+from fsdb.engines.postgres.reach import beyond_reach
 from fsdb.engines.postgres.spine import in_database
 from fsdb.engines.protocol import InMemory, Result
 from fsdb.sql import joined, query
@@ -22,9 +23,9 @@ class PostgresEngine:
 
     name = "postgres"
 
-    def refusal(self, connection: Connection[Any], description: AsOf) -> str | None:  # noqa: ARG002
-        """PostgreSQL holds all of history: it always can."""
-        return None
+    def refusal(self, connection: Connection[Any], description: AsOf) -> str | None:
+        """Of a set of which no version has left, PostgreSQL holds all of history: it always can."""
+        return beyond_reach(connection, description)
 
     def run(self, connection: Connection[Any], description: AsOf) -> Result:
         """The description's rows, in the caller's transaction. Where they are wide, every query sees the description's snapshot."""

@@ -1,0 +1,7 @@
+-- name: as_of
+-- A set at a moment that history reaches back to.
+FROM {function}({moment})
+
+-- name: entities
+-- Every key that a set ever had.
+FROM (SELECT DISTINCT {keys} FROM {history}) AS entity ORDER BY {keys}
