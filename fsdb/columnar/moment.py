@@ -19,20 +19,21 @@ _INTERVAL = 0.01
 def decided(connection: Connection[Any], registered: RegisteredSet, patience: float = PATIENCE) -> int | None:
     """A version_id up to which every version is committed or never will be; None where a transaction stays open longer.
 
-    Every transaction that draws a version_id locks the sequence first (nextval does, RowExclusiveLock, before it counts on)
-    and keeps that lock until it ends, whatever becomes of its savepoints. So of those that drew a number up to the position
-    read here, each one has ended, or is among the holders asked for after that. One whose lock is gone has left the list of
-    running transactions before: a snapshot taken later sees what it committed. An xid that is assigned only later does
-    not matter, nor does the order of xids: neither is asked for.
+    Versions get their number from nextval in the INSERT that writes them, and that INSERT holds a RowExclusiveLock on the history
+    table before it runs; the transaction keeps the lock until it ends, or until it takes the INSERT back by a savepoint. So each
+    transaction that drew a number up to the position read here has ended, or is among the holders asked for after
+    that, whether or not it had an xid yet. One whose lock is gone has left the list of running transactions before: a
+    snapshot taken later sees what it committed. The order of xids does not matter, and none is asked for. pg_locks misses
+    no lock: what moves from a backend's own list to the shared one is looked for in that order.
     """
     position = _position(connection, registered)
-    open_then = _drawers(connection, registered)
+    open_then = _writers(connection, registered)
     deadline = time.monotonic() + patience
     while open_then:
         if time.monotonic() >= deadline:
             return None
         time.sleep(_INTERVAL)
-        open_then &= _drawers(connection, registered)
+        open_then &= _writers(connection, registered)
     return position
 
 
@@ -63,6 +64,6 @@ def _position(connection: Connection[Any], registered: RegisteredSet) -> int:
     return int(row[0])
 
 
-def _drawers(connection: Connection[Any], registered: RegisteredSet) -> set[tuple[str, int | None]]:
-    rows = connection.execute(query(FILE, "drawers"), {"history": table_text(registered)}).fetchall()
+def _writers(connection: Connection[Any], registered: RegisteredSet) -> set[tuple[str, int | None]]:
+    rows = connection.execute(query(FILE, "writers"), {"history": table_text(registered)}).fetchall()
     return {(transaction, pid) for transaction, pid in rows}

@@ -6,7 +6,8 @@ bytes, big end first; numpy takes the fields of many rows apart at once.
 """
 
 import select
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ from fsdb.sql import joined, query
 FILE = "exchange/copy_out"
 ROWS = 1 << 16
 _HEADER = 19  # signature, flags, and the length of an extension that is empty
+_PIECE = 1 << 10
+_END = 2  # bytes of the last message: a count of -1 fields
 _SHORT = 256  # bytes; texts that are longer on average are copied one by one
 _EPOCH = 946_684_800_000_000  # microseconds from 1970 to PostgreSQL's 2000
 _EPOCH_DAYS = 10_957
@@ -65,13 +68,39 @@ def stream(
     connection.execute(query(FILE, "settings"))
     connection.execute(query(FILE, "unicode"))
     copy = query(FILE, "copy_binary", expressions=joined(list(expressions)), source=source)
-    lines = _messages(connection, copy.as_bytes(connection), rows)
-    for number, batch in enumerate(lines):
-        yield _decoded(batch, schema, number == 0)
+    with closing(_messages(connection, copy.as_bytes(connection), rows)) as batches:
+        for batch in batches:
+            yield _decoded(batch, schema)
 
 
-def _messages(connection: Connection[Any], copy: bytes, rows: int) -> Iterator[list[memoryview]]:
-    """The messages of a COPY in lists of `rows`, straight from libpq: a Python call for each row and nothing more."""
+class _Rows:
+    """The bytes of rows one after the other, and how many each has.
+
+    Messages are joined a thousand at a time: Python's collector looks at every object that is kept longer.
+    """
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._lengths: list[NDArray[np.int64]] = []
+        self.count = 0
+
+    def take(self, messages: list[memoryview]) -> None:
+        """Adds messages and clears their list."""
+        if messages:
+            self._lengths.append(np.fromiter(map(len, messages), np.int64, len(messages)))
+            self._pieces.append(b"".join(messages))
+            self.count += len(messages)
+            messages.clear()
+
+    def whole(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """All bytes, and the lengths of the rows."""
+        buffer = np.frombuffer(b"".join(self._pieces), np.uint8)
+        self._pieces.clear()
+        return buffer, np.concatenate(self._lengths)
+
+
+def _messages(connection: Connection[Any], copy: bytes, rows: int) -> Generator[_Rows]:
+    """The rows of a COPY in batches, straight from libpq: a Python call for each row and nothing more."""
     pg = connection.pgconn
     socket = [pg.socket]
     pg.send_query(copy)
@@ -85,15 +114,21 @@ def _messages(connection: Connection[Any], copy: bytes, rows: int) -> Iterator[l
         _finish(connection, started)
     found: list[memoryview] = []
     get, keep = pg.get_copy_data, found.append
+    batch = _Rows()
+    first = True
     try:
         while True:
             size, data = get(1)
             if size > 0:
-                keep(data)
-                if len(found) == rows:
-                    yield found
-                    found = []
-                    keep = found.append
+                if first:
+                    data, size, first = data[_HEADER:], size - _HEADER, False
+                if size != _END:
+                    keep(data)
+                if len(found) == _PIECE:
+                    batch.take(found)
+                    if batch.count >= rows:
+                        yield batch
+                        batch = _Rows()
             elif size == 0:
                 select.select(socket, [], [])
                 pg.consume_input()
@@ -103,8 +138,9 @@ def _messages(connection: Connection[Any], copy: bytes, rows: int) -> Iterator[l
         connection.close()  # the rest of the rows is of no use to anybody
         raise
     _finish(connection, pg.get_result())
-    if found:
-        yield found
+    batch.take(found)
+    if batch.count:
+        yield batch
 
 
 def _finish(connection: Connection[Any], result: Any) -> None:
@@ -118,33 +154,31 @@ def _finish(connection: Connection[Any], result: Any) -> None:
         raise psycopg.errors.error_from_result(failed, encoding="utf-8")
 
 
-def _decoded(messages: list[memoryview], schema: pa.Schema, first: bool) -> pa.RecordBatch:
-    if first:
-        messages[0] = messages[0][_HEADER:]
-    if len(messages[-1]) == 2:
-        messages.pop()
-    rows = len(messages)
-    lengths = np.fromiter(map(len, messages), np.int64, rows)
-    buffer = np.frombuffer(b"".join(messages), np.uint8)
-    messages.clear()
+def _decoded(batch: _Rows, schema: pa.Schema) -> pa.RecordBatch:
+    buffer, lengths = batch.whole()
     ends = np.cumsum(lengths)
-    fields = _Fields(buffer, ends - lengths + 2)
+    fields = _Fields(buffer, ends - lengths + 2, even=bool((lengths == lengths[0]).all()))
     columns = [fields.column(number, kind) for number, kind in enumerate(schema.types)]
-    if rows and not np.array_equal(fields.at, ends):
+    if not np.array_equal(fields.at, ends):
         raise psycopg.DataError("The server's binary rows are not as PostgreSQL documents them.")
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 class _Fields:
-    """Takes field after field of all rows; `at` is where each row's next one begins."""
+    """Takes field after field of all rows; `at` is where each row's next one begins.
 
-    def __init__(self, buffer: NDArray[np.uint8], at: NDArray[np.int64]) -> None:
+    As long as all rows have been alike (`even`), fields are equally far apart and need not be looked up one by one.
+    """
+
+    def __init__(self, buffer: NDArray[np.uint8], at: NDArray[np.int64], even: bool) -> None:
         self._buffer = buffer
+        self._even = even and len(at) > 1
         self.at = at
 
     def column(self, number: int, kind: pa.DataType) -> pa.Array:
         """The next field of every row as an array of that type."""
         sizes = self._values(self.at, ">i4").astype(np.int64)
+        self._even = self._even and bool((sizes == sizes[0]).all())
         starts = self.at + 4
         missing = sizes < 0
         nulls = bool(missing.any())
@@ -153,16 +187,22 @@ class _Fields:
         if kind in _FIXED:
             code = _FIXED[kind]
             wide = np.dtype(code).itemsize
-            safe = np.where(missing, np.minimum(starts, len(self._buffer) - wide), starts) if nulls else starts
-            values = self._values(safe, code) if len(self._buffer) >= wide else np.zeros(len(starts), code)
+            if nulls and len(self._buffer) < wide:
+                return pa.nulls(len(starts), kind)
+            # What is missing is read from some other place and masked.
+            values = self._values(np.minimum(starts, len(self._buffer) - wide) if nulls else starts, code)
             return _array(values, missing if nulls else None, kind, number)
         texts = self._texts(starts, held, missing if nulls else None)
         return parsed_lists(texts, kind, f"number {number + 1}") if pa.types.is_list(kind) else texts
 
     def _values(self, positions: NDArray[np.int64], code: str) -> Numbers:
-        wide = np.dtype(code).itemsize
-        count = len(self._buffer) - wide + 1
+        """The numbers that begin at these positions of the buffer."""
+        if self._even:
+            step = int(positions[1] - positions[0])
+            spread: Numbers = np.ndarray((len(positions),), code, self._buffer, int(positions[0]), (step,))
+            return spread
         # A number at every byte: numpy reads those that are asked for, wherever they begin.
+        count = len(self._buffer) - np.dtype(code).itemsize + 1
         every: Numbers = np.ndarray((count,), code, self._buffer, strides=(1,))
         return every[positions]
 

@@ -10,12 +10,11 @@ SELECT set_config('idle_in_transaction_session_timeout', '0', true), set_config(
 -- How far the set's versions have been counted.
 SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence(%(history)s, 'version_id')::regclass), 0)
 
--- name: drawers
--- Transactions that may have drawn a version_id and are open: nextval locks the sequence until the end of the transaction.
+-- name: writers
+-- Open transactions that may have written versions: INSERT locks the table before it draws a version_id, until the transaction ends.
 SELECT DISTINCT virtualtransaction, pid FROM pg_locks
 WHERE locktype = 'relation' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-  AND relation = pg_get_serial_sequence(%(history)s, 'version_id')::regclass
-  AND mode <> 'AccessShareLock' AND granted
+  AND relation = %(history)s::regclass AND mode = 'RowExclusiveLock' AND granted
 
 -- name: hold
 -- Keeps the table as it is until the end of the transaction; readers and writers go on.
