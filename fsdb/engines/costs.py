@@ -32,29 +32,35 @@ UNITS: dict[str, tuple[Unit, ...]] = {
         Unit("value", 2e-7, "eight bytes of output: sent as CSV, parsed into Arrow"),
     ),
     "duckdb": (
-        Unit("start", 2.5e-2, "starting DuckDB, and the round trips"),
+        Unit("start", 2.5e-2, "starting DuckDB"),
         Unit("read", 2e-2, "a feature set: opening its files, the tail's query"),
-        Unit("spine_row", 4e-7, "a spine row that is matched with one feature set"),
-        Unit("scanned_row", 2.5e-8, "a version in the copy whose keys and times are scanned"),
-        Unit("scanned_value", 4e-9, "eight bytes of a scanned version's features"),
-        Unit("tail_row", 1.2e-6, "a version that is not in the copy and comes from PostgreSQL"),
-        Unit("tail_value", 2e-7, "eight bytes of such a version's features"),
-        Unit("value", 2e-8, "eight bytes of output"),
+        Unit("spine_value", 2e-7, "a value of a spine that is in PostgreSQL, fetched from there"),
+        Unit("spine_row", 2e-7, "a spine row that is matched with one feature set"),
+        Unit("pair", 1e-8, "a spine row met with one version of its key; 32 a row at most, since hot keys are sorted"),
+        Unit("scanned_row", 3e-8, "a version in the copy, or fetched from the tail, whose keys and times are scanned"),
+        Unit("scanned_value", 4e-9, "eight bytes of a version's features in the files that are read"),
+        Unit("tail_row", 8e-7, "a version that is not in the copy: its keys and times, fetched from PostgreSQL"),
+        Unit(
+            "tail_value", 1e-7, "eight bytes of features of such a version, where it is a spine row's; with its look-up"
+        ),
+        Unit("value", 3e-8, "eight bytes of output"),
     ),
     "spark": (
         Unit("session", 8.0, "starting a session, where none is running"),
-        Unit("start", 0.5, "a job: its plan and its compiled code"),
-        Unit("read", 0.7, "a feature set: its files, its tail, two shuffles"),
+        Unit("start", 2.0, "jobs: their plans and compiled code"),
+        Unit("read", 2.0, "a feature set: its files and its tail, two shuffles"),
+        Unit("spine_value", 1e-6, "a value of the spine that is put where Spark reads it"),
         Unit("spine_row", 2e-6, "a spine row that is matched with one feature set"),
-        Unit("scanned_row", 4e-7, "a version in the copy that is sorted by its keys and times"),
-        Unit("scanned_value", 2e-8, "eight bytes of a scanned version's features"),
-        Unit("tail_row", 2e-6, "a version that is not in the copy and comes from PostgreSQL"),
+        Unit("scanned_row", 4e-7, "a version that is sorted by its keys and times"),
+        Unit("scanned_value", 2e-8, "eight bytes of a version's features in the files that are read"),
+        Unit("tail_row", 2e-6, "a version that is not in the copy, put where Spark reads it"),
         Unit("tail_value", 2e-7, "eight bytes of such a version's features"),
         Unit("value", 1e-7, "eight bytes of output"),
     ),
 }
 
 PAGES = 2  # of a look-up: a leaf of the index and the version's own; the pages above stay in memory
+MOST_PAIRS = 32.0  # versions that DuckDB meets with a row before it sorts the key's instead
 
 
 def postgres(work: Work, started: bool) -> Amounts:  # noqa: ARG001
@@ -73,13 +79,36 @@ def postgres(work: Work, started: bool) -> Amounts:  # noqa: ARG001
 
 
 def duckdb(work: Work, started: bool) -> Amounts:  # noqa: ARG001
-    """A scan of the copy's narrow columns, the matched versions' features, and the whole tail."""
-    return {"start": 1, **_scanning(work)}
+    """A scan of the copy's and the tail's keys and times, then the matched versions' features."""
+    fetched = [min(read.tail, work.spine_rows) for read in work.reads]
+    return {
+        "start": 1,
+        "read": len(work.reads),
+        "spine_value": 0 if work.in_memory else work.spine_rows * work.spine_columns,
+        "spine_row": work.spine_rows * len(work.reads),
+        "pair": work.spine_rows * sum(min(read.per_key, MOST_PAIRS) for read in work.reads),
+        "scanned_row": sum(read.kept_rows + read.tail for read in work.reads),
+        "scanned_value": sum(read.kept_rows * read.width / 8 for read in work.reads),
+        "tail_row": work.tail,
+        "tail_value": sum(rows * (1 + read.width / 8) for rows, read in zip(fetched, work.reads, strict=True)),
+        "value": _output(work),
+    }
 
 
 def spark(work: Work, started: bool) -> Amounts:
-    """As DuckDB, with a session to start first."""
-    return {"session": 0 if started else 1, "start": 1, **_scanning(work)}
+    """A sort of the copy's and the tail's keys and times with the spine, then the matched versions' features."""
+    return {
+        "session": 0 if started else 1,
+        "start": 1,
+        "read": len(work.reads),
+        "spine_value": work.spine_rows * work.spine_columns,
+        "spine_row": work.spine_rows * len(work.reads),
+        "scanned_row": sum(read.kept_rows + read.tail for read in work.reads),
+        "scanned_value": sum(read.kept_rows * read.width / 8 for read in work.reads),
+        "tail_row": work.tail,
+        "tail_value": sum(read.tail * read.width / 8 for read in work.reads),
+        "value": _output(work),
+    }
 
 
 AMOUNTS: dict[str, Callable[[Work, bool], Amounts]] = {"postgres": postgres, "duckdb": duckdb, "spark": spark}
@@ -94,18 +123,6 @@ def estimate(engine: str, work: Work, measured: Mapping[tuple[str, str], float],
         return None
     amounts = AMOUNTS[engine](work, started)
     return sum(amounts[unit.name] * measured.get((engine, unit.name), unit.seconds) for unit in UNITS[engine])
-
-
-def _scanning(work: Work) -> Amounts:
-    return {
-        "read": len(work.reads),
-        "spine_row": work.spine_rows * len(work.reads),
-        "scanned_row": sum(read.kept_rows for read in work.reads),
-        "scanned_value": sum(read.kept_rows * read.width / 8 for read in work.reads),
-        "tail_row": work.tail,
-        "tail_value": sum(read.tail * read.width / 8 for read in work.reads),
-        "value": _output(work),
-    }
 
 
 def _output(work: Work) -> float:

@@ -1,6 +1,7 @@
 """What an engine is: something that runs the description of a point-in-time join."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -9,6 +10,7 @@ import pyarrow.parquet as pq
 from psycopg import Connection
 
 from fsdb.asof import AsOf
+from fsdb.engines.work import Counted
 
 
 class Result(ABC):
@@ -16,11 +18,12 @@ class Result(ABC):
 
     The rows are the spine's columns and then the outputs, in the spine's order, in the types of fsdb.exchange.types.
     late_values: how many feature values came from versions that were recorded after their row's own timestamp.
-    plan: how it was computed, for people.
+    plan: how it was computed, for people. reports: what was counted in each feature set, where the engine counts.
     """
 
     late_values: int
     plan: str
+    reports: Sequence[Counted] = ()
 
     @abstractmethod
     def table(self) -> pa.Table:

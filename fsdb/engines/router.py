@@ -9,13 +9,15 @@ from typing import Any
 from psycopg import Connection
 
 from fsdb.asof import AsOf
-from fsdb.engines import costs, unit_costs, work
+from fsdb.engines import costs, statistics, unit_costs
+from fsdb.engines.duckdb import DuckdbEngine
 from fsdb.engines.postgres import PostgresEngine
 from fsdb.engines.protocol import Absence, Engine, Result
 from fsdb.engines.routing import Candidate, Routing
+from fsdb.engines.work import Work
 from fsdb.errors import CopyBroken, EnginePassedOver, EngineUnavailable, UnknownName
 
-ENGINES: dict[str, Engine] = {"postgres": PostgresEngine()}
+ENGINES: dict[str, Engine] = {"postgres": PostgresEngine(), "duckdb": DuckdbEngine()}
 
 _CANNOT = (ImportError, EngineUnavailable, CopyBroken)  # errors of an engine; all others are of the data or the caller
 
@@ -44,7 +46,7 @@ def run(connection: Connection[Any], description: AsOf, name: str = "auto") -> A
     can, or the named one cannot; InvalidData for the data's own faults.
     """
     check(name)
-    todo = work.measure(connection, description)
+    todo = statistics.measure(connection, description)
     candidates = _estimated(connection, todo)
     in_turn = candidates if name == "auto" else [one for one in candidates if one.engine == name]
     passed: dict[str, str] = {}
@@ -63,7 +65,8 @@ def run(connection: Connection[Any], description: AsOf, name: str = "auto") -> A
             _warn(passed, engine.name)
             known = tuple(Candidate(one.engine, one.seconds, passed.get(one.engine)) for one in candidates)
             why = _why(engine.name, known, forced=name != "auto")
-            return Answer(engine.name, result, Routing(engine.name, why, name != "auto", known, todo, seconds))
+            done = todo.with_counts(result.reports)
+            return Answer(engine.name, result, Routing(engine.name, why, name != "auto", known, done, seconds))
         passed[engine.name] = refusal
     if name != "auto":
         raise EngineUnavailable(f"Engine {name!r} cannot build this training set: {passed[name]}")
@@ -72,7 +75,7 @@ def run(connection: Connection[Any], description: AsOf, name: str = "auto") -> A
     )
 
 
-def _estimated(connection: Connection[Any], todo: work.Work) -> list[Candidate]:
+def _estimated(connection: Connection[Any], todo: Work) -> list[Candidate]:
     """Every engine with its estimate, the cheapest first; those that nothing is known of last."""
     measured = unit_costs.measured(connection)
     candidates = [Candidate(name, costs.estimate(name, todo, measured, _started(e))) for name, e in ENGINES.items()]

@@ -6,9 +6,9 @@ JOIN pg_namespace AS n ON n.nspname = %(schema)s
 JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = t.name
 ORDER BY t.position
 
--- name: widths
--- How many bytes values of columns take on average, where ANALYZE has counted.
-SELECT tablename, attname, avg_width FROM pg_stats
+-- name: columns
+-- How many bytes values of columns take on average and how many different ones there are, where ANALYZE has counted.
+SELECT tablename, attname, avg_width, n_distinct::float8 FROM pg_stats
 WHERE schemaname = %(schema)s AND tablename = ANY (%(tables)s) AND attname = ANY (%(columns)s)
 
 -- name: copied

@@ -1,0 +1,178 @@
+"""The work of a join from statistics alone: nothing of history is read to know it."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from psycopg import Connection
+from psycopg.sql import SQL, Composed, Identifier
+
+from fsdb.asof import AsOf, FeatureRead, SetRead
+from fsdb.config import HISTORY_SCHEMA
+from fsdb.engines.work import ReadWork, Work
+from fsdb.errors import CopyBroken
+from fsdb.exchange.types import arrow_type
+from fsdb.sql import query
+
+if TYPE_CHECKING:
+    from fsdb.columnar.copies import Copy, CopyFile
+
+FILE = "engines/router"
+_UNKNOWN_WIDTH = 32  # bytes of a text, array or the like that ANALYZE has not counted
+_UNKNOWN_PER_KEY = 10.0  # versions of a key where ANALYZE has not been
+_LEAST_VERSION = 60  # bytes: no version of history is smaller
+_BLOCK = 8192
+_EPOCH = datetime(1970, 1, 1)
+
+
+def measure(connection: Connection[Any], description: AsOf) -> Work:
+    """The work of a join, in a few milliseconds; a spine in a relation is read once where a copy has several files."""
+    reads = description.reads
+    sizes = _sizes(connection, reads, description)
+    columns = _columns(connection, reads)
+    copies = _copies(connection, reads)
+    several = any(len(copy.files) > 1 for copy in copies.values())
+    moments = _moments(connection, description) if several else None
+    done = []
+    for read, (versions, size) in zip(reads, sizes, strict=True):
+        one = ReadWork(
+            read.feature_set,
+            versions,
+            size,
+            features=len(read.features),
+            width=sum(_width(feature, columns.get((read.history_table, feature.column))) for feature in read.features),
+            per_key=_per_key(read, versions, columns),
+            tail=versions,
+        )
+        copy = copies.get(read.feature_set)
+        done.append(one if copy is None else _over_copy(one, read, copy, description, moments))
+    row = connection.execute(query(FILE, "cache")).fetchone()
+    assert row is not None
+    spine = description.spine
+    return Work(spine.row_count, len(spine.columns), spine.rows is not None, row[0], tuple(done))
+
+
+def _over_copy(
+    one: ReadWork, read: SetRead, copy: "Copy", description: AsOf, moments: tuple[int, int] | None
+) -> ReadWork:
+    """The work where the set has a copy."""
+    position = description.snapshot.high.get(read.feature_set, 0)
+    kept = [file for file in copy.files if _can_hold(file, moments, read.max_age)]
+    return replace(
+        one,
+        tail=min(one.versions, max(0, position - copy.watermark.high)),
+        copy_rows=copy.rows,
+        copy_bytes=copy.bytes,
+        kept_rows=sum(file.rows for file in kept),
+        files_read=len(kept),
+        files_pruned=len(copy.files) - len(kept),
+    )
+
+
+def _sizes(connection: Connection[Any], reads: Sequence[SetRead], description: AsOf) -> list[tuple[int, int]]:
+    """About how many versions each history table holds, as the planner would count them, and its bytes."""
+    tables = {"schema": HISTORY_SCHEMA, "tables": [read.history_table for read in reads]}
+    rows = connection.execute(query(FILE, "statistics"), tables).fetchall()
+    sizes = []
+    for read, (counted, pages, heap, indexes) in zip(reads, rows, strict=True):
+        drawn = description.snapshot.high.get(read.feature_set, 0)
+        density = counted / pages if counted > 0 and pages > 0 else _BLOCK / _LEAST_VERSION
+        sizes.append((min(drawn, round(density * heap / _BLOCK)), heap + indexes))
+    return sizes
+
+
+@dataclass(frozen=True)
+class _Column:
+    """What ANALYZE counted: bytes of a value, and different values (negative: as a share of the rows)."""
+
+    width: int
+    distinct: float
+
+
+def _columns(connection: Connection[Any], reads: Sequence[SetRead]) -> dict[tuple[str, str], _Column]:
+    """By table and column, the keys and the features whose values differ in length; only where ANALYZE has been."""
+    wanted = {(read.history_table, key.column) for read in reads for key in read.keys}
+    wanted |= {(read.history_table, f.column) for read in reads for f in read.features if _fixed_width(f) is None}
+    named = {
+        "schema": HISTORY_SCHEMA,
+        "tables": sorted({table for table, _ in wanted}),
+        "columns": sorted({column for _, column in wanted}),
+    }
+    rows = connection.execute(query(FILE, "columns"), named).fetchall()
+    return {(table, column): _Column(width, distinct) for table, column, width, distinct in rows}
+
+
+def _fixed_width(feature: FeatureRead) -> int | None:
+    """Bytes of every value, where all values have as many."""
+    kind = arrow_type(feature.type)
+    if pa.types.is_nested(kind) or pa.types.is_string(kind):
+        return None
+    return max(1, int(kind.bit_width) // 8)
+
+
+def _width(feature: FeatureRead, counted: _Column | None) -> int:
+    return _fixed_width(feature) or (_UNKNOWN_WIDTH if counted is None else counted.width)
+
+
+def _per_key(read: SetRead, versions: int, columns: dict[tuple[str, str], _Column]) -> float:
+    """About how many versions a key has."""
+    keys = 1.0
+    for key in read.keys:
+        counted = columns.get((read.history_table, key.column))
+        if counted is None:
+            return min(_UNKNOWN_PER_KEY, float(versions))
+        keys *= counted.distinct if counted.distinct > 0 else -counted.distinct * versions
+    return versions / min(max(keys, 1.0), max(versions, 1.0))
+
+
+def _copies(connection: Connection[Any], reads: Sequence[SetRead]) -> "dict[str, Copy]":
+    """The copies that there are and that can be read; of others, whoever needs them says what is wrong."""
+    names = {"feature_sets": [read.feature_set for read in reads]}
+    copied = [name for (name,) in connection.execute(query(FILE, "copied"), names).fetchall()]
+    if not copied:
+        return {}
+    from fsdb.columnar import read_copy  # with pyiceberg, which takes a while
+
+    copies = {}
+    for name in copied:
+        with suppress(CopyBroken):
+            copies[name] = read_copy(connection, name)
+    return {name: copy for name, copy in copies.items() if copy is not None}
+
+
+def _moments(connection: Connection[Any], description: AsOf) -> tuple[int, int] | None:
+    """The first and last moment of the spine, in microseconds since 1970; None without rows."""
+    spine = description.spine
+    if spine.rows is not None:
+        bounds = pc.min_max(spine.rows.column(spine.timestamp).cast(pa.int64()))
+        first, last = bounds["min"].as_py(), bounds["max"].as_py()
+    else:
+        assert spine.relation is not None
+        relation: Composed = SQL(".").join(map(Identifier, spine.relation))
+        row = connection.execute(
+            query(FILE, "moments", timestamp=Identifier(spine.timestamp), relation=relation)
+        ).fetchone()
+        assert row is not None
+        first, last = row
+    return None if first is None else (first, last)
+
+
+def _can_hold(file: "CopyFile", moments: tuple[int, int] | None, max_age: timedelta | None) -> bool:
+    """Whether a file's versions can be what a moment between these asks for."""
+    if moments is None:
+        return True
+    lower, upper = _micros(file.lower.get("event_time")), _micros(file.upper.get("event_time"))
+    if lower is not None and lower > moments[1]:
+        return False
+    oldest = None if max_age is None else moments[0] - max_age // timedelta(microseconds=1)
+    return oldest is None or upper is None or upper >= oldest
+
+
+def _micros(moment: Any) -> int | None:
+    if not isinstance(moment, datetime):
+        return moment if isinstance(moment, int) else None
+    return (moment.replace(tzinfo=None) - _EPOCH) // timedelta(microseconds=1)
