@@ -1,13 +1,15 @@
 """Registered feature sets: reading them from the catalog and writing them to it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from psycopg import Connection, sql
 from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
 
 from fsdb.catalog.nearest import nearest
 from fsdb.config import HISTORY_SCHEMA
@@ -86,12 +88,13 @@ class RegisteredSet:
 
     def feature(self, name: str) -> RegisteredFeature:
         """The current feature of that name. Raises UnknownName with the nearest names."""
-        for feature in self.features:
-            if feature.name == name:
-                return feature
-        raise UnknownName(
-            f"Feature set {self.name} has no feature {name!r}.{nearest(name, [f.name for f in self.features])}"
-        )
+        if name not in self._by_name:
+            raise UnknownName(f"Feature set {self.name} has no feature {name!r}.{nearest(name, list(self._by_name))}")
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> dict[str, RegisteredFeature]:
+        return {feature.name: feature for feature in self.features}
 
 
 def list_sets(connection: Connection[Any], names: Sequence[str] | None = None) -> dict[str, RegisteredSet]:
@@ -140,15 +143,23 @@ def resolve_features(
     sets = list_sets(connection, sorted(candidates))
     resolved = []
     for reference in references:
-        fitting = [name for name in sets if reference.startswith(f"{name}.")]
-        if not fitting:
+        owner = _owner(reference, sets)
+        if owner is None:
             every = [f.reference for s in list_sets(connection).values() for f in s.features]
             raise UnknownName(
                 f"There is no feature {reference!r}; features are written 'set.feature'.{nearest(reference, every)}"
             )
-        owner = sets[max(fitting, key=len)]
         resolved.append((owner, owner.feature(reference.removeprefix(f"{owner.name}."))))
     return resolved
+
+
+def _owner(reference: str, sets: Mapping[str, RegisteredSet]) -> RegisteredSet | None:
+    at = reference.rfind(".")
+    while at >= 0:
+        if reference[:at] in sets:
+            return sets[reference[:at]]
+        at = reference.rfind(".", 0, at)
+    return None
 
 
 def insert_set(
@@ -168,23 +179,21 @@ def insert_set(
             **_described(definition),
         },
     )
-    for position, (key, kind) in enumerate(definition.sql_keys.items(), start=1):
-        connection.execute(
-            query("catalog/feature_sets", "insert_key"),
-            {"feature_set": definition.name, "name": key, "position": position, "type": kind},
-        )
-    for feature in definition.features:
-        insert_feature(connection, definition.name, feature)
+    keys = definition.sql_keys
+    connection.execute(
+        query("catalog/feature_sets", "insert_keys"),
+        {"feature_set": definition.name, "names": list(keys), "types": list(keys.values())},
+    )
+    insert_features(connection, definition.name, definition.features)
 
 
-def insert_feature(connection: Connection[Any], set_name: str, feature: Feature) -> int:
-    """Registers a feature at the end of its set and returns its feature_id."""
-    row = connection.execute(
-        query("catalog/feature_sets", "insert_feature"),
-        {"feature_set": set_name, "name": feature.name, "type": feature.sql_type, **_feature_described(feature)},
-    ).fetchone()
-    assert row is not None
-    return int(row[0])
+def insert_features(connection: Connection[Any], set_name: str, features: Sequence[Feature]) -> list[int]:
+    """Registers features at the end of their set, in order, and returns their feature_ids."""
+    given = [{"name": f.name, "type": f.sql_type, **_feature_described(f)} for f in features]
+    rows = connection.execute(
+        query("catalog/feature_sets", "insert_features"), {"feature_set": set_name, "features": Jsonb(given)}
+    )
+    return [int(feature_id) for (feature_id,) in rows]
 
 
 def update_set(connection: Connection[Any], definition: FeatureSet) -> None:

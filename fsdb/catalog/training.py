@@ -99,9 +99,7 @@ def put_view(connection: Connection[Any], view: TrainingView, schema: str, featu
         },
     )
     connection.execute(query(FILE, "delete_view_features"), {"name": view.name})
-    for position, feature_id in enumerate(feature_ids, start=1):
-        values = {"name": view.name, "position": position, "feature_id": feature_id}
-        connection.execute(query(FILE, "insert_view_feature"), values)
+    connection.execute(query(FILE, "insert_view_features"), {"name": view.name, "feature_ids": list(feature_ids)})
 
 
 def delete_view(connection: Connection[Any], name: str) -> None:
@@ -139,10 +137,17 @@ def insert_set(connection: Connection[Any], saved: SavedSet) -> None:
             "content_hash": saved.content_hash,
         },
     )
-    for position, column in enumerate(saved.columns, start=1):
-        connection.execute(
-            query(FILE, "insert_set_column"), {"training_set": saved.name, "position": position, **vars(column)}
-        )
+    connection.execute(
+        query(FILE, "insert_set_columns"),
+        {
+            "training_set": saved.name,
+            "names": [column.name for column in saved.columns],
+            "types": [column.type for column in saved.columns],
+            "feature_ids": [column.feature_id for column in saved.columns],
+            "default_values": [column.default_value for column in saved.columns],
+            "content_hashes": [column.content_hash for column in saved.columns],
+        },
+    )
     for feature_set, high_version in saved.high_versions.items():
         max_age = saved.max_ages.get(feature_set)
         connection.execute(

@@ -29,7 +29,7 @@ def add_feature(connection: Connection[Any], registered: RegisteredSet, feature:
     if definition.tracks is not None:
         check(connection, definition)
     with rebuilding(connection, registered):
-        catalog.insert_feature(connection, registered.name, feature)
+        catalog.insert_features(connection, registered.name, [feature])
         if not registered.tracked:
             _add_column(connection, registered.live, feature.name, SQL(feature.sql_type))
             if feature.description:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from psycopg import Connection
-from psycopg.sql import SQL, Composable, Identifier, Literal
+from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from fsdb.catalog import feature_sets as catalog
 from fsdb.catalog.feature_sets import RegisteredSet, get_set, list_sets
@@ -131,9 +131,9 @@ def _create_live(connection: Connection[Any], definition: FeatureSet) -> None:
         )
     )
     comment_on_table(connection, live, live_comment(definition.name, definition.description))
-    for feature in definition.features:
-        if feature.description:
-            comment_on_column(connection, live, feature.name, feature.description)
+    described = [_column_comment(live, f.name, f.description) for f in definition.features if f.description]
+    if described:
+        connection.execute(joined(described, ";\n"))
 
 
 def _create_history(connection: Connection[Any], registered: RegisteredSet) -> None:
@@ -175,8 +175,12 @@ def comment_on_table(connection: Connection[Any], table: Composable, text: str) 
 
 def comment_on_column(connection: Connection[Any], table: Composable, column: str, text: str) -> None:
     """Says what a column is."""
+    connection.execute(_column_comment(table, column, text))
+
+
+def _column_comment(table: Composable, column: str, text: str) -> Composed:
     parts: dict[str, Composable] = {"table": table, "column": Identifier(column), "text": Literal(text)}
-    connection.execute(query("history/tables", "comment_on_column", **parts))
+    return query("history/tables", "comment_on_column", **parts)
 
 
 def _refuse_foreign(connection: Connection[Any], registered: RegisteredSet, objects: list[GeneratedObject]) -> None:

@@ -109,25 +109,27 @@ def _refusals(old: FeatureSet, wanted: FeatureSet) -> Iterator[str]:
             f"Feature set {old.name} {_tracking(old)} and is defined as one that {_tracking(wanted)}: a set keeps its live table. "
             "Define a set of another name, or drop this one first."
         )
+    registered = _features(old)
     for new in wanted.features:
-        was = _feature(old, new.name)
+        was = registered.get(new.name)
         if was is not None and was.sql_type != new.sql_type and not widens(was.sql_type, new.sql_type):
             yield type_refusal(f"{old.name}.{new.name}", was.sql_type, new.sql_type)
 
 
 def _set_changes(old: FeatureSet, wanted: FeatureSet) -> Iterator[Change]:
+    registered, named = _features(old), _features(wanted)
     for new in wanted.features:
-        was = _feature(old, new.name)
+        was = registered.get(new.name)
         if was is None:
             yield AddFeature(old.name, new)
             continue
         if was.sql_type != new.sql_type:
             yield WidenFeature(old.name, new.name, was.sql_type, new.sql_type)
             was = replace(was, type=new.sql_type)
-        if replace(was, default=None) != replace(new, default=None) or not same_default(was, new):
+        if _described(was) != _described(new) or not same_default(was, new):
             yield AlterFeature(old.name, was, new)
     for feature in old.features:
-        if _feature(wanted, feature.name) is None:
+        if feature.name not in named:
             yield DropFeature(old.name, feature)
     if SetAttributes.of(old) != SetAttributes.of(wanted):
         yield AlterFeatureSet(old.name, SetAttributes.of(old), SetAttributes.of(wanted))
@@ -141,8 +143,12 @@ def _view_changes(old: dict[str, TrainingView], wanted: dict[str, TrainingView])
             yield AlterTrainingView(old[name], view)
 
 
-def _feature(definition: FeatureSet, name: str) -> Feature | None:
-    return next((feature for feature in definition.features if feature.name == name), None)
+def _described(feature: Feature) -> tuple[object, ...]:
+    return feature.name, feature.type, feature.description, feature.tags, feature.owner
+
+
+def _features(definition: FeatureSet) -> dict[str, Feature]:
+    return {feature.name: feature for feature in definition.features}
 
 
 def _keys(definition: FeatureSet) -> str:

@@ -150,6 +150,8 @@ def _recompile(connection: Connection[Any], set_name: str) -> None:
 def _check_default(connection: Connection[Any], set_name: str, feature: Feature) -> None:
     """Raises InvalidDefinition where a default is no value of the feature's type."""
     text = default_text(feature.default, feature.sql_type)
+    if text is None:
+        return
     try:
         with connection.transaction():
             connection.execute(

@@ -23,15 +23,21 @@ INSERT INTO fsdb.feature_sets
 VALUES (%(name)s, %(schema_name)s, %(live_schema)s, %(live_table)s, %(history_table)s, %(event_time_column)s, %(tracked)s,
         make_interval(secs => %(max_age_seconds)s), make_interval(secs => %(retention_seconds)s), %(description)s, %(tags)s, %(owner)s)
 
--- name: insert_key
--- Registers a key column of a set.
-INSERT INTO fsdb.feature_set_keys (feature_set, name, position, type) VALUES (%(feature_set)s, %(name)s, %(position)s, %(type)s)
+-- name: insert_keys
+-- Registers the key columns of a set in order.
+INSERT INTO fsdb.feature_set_keys (feature_set, name, position, type)
+SELECT %(feature_set)s, given.name, given.position, given.type
+FROM unnest(%(names)s::text[], %(types)s::text[]) WITH ORDINALITY AS given (name, type, position)
 
--- name: insert_feature
--- Registers a feature at the end of its set.
+-- name: insert_features
+-- Registers features at the end of their set, in order: history has its columns in the order of feature_id.
 INSERT INTO fsdb.features (feature_set, name, position, type, history_column, description, tags, owner, default_value)
-SELECT %(feature_set)s, %(name)s, coalesce(max(position), 0) + 1, %(type)s, %(name)s, %(description)s, %(tags)s, %(owner)s, %(default_value)s
-FROM fsdb.features WHERE feature_set = %(feature_set)s
+SELECT %(feature_set)s, given.name,
+       given.place + (SELECT coalesce(max(f.position), 0) FROM fsdb.features AS f WHERE f.feature_set = %(feature_set)s),
+       given.type, given.name, given.description, given.tags, given.owner, given.default_value
+FROM ROWS FROM (jsonb_to_recordset(%(features)s::jsonb) AS (name text, type text, description text, tags text[], owner text, default_value text))
+     WITH ORDINALITY AS given (name, type, description, tags, owner, default_value, place)
+ORDER BY given.place
 RETURNING feature_id
 
 -- name: update_set

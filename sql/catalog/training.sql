@@ -18,9 +18,11 @@ ON CONFLICT (name) DO UPDATE SET spine = excluded.spine, timestamp_column = excl
 -- Takes all features out of a view.
 DELETE FROM fsdb.training_view_features WHERE training_view = %(name)s
 
--- name: insert_view_feature
--- Puts a feature into a view.
-INSERT INTO fsdb.training_view_features (training_view, position, feature_id) VALUES (%(name)s, %(position)s, %(feature_id)s)
+-- name: insert_view_features
+-- Puts features into a view, in order.
+INSERT INTO fsdb.training_view_features (training_view, position, feature_id)
+SELECT %(name)s, given.position, given.feature_id
+FROM unnest(%(feature_ids)s::integer[]) WITH ORDINALITY AS given (feature_id, position)
 
 -- name: delete_view
 -- Removes a view from the catalog.
@@ -41,10 +43,12 @@ INSERT INTO fsdb.training_sets (name, training_view, spine, timestamp_column, la
 VALUES (%(name)s, %(training_view)s, %(spine)s, %(timestamp_column)s, %(label)s, %(known)s, %(known_at)s, %(snapshot)s::pg_snapshot, %(own_xid)s::bigint::text::xid8,
         %(engine)s, %(row_count)s, %(late_values)s, %(content_hash)s)
 
--- name: insert_set_column
--- Registers a column of a saved training set.
+-- name: insert_set_columns
+-- Registers the columns of a saved training set in order.
 INSERT INTO fsdb.training_set_columns (training_set, position, name, type, feature_id, default_value, content_hash)
-VALUES (%(training_set)s, %(position)s, %(name)s, %(type)s, %(feature_id)s, %(default_value)s, %(content_hash)s)
+SELECT %(training_set)s, given.position, given.name, given.type, given.feature_id, given.default_value, given.content_hash
+FROM unnest(%(names)s::text[], %(types)s::text[], %(feature_ids)s::integer[], %(default_values)s::text[], %(content_hashes)s::text[])
+     WITH ORDINALITY AS given (name, type, feature_id, default_value, content_hash, position)
 
 -- name: insert_set_snapshot
 -- Keeps how far a feature set's versions had been counted, and its max_age.
