@@ -152,6 +152,31 @@ def _live(connection: Connection[Any]) -> Iterator[Check]:
         )
 
 
+def _left(connection: Connection[Any]) -> Iterator[Check]:
+    for name, registered in list_sets(connection).items():
+        if registered.reach is None:
+            continue
+        from fsdb.columnar import read_copy  # loads Iceberg's library
+
+        row = connection.execute(query("doctor/checks", "versions_left"), {"name": name}).fetchone()
+        left = row[0] if row else 0
+        try:
+            copy = read_copy(connection, name)
+        except FsdbError as error:
+            held, problem = 0, str(error)
+        else:
+            held, problem = (0, "there is no copy") if copy is None else (copy.rows, "")
+        lost = left > held
+        yield Check(
+            f"versions of {name} that left",
+            "wrong" if lost else "good",
+            problem or f"{left:,} before {registered.reach}; {held:,} in the copy",
+            f"Restore the files of its columnar copy from a backup: its versions before {registered.reach} are there alone."
+            if lost
+            else "",
+        )
+
+
 def _rights(connection: Connection[Any]) -> Iterator[Check]:
     for name, text, advice in (
         ("functions", "unpinned_functions", "ALTER FUNCTION … SET search_path = pg_catalog, pg_temp."),
@@ -176,5 +201,6 @@ PARTS: tuple[Callable[[Connection[Any]], Iterator[Check]], ...] = (
     _catalog,
     _objects,
     _live,
+    _left,
     _rights,
 )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import pyarrow as pa
 from psycopg import Connection
@@ -25,6 +25,9 @@ from fsdb.migrate.plan import Plan, apply, plan
 from fsdb.status import Status, read_status
 from fsdb.table import Table
 from fsdb.training import SavedTrainingSet, TrainingSet
+
+if TYPE_CHECKING:
+    from fsdb.retention import RetentionResult
 
 
 def connect(url: str | None = None) -> "Store":
@@ -233,10 +236,34 @@ class Store:
             warnings.warn(built.notice, LateValues, stacklevel=2)
         return built
 
+    def as_of(self, feature_set: str, moment: datetime) -> pa.Table:
+        """The entities that a feature set had at a moment, a row each: keys, features and event_time.
+
+        As `<set>_as_of(moment)` in SQL, but also for moments of which versions have left PostgreSQL for the columnar copy.
+        """
+        from fsdb import retention
+
+        with self.transaction() as connection:
+            return retention.as_of(connection, get_set(connection, feature_set), moment)
+
     def load_training_set(self, name: str) -> SavedTrainingSet:
         """A saved training set, to rebuild or verify."""
         with self.transaction() as connection:
             return training.load(connection, name, self._database)
+
+    # The columnar copy
+
+    def retain(self, feature_set: str | Sequence[str] | None = None) -> "RetentionResult":
+        """Removes from PostgreSQL what was superseded longer ago than a set's retention and is found in its columnar copy.
+
+        Of one set, several, or all that have a retention, each in a transaction of its own. As-of reads, training sets,
+        lineage and replay find what left in the copy, or do not need it. Raises RetentionRefused and CopyBroken.
+        """
+        from fsdb import retention
+
+        chosen = [feature_set] if isinstance(feature_set, str) else feature_set
+        with self._database.connection() as connection:
+            return retention.retain(connection, chosen)
 
     # Models
 

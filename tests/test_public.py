@@ -7,6 +7,7 @@ import fsdb
 
 STORE = {
     "apply",
+    "as_of",
     "backfill",
     "close",
     "delete",
@@ -19,6 +20,7 @@ STORE = {
     "load_training_set",
     "plan",
     "register_model",
+    "retain",
     "search",
     "status",
     "track",

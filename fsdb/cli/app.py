@@ -8,7 +8,7 @@ import psycopg
 import typer
 from rich.text import Text
 
-from fsdb.cli import catalog, data, definitions, demo, finding, health, models, revisions
+from fsdb.cli import catalog, data, definitions, demo, finding, health, models, retain, revisions
 from fsdb.cli.output import err
 from fsdb.errors import FsdbError
 
@@ -24,6 +24,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "track": definitions.track,
     "ingest": data.ingest,
     "training-set": data.training_set,
+    "retain": retain.retain,
     "register": models.register,
     "deploy": models.deploy,
     "replay": models.replay,

@@ -18,6 +18,7 @@ from fsdb.migrate.engine import PROJECT_VERSION_TABLE, connected, driver, locked
 from fsdb.sql import data_folder, query
 
 VERSION_TABLE = "catalog_version"
+WITH_COPIES = "0002"  # the revision that brought columnar copies and retention
 
 
 def upgrade(url: str, revision: str = "head") -> None:
@@ -48,7 +49,7 @@ def downgrade(url: str, revision: str) -> None:
     """Takes the catalog back to `revision`; "base" removes it.
 
     Raises CatalogMissing where there is none, ChangeRefused for an unknown revision and while feature sets, training
-    sets or models are registered that the catalog of that revision could not hold.
+    sets or models are registered that the catalog of that revision could not hold, or versions are in a columnar copy alone.
     """
     with locked(url) as connection:
         current = current_revision(connection)
@@ -60,6 +61,8 @@ def downgrade(url: str, revision: str) -> None:
             leaving = [
                 script.revision for script in scripts.iterate_revisions(current, revision, select_for_downgrade=True)
             ]
+        if WITH_COPIES in leaving:
+            _refuse_while_versions_have_left(connection)
         if scripts.get_base() not in leaving:
             command.downgrade(_config(connection), revision)
             return
@@ -108,6 +111,14 @@ def check_revision(current: str | None) -> None:
     if current != head_revision():
         raise CatalogMissing(
             f"The fsdb catalog is at revision {current} and this fsdb works with {head_revision()}: run fsdb upgrade."
+        )
+
+
+def _refuse_while_versions_have_left(connection: sa.Connection) -> None:
+    left = [name for (name,) in driver(connection).execute(query("migrate/catalog", "versions_have_left"))]
+    if left:
+        raise ChangeRefused(
+            f"Versions of {', '.join(left)} have left PostgreSQL, and the columnar copy that holds them belongs to this revision: stay at it, or drop these feature sets first."
         )
 
 

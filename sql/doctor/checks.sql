@@ -37,3 +37,8 @@ JOIN fsdb.feature_sets AS s ON s.history_table = c.relname AND t.tgrelid = to_re
 JOIN pg_proc AS p ON p.oid = t.tgfoid AND p.pronamespace = 'fsdb_history'::regnamespace
 WHERE c.relnamespace = 'fsdb_history'::regnamespace AND c.relowner <> p.proowner
 ORDER BY 1
+
+-- name: versions_left
+-- How many versions of a set retention has removed; a former set of the same name had others.
+SELECT coalesce(sum(r.versions), 0)::bigint FROM fsdb.removals AS r JOIN fsdb.feature_sets AS s ON s.name = r.feature_set
+WHERE s.name = %(name)s AND r.removed_at >= s.created_at

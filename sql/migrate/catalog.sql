@@ -23,3 +23,7 @@ SELECT pg_advisory_xact_lock(%(lock)s)
 -- Live tables that fsdb created, and model tables.
 SELECT live_schema, live_table FROM fsdb.feature_sets WHERE NOT tracked
 UNION SELECT schema_name, table_name FROM fsdb.deployments
+
+-- name: versions_have_left
+-- Feature sets of which versions are in the columnar copy alone.
+SELECT name FROM fsdb.feature_sets WHERE reach IS NOT NULL ORDER BY name

@@ -52,7 +52,7 @@ def test_every_command_and_parameter_says_what_it_is(command: str) -> None:
 
 
 def test_the_design_s_commands_are_there() -> None:
-    wanted = "demo init upgrade downgrade status plan apply revision track ingest training-set register deploy replay search describe doctor"
+    wanted = "demo init upgrade downgrade status plan apply revision track ingest training-set retain register deploy replay search describe doctor"
     assert set(COMMANDS) == set(wanted.split())
 
 
