@@ -1,0 +1,34 @@
+"""Arrow tables as Spark frames, and Spark frames as Arrow tables."""
+
+import warnings
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+def dataframe_of(rows: pa.Table) -> "DataFrame":
+    """Rows in the types of fsdb.exchange.types as a frame of the session that is there, or is started.
+
+    They travel through this process. Raises EngineUnavailable where there is no Spark.
+    """
+    from fsdb.engines.spark.session import session
+    from fsdb.engines.spark.types import schema_of
+
+    spark = session()
+    fields = [(field.name, field.type) for field in rows.schema]
+    with warnings.catch_warnings():
+        # pandas is not used here, whatever its version.
+        warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
+        frame: DataFrame = spark.createDataFrame(rows.replace_schema_metadata(), schema_of(fields))
+    return frame
+
+
+def collected(frame: "DataFrame", schema: pa.Schema) -> pa.Table:
+    """A frame's rows in exactly the types of `schema`, column by column."""
+    rows: pa.Table = frame.toArrow()
+    return pa.Table.from_arrays(
+        [c if c.type == f.type else c.cast(f.type) for c, f in zip(rows.columns, schema, strict=True)], schema=schema
+    )
