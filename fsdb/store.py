@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import pyarrow as pa
 from psycopg import Connection
 
-from fsdb import config, deployments, embedded, history, training, vectors
+from fsdb import columnar, config, deployments, embedded, history, training, vectors
 from fsdb.asof import snapshots
 from fsdb.catalog.feature_sets import RegisteredSet, get_set
 from fsdb.catalog.search import describe, search
 from fsdb.db import Database
 from fsdb.definitions import TrainingView
 from fsdb.deployments import Deployment, ModelVersion
-from fsdb.errors import LateValues
+from fsdb.errors import ChangeRefused, LateValues
 from fsdb.ingest import IngestResult, backfill, ingest
 from fsdb.migrate import catalog
 from fsdb.migrate.diff import Definition
@@ -30,10 +30,11 @@ if TYPE_CHECKING:
     from fsdb.retention import RetentionResult
 
 
-def connect(url: str | None = None) -> "Store":
+def connect(url: str | None = None, warehouse: str | None = None) -> "Store":
     """A store on the database at `url`, else at `$FSDB_URL`, else on the embedded PostgreSQL, started if need be.
 
-    "embedded:///name" is another database of the embedded server.
+    "embedded:///name" is another database of the embedded server. warehouse: where new columnar copies go, a folder or an
+    fsspec URL; else `$FSDB_WAREHOUSE`, else a folder in the user's data folder.
 
     A database without a catalog gets one. Raises ConnectionFailed where there is no usable server, or no right to
     create schemas; CatalogMissing where the catalog is of another version (the embedded one is upgraded).
@@ -50,7 +51,7 @@ def connect(url: str | None = None) -> "Store":
     except BaseException:
         database.close()
         raise
-    return Store(database)
+    return Store(database, warehouse)
 
 
 class Store:
@@ -59,8 +60,9 @@ class Store:
     Calls inside `with store.transaction():` are one transaction together.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, warehouse: str | None = None) -> None:
         self._database = database
+        self._warehouse = warehouse
 
     @property
     def url(self) -> str:
@@ -193,6 +195,20 @@ class Store:
         """The features of many entities as of one moment, a row each in the given order, with a column `found`."""
         with self._database.connection() as connection:
             return vectors.feature_vectors(connection, features, keys)
+
+    # The columnar copy
+
+    def sync(
+        self, feature_sets: Sequence[str] | None = None, progress: Callable[[str, int, int], None] | None = None
+    ) -> columnar.SyncResult:
+        """Brings the columnar copies of the named feature sets, else of all, up to date: what history has and they lack.
+
+        It commits on its own, so it is refused inside `transaction()` (ChangeRefused). `progress` is called with a set's
+        name, the versions written so far and about how many there are to write.
+        """
+        if self._database.in_transaction:
+            raise ChangeRefused("A sync reads what is committed and commits on its own: call it outside transaction().")
+        return columnar.sync(self.url, feature_sets, warehouse=self._warehouse, progress=progress)
 
     # Training sets
 

@@ -9,7 +9,6 @@ import sqlalchemy as sa
 from psycopg import Connection
 from pyiceberg.catalog import MetastoreCatalog
 from pyiceberg.catalog.sql import SqlCatalog
-from pyiceberg.io import FileIO, load_file_io
 from sqlalchemy.pool import StaticPool
 
 from fsdb.config import ICEBERG_SCHEMA
@@ -40,8 +39,3 @@ def opened(url: str) -> Iterator[DatabaseCatalog]:
         yield catalog
     finally:
         catalog.engine.dispose()
-
-
-def file_io(location: str) -> FileIO:
-    """Reads and writes files at this place: the local file system or any that pyiceberg knows by the URL's scheme."""
-    return load_file_io({}, location)

@@ -1,9 +1,12 @@
 """What a sync did, for people and machines."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from fsdb.table import Table
+
+Progress = Callable[[str, int, int], None]  # a set, versions written so far, about how many in all
 
 
 @dataclass(frozen=True)

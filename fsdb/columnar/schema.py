@@ -24,9 +24,8 @@ from pyiceberg.types import (
 )
 
 from fsdb.catalog.feature_sets import RegisteredSet
-from fsdb.columnar.types import copy_type
+from fsdb.columnar.types import copy_type, same_digits
 from fsdb.errors import CopyBroken
-from fsdb.exchange.types import arrow_type
 
 VERSION_ID, EVENT_TIME, RECORDED_AT, XID, DELETED = 1, 2, 3, 4, 5
 FIXED = (
@@ -48,7 +47,6 @@ _ICEBERG: dict[pa.DataType, IcebergType] = {
 }
 _ARROW = {str(kind): arrow for arrow, kind in _ICEBERG.items()}
 _WIDER = {("int", "long"), ("float", "double")}
-_SCALE = re.compile(r"numeric\(\d+,(-?\d+)\)")
 _DOC = re.compile(r"(key|feature (?P<feature_id>\d+)): (?P<kind>.*)")
 
 
@@ -76,17 +74,6 @@ def arrow_of(kind: IcebergType) -> pa.DataType:
     if isinstance(kind, ListType):
         return pa.list_(_ARROW[str(kind.element_type)])
     return _ARROW[str(kind)]
-
-
-def same_digits(held: str, kind: str) -> bool:
-    """Whether values that were copied as `held` still read as history's `kind` prints them: a numeric prints all digits of its scale.
-
-    Where Arrow has a decimal for the type, reading the text as that adds the digits.
-    """
-    then, now = _SCALE.fullmatch(held), _SCALE.fullmatch(kind)
-    if now is None or not pa.types.is_string(arrow_type(kind)):
-        return True
-    return then is not None and then[1] == now[1]
 
 
 def new_schema(registered: RegisteredSet) -> Schema:

@@ -25,7 +25,7 @@ from pyiceberg.transforms import BucketTransform, IdentityTransform
 
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.columnar.catalog import DatabaseCatalog
-from fsdb.columnar.reading import (
+from fsdb.columnar.iceberg import (
     FLOOR,
     HIGH,
     LAYOUT,

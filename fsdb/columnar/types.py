@@ -10,10 +10,14 @@
 Everything else is the same in both.
 """
 
+import re
+
 import pyarrow as pa
 
 from fsdb.asof.description import plain_type
 from fsdb.exchange.types import arrow_type
+
+_SCALE = re.compile(r"numeric\(\d+,(-?\d+)\)")
 
 
 def copy_type(kind: str) -> pa.DataType:
@@ -22,3 +26,14 @@ def copy_type(kind: str) -> pa.DataType:
     if plain == "smallint":
         return pa.int32()
     return pa.string() if plain == "numeric" else arrow_type(kind)
+
+
+def same_digits(held: str, kind: str) -> bool:
+    """Whether values that were copied as `held` still read as history's `kind` prints them: a numeric prints all digits of its scale.
+
+    Where Arrow has a decimal for the type, reading the text as that adds the digits.
+    """
+    then, now = _SCALE.fullmatch(held), _SCALE.fullmatch(kind)
+    if now is None or not pa.types.is_string(arrow_type(kind)):
+        return True
+    return then is not None and then[1] == now[1]

@@ -187,7 +187,7 @@ class _Fields:
         if kind in _FIXED:
             code = _FIXED[kind]
             wide = np.dtype(code).itemsize
-            if nulls and len(self._buffer) < wide:
+            if nulls and missing.all():
                 return pa.nulls(len(starts), kind)
             # What is missing is read from some other place and masked.
             values = self._values(np.minimum(starts, len(self._buffer) - wide) if nulls else starts, code)

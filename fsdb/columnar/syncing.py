@@ -24,7 +24,7 @@ from fsdb.catalog.feature_sets import RegisteredSet, get_set, list_sets
 from fsdb.columnar import moment, table
 from fsdb.columnar.catalog import DatabaseCatalog, opened
 from fsdb.columnar.files import FileWriter
-from fsdb.columnar.result import SetSync, SyncResult
+from fsdb.columnar.result import Progress, SetSync, SyncResult
 from fsdb.columnar.schema import FIXED, arrow_schema
 from fsdb.columnar.watermark import NOTHING, Watermark
 from fsdb.errors import ChangeRefused, FsdbError, InvalidData
@@ -41,8 +41,6 @@ BUCKETED = ("smallint", "integer", "bigint", "text", "character varying", "uuid"
 
 FIXED_NAMES = frozenset(field.name for field in FIXED)
 
-Progress = Callable[[str, int, int], None]
-
 
 def sync(
     url: str,
@@ -51,13 +49,7 @@ def sync(
     warehouse: str | None = None,
     progress: Progress | None = None,
 ) -> SyncResult:
-    """Brings the copies of the named sets (else of all) up to date with the database at `url`, in transactions of its own.
-
-    warehouse: where new copies go, else `$FSDB_WAREHOUSE`, else a folder in the user's data folder. progress is called with
-    a set's name, the versions written so far and about how many there are to write. Two syncs of a set run one after the other. Copies of
-    sets that were dropped leave the Iceberg catalog; their files stay until `expire`. Raises CopyBroken for a copy that
-    cannot be carried on, InvalidData for values that no copy can hold, FsdbError for a place that cannot be written.
-    """
+    """What fsdb.columnar.sync does."""
     with working(url, warehouse) as work:
         chosen = (
             list_sets(work.control) if feature_sets is None else {n: get_set(work.control, n) for n in feature_sets}

@@ -1,0 +1,117 @@
+"""What Iceberg's metadata and manifests say of a copy, in fsdb's terms."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+from pyiceberg.io import FileIO, load_file_io
+from pyiceberg.manifest import DataFile, ManifestFile
+from pyiceberg.serializers import FromInputFile
+from pyiceberg.table.metadata import TableMetadata
+from pyiceberg.table.snapshots import Snapshot
+
+from fsdb.columnar.bounds import unpacked
+from fsdb.columnar.copies import Copy, CopyColumn, CopyFile
+from fsdb.columnar.reading import broken
+from fsdb.columnar.schema import arrow_of, note
+from fsdb.columnar.watermark import Watermark
+from fsdb.errors import CopyBroken
+
+LAYOUT = 1  # how this fsdb writes copies; a newer one may write them so that this one must not read them
+LAYOUT_PROPERTY = "fsdb.layout"
+SNAPSHOT, HIGH, RESTORED, FLOOR = "fsdb.snapshot", "fsdb.high", "fsdb.restored", "fsdb.floor"
+
+
+def file_io(location: str) -> FileIO:
+    """Reads and writes files at this place: the local file system or any that pyiceberg knows by the URL's scheme."""
+    return load_file_io({}, location)
+
+
+def read(location: str, feature_set: str) -> Copy | None:
+    """The copy whose metadata is at this place; None where nothing was synced into it yet. Raises CopyBroken where it cannot be read."""
+    with reading(feature_set, location):
+        io = file_io(location)
+        metadata = FromInputFile.table_metadata(io.new_input(location))
+        checked_layout(metadata, feature_set)
+        snapshot = metadata.current_snapshot()
+        if snapshot is None:
+            return None
+        names = {field.field_id: (field.name, arrow_of(field.field_type)) for field in metadata.schema().fields}
+        columns = tuple(
+            CopyColumn(field.field_id, field.name, arrow_of(field.field_type), *_noted(field))
+            for field in metadata.schema().fields
+        )
+        files = tuple(
+            CopyFile(
+                str(file.file_path),
+                int(file.record_count),
+                int(file.file_size_in_bytes),
+                unpacked(file.lower_bounds or {}, names, upper=False),
+                unpacked(file.upper_bounds or {}, names, upper=True),
+            )
+            for file in data_files(io, snapshot)
+        )
+        return Copy(feature_set, snapshot.snapshot_id, watermark_of(snapshot), columns, files)
+
+
+def _noted(field: Any) -> tuple[int | None, str]:
+    found = note(field)
+    return (None, "") if found is None else (found.feature_id, found.kind)
+
+
+def file_problems(copy: Copy) -> dict[str, str]:
+    """What is wrong with files of a copy, by path: gone, or of another size."""
+    if not copy.files:
+        return {}
+    io = file_io(copy.files[0].path)
+    with ThreadPoolExecutor(8) as pool:
+        found = pool.map(lambda file: _problem(io, file), copy.files)
+        return {file.path: problem for file, problem in zip(copy.files, found, strict=True) if problem is not None}
+
+
+def watermark_of(snapshot: Snapshot) -> Watermark:
+    """The watermark that a snapshot of a copy carries."""
+    assert snapshot.summary is not None
+    said = snapshot.summary.additional_properties
+    return Watermark(said[SNAPSHOT], int(said[HIGH]), int(said[RESTORED]), int(said[FLOOR]))
+
+
+def checked_layout(metadata: TableMetadata, feature_set: str) -> None:
+    """Raises CopyBroken for a copy that a newer fsdb wrote in a way that this one does not know."""
+    layout = int(metadata.properties.get(LAYOUT_PROPERTY, "0"))
+    if layout > LAYOUT:
+        raise CopyBroken(
+            f"The columnar copy of {feature_set} was made by a newer fsdb (layout {layout}, this one knows {LAYOUT}): upgrade fsdb here, or make the copy anew with fsdb sync --rebuild {feature_set}."
+        )
+
+
+def data_files(io: FileIO, snapshot: Snapshot) -> Iterator[DataFile]:
+    """The data files of a snapshot, as its manifests list them."""
+    manifests: Sequence[ManifestFile] = snapshot.manifests(io)
+    for manifest in manifests:
+        for entry in manifest.fetch_manifest_entry(io, discard_deleted=True):
+            yield entry.data_file
+
+
+@contextmanager
+def reading(feature_set: str, location: str) -> Iterator[None]:
+    """Says a file that cannot be read in the project's words."""
+    try:
+        yield
+    except CopyBroken:
+        raise
+    except FileNotFoundError as error:
+        raise broken(feature_set, error.filename or location, "is gone") from error
+    except Exception as error:  # whatever the formats' readers raise for what is not such a file
+        raise broken(feature_set, location, f"or what it names is not readable ({error})") from error
+
+
+def _problem(io: FileIO, file: CopyFile) -> str | None:
+    try:
+        found = len(io.new_input(file.path))
+    except FileNotFoundError:
+        return "is gone"
+    except OSError as error:
+        return f"cannot be reached ({error})"
+    return None if found == file.bytes else f"has {found:,} bytes instead of {file.bytes:,}"
