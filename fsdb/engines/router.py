@@ -14,10 +14,11 @@ from fsdb.engines.duckdb import DuckdbEngine
 from fsdb.engines.postgres import PostgresEngine
 from fsdb.engines.protocol import Absence, Engine, Result
 from fsdb.engines.routing import Candidate, Routing
+from fsdb.engines.spark import SparkEngine
 from fsdb.engines.work import Work
 from fsdb.errors import CopyBroken, EnginePassedOver, EngineUnavailable, UnknownName
 
-ENGINES: dict[str, Engine] = {"postgres": PostgresEngine(), "duckdb": DuckdbEngine()}
+ENGINES: dict[str, Engine] = {"postgres": PostgresEngine(), "duckdb": DuckdbEngine(), "spark": SparkEngine()}
 
 _CANNOT = (ImportError, EngineUnavailable, CopyBroken)  # errors of an engine; all others are of the data or the caller
 

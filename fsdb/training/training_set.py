@@ -125,6 +125,15 @@ class TrainingSet:
         """The rows as a polars data frame."""
         return frames_out.to_polars(self.table)
 
+    def to_spark(self) -> Any:
+        """The rows as a Spark data frame, in the session that is active, else in one that `$FSDB_SPARK` names or this machine runs.
+
+        What Spark built is read when the frame is used, and keeps the spine's order until something reorders it.
+        """
+        from fsdb.engines.spark import dataframe_of
+
+        return dataframe_of(self.result)
+
     def to_batches(self) -> pa.RecordBatchReader:
         """The rows in Arrow record batches, which need not all be in memory at once."""
         return self.result.batches()

@@ -5,24 +5,35 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from fsdb.engines.protocol import Result
+from fsdb.errors import EngineUnavailable
+
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 
-def dataframe_of(rows: pa.Table) -> "DataFrame":
-    """Rows in the types of fsdb.exchange.types as a frame of the session that is there, or is started.
+def dataframe_of(result: Result) -> "DataFrame":
+    """A training set's rows as a frame of the session that is there, or is started.
 
-    They travel through this process. Raises EngineUnavailable where there is no Spark.
+    What Spark built is read when the frame is used; what another engine built travels through this process. Raises
+    EngineUnavailable where there is no Spark.
     """
-    from fsdb.engines.spark.session import session
+    from fsdb.engines.spark.session import absence, session
+
+    missing = absence()
+    if missing is not None:
+        raise EngineUnavailable(missing)
+    from fsdb.engines.spark.result import SparkResult
     from fsdb.engines.spark.types import schema_of
 
-    spark = session()
+    if isinstance(result, SparkResult):
+        return result.dataframe()
+    rows = result.table()
     fields = [(field.name, field.type) for field in rows.schema]
     with warnings.catch_warnings():
         # pandas is not used here, whatever its version.
         warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
-        frame: DataFrame = spark.createDataFrame(rows.replace_schema_metadata(), schema_of(fields))
+        frame: DataFrame = session().createDataFrame(rows.replace_schema_metadata(), schema_of(fields))
     return frame
 
 

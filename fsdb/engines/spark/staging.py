@@ -12,8 +12,8 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fsdb import config
 from fsdb.columnar.copies import Copy
+from fsdb.config import warehouse
 from fsdb.engines.spark.session import is_local
 from fsdb.errors import EngineUnavailable
 
@@ -93,7 +93,7 @@ def staging_for(session: "SparkSession", copies: Iterable[Copy | None]) -> Stagi
     if is_local(session):
         return Staging()
     paths = [file.path for copy in copies if copy is not None for file in copy.files]
-    return Staging(f"{paths[0].rpartition('/')[0]}/staging" if paths else f"{config.warehouse()}/staging")
+    return Staging(f"{paths[0].rpartition('/')[0]}/staging" if paths else f"{warehouse()}/staging")
 
 
 def literally(path: str) -> str:
