@@ -8,7 +8,7 @@ import psycopg
 import typer
 from rich.text import Text
 
-from fsdb.cli import catalog, data, definitions, demo, finding, health, models, retain, revisions
+from fsdb.cli import calibrate, catalog, data, definitions, demo, finding, health, models, retain, revisions
 from fsdb.cli.output import err
 from fsdb.errors import FsdbError
 
@@ -25,6 +25,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "ingest": data.ingest,
     "training-set": data.training_set,
     "retain": retain.retain,
+    "calibrate": calibrate.calibrate,
     "register": models.register,
     "deploy": models.deploy,
     "replay": models.replay,

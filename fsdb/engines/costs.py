@@ -24,7 +24,8 @@ class Unit:
 
 UNITS: dict[str, tuple[Unit, ...]] = {
     "postgres": (
-        Unit("start", 5e-3, "a query: planning, settings, the round trips"),
+        Unit("start", 6e-3, "a query: settings, the round trips"),
+        Unit("read", 1e-3, "a feature set: planning its part of the query"),
         Unit("spine_row", 1.5e-6, "a spine row from memory that is copied into a temporary table"),
         Unit("descent", 1.5e-6, "the look-up of one spine row in one feature set, without the way down its index"),
         Unit("level", 2e-7, "halving the versions that are left on the way down, so log2(versions) a look-up"),
@@ -70,6 +71,7 @@ def postgres(work: Work, started: bool) -> Amounts:  # noqa: ARG001
     look_ups = work.spine_rows * len(work.reads)
     return {
         "start": 1,
+        "read": len(work.reads),
         "spine_row": work.spine_rows if work.in_memory else 0,
         "descent": look_ups,
         "level": work.spine_rows * sum(log2(read.versions + 2) for read in work.reads),

@@ -16,7 +16,7 @@ from fsdb.engines.protocol import Absence, Engine, Result
 from fsdb.engines.routing import Candidate, Routing
 from fsdb.engines.spark import SparkEngine
 from fsdb.engines.work import Work
-from fsdb.errors import CopyBroken, EnginePassedOver, EngineUnavailable, UnknownName
+from fsdb.errors import CopyBroken, EnginePassedOver, EngineUnavailable, FsdbError, UnknownName
 
 ENGINES: dict[str, Engine] = {"postgres": PostgresEngine(), "duckdb": DuckdbEngine(), "spark": SparkEngine()}
 
@@ -60,6 +60,8 @@ def run(connection: Connection[Any], description: AsOf, name: str = "auto") -> A
                 with connection.transaction():
                     result = engine.run(connection, description)
         except _CANNOT as error:
+            if name != "auto" and isinstance(error, FsdbError):
+                raise
             refusal = Absence(_sentence(error))
         if refusal is None:
             seconds = perf_counter() - begin

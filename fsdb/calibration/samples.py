@@ -1,0 +1,128 @@
+"""The runs that are measured: made-up feature sets, read for spines of different sizes by each engine."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import psycopg
+from psycopg import Connection
+
+from fsdb import columnar, db
+from fsdb.calibration import versions
+from fsdb.calibration.fit import Sample
+from fsdb.calibration.scratch import Scratch
+from fsdb.engines import costs
+from fsdb.errors import EngineUnavailable
+from fsdb.exchange import frames
+from fsdb.training import build
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class MadeSet:
+    """A feature set to measure on. padded: its versions fill many pages; copied: it has a columnar copy."""
+
+    name: str
+    versions: int
+    features: int
+    padded: bool = False
+    copied: bool = True
+
+
+@dataclass(frozen=True)
+class Run:
+    """A spine of so many rows, in memory or in the database, that reads features of some of the sets."""
+
+    sets: tuple[str, ...]
+    features: int
+    rows: int
+    in_database: bool = False
+
+
+SETS = (
+    MadeSet("small", 5_000, 10),
+    MadeSet("other", 5_000, 10),
+    MadeSet("large", 400_000, 10),
+    MadeSet("pages", 120_000, 2, padded=True),
+    MadeSet("tail", 50_000, 10, copied=False),
+)
+# Spark takes seconds for anything, and is measured where its time is not all start-up.
+RUNS = {
+    "postgres": (
+        Run(("small",), 1, 10),
+        Run(("small", "other"), 10, 10),
+        Run(("small",), 1, 2_000),
+        Run(("small",), 10, 100_000),
+        Run(("small",), 10, 100_000, in_database=True),
+        Run(("large",), 1, 2_000),
+        Run(("large",), 10, 20_000),
+        Run(("large",), 1, 100_000),
+        Run(("pages",), 2, 5_000),
+        Run(("pages",), 2, 50_000),
+    ),
+    "duckdb": (
+        Run(("small",), 1, 10),
+        Run(("small", "other"), 10, 10),
+        Run(("small",), 10, 100_000),
+        Run(("small",), 10, 100_000, in_database=True),
+        Run(("large",), 1, 100),
+        Run(("large",), 10, 100),
+        Run(("large",), 1, 100_000),
+        Run(("large",), 10, 200_000),
+        Run(("large",), 10, 20_000),
+        Run(("tail",), 1, 10),
+        Run(("tail",), 10, 1_000),
+        Run(("tail",), 10, 50_000),
+    ),
+    "spark": (Run(("small",), 1, 10), Run(("large",), 10, 20_000), Run(("large",), 10, 200_000)),
+}
+_TIMES = 2  # each run; the faster one counts
+_WARM = Run(("small",), 1, 10)  # first of each engine, and not counted
+
+
+def steps(engines: Sequence[str]) -> int:
+    """How many steps `measured` reports for these engines."""
+    return len(SETS) + sum(1 + len(RUNS[engine]) for engine in engines)
+
+
+def measured(where: Scratch, engines: Sequence[str], progress: Progress) -> Iterator[tuple[str, list[Sample] | str]]:
+    """Samples of each engine, or why it cannot run here; progress is called with what is done next."""
+    with psycopg.connect(where.url, autocommit=True) as connection:
+        db.configure(connection)
+        for one in SETS:
+            progress(f"{one.versions:,} versions")
+            versions.load(connection, one.name, one.versions, features=one.features, padded=one.padded)
+        columnar.sync(where.url, [one.name for one in SETS if one.copied], warehouse=where.warehouse)
+        for engine in engines:
+            progress(f"{engine} starts")
+            try:
+                _run(connection, engine, _WARM)
+            except EngineUnavailable as error:
+                yield engine, str(error)
+                continue
+            samples = []
+            for run in RUNS[engine]:
+                progress(f"{engine}, {run.rows:,} rows")
+                samples.append(min((_run(connection, engine, run) for _ in range(_TIMES)), key=lambda one: one.seconds))
+            yield engine, samples
+
+
+def _run(connection: Connection[Any], engine: str, run: Run) -> Sample:
+    """One run, to the rows in memory."""
+    chosen = [one for one in SETS if one.name in run.sets]
+    features = [f"{one.name}.f{number}" for one in chosen for number in range(1, run.features + 1)]
+    rows = versions.spine(run.rows, min(one.versions for one in chosen))
+    with connection.transaction(force_rollback=True), ExitStack() as staging:
+        spine: Any = rows
+        if run.in_database:
+            columns = frames.columns_of(rows.schema, "spine")
+            staged = frames.staged(connection, rows.schema, rows.to_batches(), columns)
+            spine = staging.enter_context(staged).as_string(connection)
+        built = build(connection, spine=spine, features=features, timestamp="at", engine=engine)
+        begin = perf_counter()
+        built.to_arrow()
+        seconds = built.routing.seconds + perf_counter() - begin
+    return Sample(costs.AMOUNTS[engine](built.routing.work, True), seconds)
