@@ -18,7 +18,7 @@ from psycopg.sql import Composable, Identifier, Literal
 
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.columnar import Copy, CopyFile, broken
-from fsdb.columnar.catalog import file_io
+from fsdb.columnar.iceberg import file_io
 from fsdb.columnar.types import copy_type
 from fsdb.errors import CopyBroken, FsdbError
 from fsdb.exchange import copy_binary
