@@ -216,6 +216,189 @@ class Softmax:
         return len(self.columns)
 
 
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """x held between a low and a high; missing stays missing."""
+
+    columns: tuple[int, ...]
+    lows: tuple[float, ...]
+    highs: tuple[float, ...]
+
+    @property
+    def width(self) -> int:
+        return len(self.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Above:
+    """1 where x is greater than the threshold of its column, otherwise (also where it is missing) 0."""
+
+    columns: tuple[int, ...]
+    thresholds: tuple[float, ...]
+
+    @property
+    def width(self) -> int:
+        return len(self.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Bins:
+    """How many of the edges, which are sorted, are at most x."""
+
+    column: int
+    edges: tuple[float, ...]
+
+    @property
+    def width(self) -> int:
+        return 1
+
+
+@dataclass(frozen=True, slots=True)
+class Piecewise:
+    """A function that is linear between knots, which are sorted and distinct; missing stays missing.
+
+    `at[i]` at knot i; `starts[i] + slopes[i] * (x - knots[i])` between it and the next (so one fewer of these); `below`
+    before the first knot and `above` after the last.
+    """
+
+    column: int
+    knots: tuple[float, ...]
+    at: tuple[float, ...]
+    starts: tuple[float, ...]
+    slopes: tuple[float, ...]
+    below: float
+    above: float
+
+    @property
+    def width(self) -> int:
+        return 1
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """A function of one number, by numpy's name for it; missing stays missing, and what is no number becomes missing."""
+
+    function: str
+    columns: tuple[int, ...]
+
+    @property
+    def width(self) -> int:
+        return len(self.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class YeoJohnson:
+    """The Yeo-Johnson transformation (2000): ((x + 1)^l - 1) / l from 0 on, -((1 - x)^(2 - l) - 1) / (2 - l) below 0."""
+
+    columns: tuple[int, ...]
+    lambdas: tuple[float, ...]
+
+    @property
+    def width(self) -> int:
+        return len(self.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class BoxCox:
+    """The Box-Cox transformation (1964): (x^l - 1) / l. A row with a number that is not above 0 is refused."""
+
+    columns: tuple[int, ...]
+    lambdas: tuple[float, ...]
+
+    @property
+    def width(self) -> int:
+        return len(self.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Normalize:
+    """Each column over the row's norm ('l1', 'l2' or 'max'); unchanged where that is below `smallest`."""
+
+    columns: tuple[int, ...]
+    norm: str
+    smallest: float
+
+    @property
+    def width(self) -> int:
+        return len(self.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Products:
+    """For each output the product of some slots, multiplied from the first to the last; 1 of none."""
+
+    factors: tuple[tuple[int, ...], ...]
+
+    @property
+    def width(self) -> int:
+        return len(self.factors)
+
+
+@dataclass(frozen=True, slots=True)
+class SquaredDistances:
+    """For each center the sum over the columns of (x - center)^2 / divisor."""
+
+    columns: tuple[int, ...]
+    centers: tuple[tuple[float, ...], ...]
+    divisors: tuple[tuple[float, ...], ...]
+
+    @property
+    def width(self) -> int:
+        return len(self.centers)
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A layer of a neural network: the activation of a dot product and a bias for each output.
+
+    The activation is 'identity', 'relu', 'tanh' or 'logistic'. Numbers below 1e-140 count as 0.
+    """
+
+    columns: tuple[int, ...]
+    weights: tuple[tuple[float, ...], ...]
+    biases: tuple[float, ...]
+    activation: str
+
+    @property
+    def width(self) -> int:
+        return len(self.biases)
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """Each column over the sum of all; where that is 0, 1 / (number of columns) with `uniform`, otherwise 0."""
+
+    columns: tuple[int, ...]
+    uniform: bool
+
+    @property
+    def width(self) -> int:
+        return len(self.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Largest:
+    """The number of the first of the largest columns, counted from 0."""
+
+    columns: tuple[int, ...]
+
+    @property
+    def width(self) -> int:
+        return 1
+
+
+@dataclass(frozen=True, slots=True)
+class WeightedMedian:
+    """The first of the sorted columns at which the weights so far are at least half of all."""
+
+    columns: tuple[int, ...]
+    weights: tuple[float, ...]
+
+    @property
+    def width(self) -> int:
+        return 1
+
+
 Step = (
     Bounds
     | ImputeNumber
@@ -231,4 +414,18 @@ Step = (
     | Logistic
     | Exponential
     | Softmax
+    | Clip
+    | Above
+    | Bins
+    | Piecewise
+    | Apply
+    | YeoJohnson
+    | BoxCox
+    | Normalize
+    | Products
+    | SquaredDistances
+    | Layer
+    | Shares
+    | Largest
+    | WeightedMedian
 )

@@ -138,3 +138,96 @@ NOT ({inside})
 -- name: array_element
 -- An input of a model that has too many for a parameter each.
 (${array})[{position}]
+
+-- name: clip
+-- Held between two numbers; NULL stays NULL.
+CASE WHEN {value} < {low} THEN {low} WHEN {value} > {high} THEN {high} ELSE {value} END
+
+-- name: above_threshold
+-- 1 above a threshold, otherwise 0; also of NULL.
+({value} > {threshold} IS TRUE)::pg_catalog.int4::pg_catalog.float8
+
+-- name: bin
+-- How many edges are at most the value.
+pg_catalog.width_bucket({value}, {edges}::pg_catalog.float8[])
+
+-- name: piecewise
+-- A number of knots at most the value is known: at a knot, before the first, after the last, between two. A step too small to
+-- matter is 0, where PostgreSQL would raise an underflow.
+CASE WHEN n = 0 THEN {below} WHEN {value} = ({knots}::pg_catalog.float8[])[n] THEN ({at}::pg_catalog.float8[])[n] WHEN n = {count} THEN {above} WHEN n IS NULL THEN NULL WHEN {value} - ({knots}::pg_catalog.float8[])[n] < 1e-140 THEN ({starts}::pg_catalog.float8[])[n] ELSE ({starts}::pg_catalog.float8[])[n] + ({slopes}::pg_catalog.float8[])[n] * ({value} - ({knots}::pg_catalog.float8[])[n]) END
+
+-- name: product_large
+-- A factor above 1: what is too large becomes infinite, where PostgreSQL would raise an overflow.
+CASE WHEN pg_catalog.abs({value}) >= {limit} THEN pg_catalog.sign({value}) * {infinity} ELSE {value} * {coefficient} END
+
+-- name: product_pair
+-- A product of two columns; 0 where it is below 1e-140.
+CASE WHEN pg_catalog.abs({left}) < 1e-140 AND pg_catalog.abs({right}) <= 1 OR pg_catalog.abs({right}) < 1e-140 AND pg_catalog.abs({left}) <= 1 THEN 0 ELSE {left} * {right} END
+
+-- name: squared_difference
+-- (x - center)^2 / divisor; 0 where it is below 1e-280.
+CASE WHEN pg_catalog.abs({value} - {center}) < {limit} THEN 0 ELSE ({value} - {center}) * ({value} - {center}) / {divisor} END
+
+-- name: not_tiny
+-- 0 for a number below 1e-140, whose products could be too small for float64.
+CASE WHEN pg_catalog.abs({value}) < 1e-140 THEN 0 ELSE {value} END
+
+-- name: activation_identity
+-- The identity.
+CASE WHEN pg_catalog.abs({value}) < 1e-140 THEN 0 ELSE {value} END
+
+-- name: activation_relu
+-- The rectified linear unit.
+CASE WHEN {value} < 1e-140 THEN 0 ELSE {value} END
+
+-- name: activation_tanh
+-- The hyperbolic tangent.
+CASE WHEN pg_catalog.abs({value}) < 1e-140 THEN 0 ELSE pg_catalog.tanh({value}) END
+
+-- name: activation_logistic
+-- The logistic function.
+CASE WHEN {value} < -300 THEN 0 WHEN {value} > 40 THEN 1 ELSE 1 / (1 + pg_catalog.exp(-{value})) END
+
+-- name: absolute
+-- The absolute value.
+pg_catalog.abs({value})
+
+-- name: square_root
+-- The root of a sum of squares.
+pg_catalog.sqrt({value})
+
+-- name: over_norm
+-- A column over the norm of its row; 0 where that is below 1e-140.
+CASE WHEN {norm} < {smallest} THEN {value} WHEN pg_catalog.abs({value}) <= {norm} * 1e-140 THEN 0 ELSE {value} / {norm} END
+
+-- name: share
+-- A part of a sum, or what stands for it where the sum is 0.
+CASE WHEN {total} = 0 THEN {otherwise} WHEN {value} < 1e-290 THEN 0 ELSE {value} / {total} END
+
+-- name: largest_number
+-- The number of the first of the largest, from 0.
+(pg_catalog.array_position({scores}, GREATEST({values})) - 1)::pg_catalog.float8
+
+-- name: number_of
+-- The number of an indicator from a slot.
+{value}::pg_catalog.int4
+
+-- name: weighted_median
+-- The first of the sorted numbers at which the weights so far are at least half of all.
+(SELECT r.v FROM (SELECT q.v, q.c, pg_catalog.max(q.c) OVER () AS t FROM (SELECT p.v, pg_catalog.sum(p.w) OVER (ORDER BY p.v ROWS UNBOUNDED PRECEDING) AS c FROM ROWS FROM (pg_catalog.unnest(ARRAY[{values}]::pg_catalog.float8[]), pg_catalog.unnest({weights}::pg_catalog.float8[])) AS p (v, w)) AS q) AS r WHERE r.c >= 0.5 * r.t ORDER BY r.v LIMIT 1)
+
+-- name: yeo_johnson_exponent
+-- The exponent whose expm1 the Yeo-Johnson transformation takes.
+CASE WHEN {value} >= 0 THEN {positive} ELSE {negative} END
+
+-- name: scaled_log1p
+-- A factor times log(1 + x) of an x that is not negative; 0 for an x too small to matter.
+CASE WHEN {value} < 1e-100 THEN 0 WHEN {value} < 1e-5 THEN {factor} * ({value} - {value} * {value} / 2 + {value} * {value} * {value} / 3) ELSE {factor} * pg_catalog.ln(1 + {value}) END
+
+-- name: scaled_log
+-- A factor times log(x).
+{factor} * pg_catalog.ln({value})
+
+-- name: not_positive
+-- Whether a number is not above 0.
+{value} <= 0

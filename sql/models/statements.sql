@@ -39,3 +39,9 @@ END IF;
 IF {value} IS NULL THEN
 RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = {text};
 END IF;
+
+-- name: refuse_not_positive
+-- Columns of a transformation that takes numbers above 0 alone.
+IF {conditions} THEN
+RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = CASE {messages} END;
+END IF;

@@ -5,26 +5,53 @@ from typing import Any
 
 from psycopg.sql import SQL, Composed, Identifier, Literal
 
-from fsdb.models.backends.sql import bounds, encoders, linear, links, numbers, trees
+from fsdb.models.backends.sql import (
+    bounds,
+    encoders,
+    functions,
+    layers,
+    linear,
+    links,
+    numbers,
+    powers,
+    products,
+    ranges,
+    rows,
+    trees,
+)
 from fsdb.models.backends.sql.emitter import Body, conjunction, expression, number
 from fsdb.models.backends.sql.signature import input_values, parameters
 from fsdb.models.backends.sql.texts import fragment
 from fsdb.models.program import Argmax, Program, Regression, Threshold
 from fsdb.models.steps import (
+    Above,
+    Apply,
+    Bins,
     Bounds,
+    BoxCox,
+    Clip,
     Exponential,
     ImputeNumber,
     ImputeText,
     Indicators,
+    Largest,
+    Layer,
     Linear,
     Logistic,
     LookupNumber,
     LookupText,
     Missing,
     Multiply,
+    Normalize,
+    Piecewise,
+    Products,
     Scale,
+    Shares,
     Softmax,
+    SquaredDistances,
     TreeEnsemble,
+    WeightedMedian,
+    YeoJohnson,
 )
 
 _EMITTERS: dict[type, Callable[[Any, Body], None]] = {
@@ -42,6 +69,20 @@ _EMITTERS: dict[type, Callable[[Any, Body], None]] = {
     Logistic: links.logistic,
     Exponential: links.exponential,
     Softmax: links.softmax,
+    Clip: ranges.clip,
+    Above: ranges.above,
+    Bins: ranges.bins,
+    Piecewise: ranges.piecewise,
+    Apply: functions.apply,
+    YeoJohnson: powers.yeo_johnson,
+    BoxCox: powers.box_cox,
+    Normalize: rows.normalize,
+    Products: products.products,
+    SquaredDistances: products.squared_distances,
+    Layer: layers.layer,
+    Shares: rows.shares,
+    Largest: rows.largest,
+    WeightedMedian: rows.weighted_median,
 }
 
 

@@ -4,23 +4,19 @@ from itertools import groupby
 
 from psycopg.sql import Composed
 
-from fsdb.models.backends.sql.emitter import Body, Value, conjunction, expression, number, numbers
+from fsdb.models.backends.sql.emitter import Body, Value, expression, number, numbers
 from fsdb.models.backends.sql.numbers import product
+from fsdb.models.backends.sql.products import sum_of
 from fsdb.models.steps import Linear
-
-_TERMS = 50  # in one statement: longer sums are nested deeper than a parser likes
 
 
 def linear(step: Linear, body: Body) -> None:
-    """Sums of products, in statements of bounded size."""
+    """Sums of products, in statements of bounded size; missing where a column is."""
+    nullable = any(body.values[slot].nullable for slot in step.columns)
     for coefficients, intercept in zip(step.coefficients, step.intercepts, strict=True):
         terms = _terms(step.columns, coefficients, body)
-        total = body.variable("number")
-        body.assign(total, conjunction(terms[:_TERMS], " + ") if terms else number(0.0))
-        for start in range(_TERMS, len(terms), _TERMS):
-            body.assign(total, conjunction([total, *terms[start : start + _TERMS]], " + "))
-        body.assign(total, conjunction([total, number(intercept)], " + "))
-        body.values.append(Value(total, "", plain=True, nullable=False))
+        total = sum_of([*terms, number(intercept)], body)
+        body.values.append(Value(total, "", plain=True, nullable=nullable))
 
 
 def _terms(columns: tuple[int, ...], coefficients: tuple[float, ...], body: Body) -> list[Composed]:

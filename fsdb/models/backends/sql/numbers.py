@@ -56,7 +56,8 @@ def multiply(step: Multiply, body: Body) -> None:
     """x * factor."""
     for slot, factor in zip(step.columns, step.factors, strict=True):
         value = body.kept(slot)
-        body.values.append(Value(product(value.sql, factor), value.source, nullable=value.nullable))
+        result = _enlarged(value.sql, factor) if abs(factor) > 1 else product(value.sql, factor)
+        body.values.append(Value(result, value.source, nullable=value.nullable))
 
 
 def _divided(value: Composed, divisor: float) -> Composed:
@@ -66,6 +67,12 @@ def _divided(value: Composed, divisor: float) -> Composed:
         return expression("divide_small", value=value, divisor=number(divisor), limit=limit)
     limit = number(_least_from(_ROUNDS_TO_INFINITY * Fraction(size)))
     return expression("divide_large", value=value, divisor=number(divisor), limit=limit)
+
+
+def _enlarged(value: Composed, factor: float) -> Composed:
+    limit = number(_least_from(_ROUNDS_TO_INFINITY / Fraction(abs(factor))))
+    infinity = number(math.copysign(math.inf, factor))
+    return expression("product_large", value=value, coefficient=number(factor), limit=limit, infinity=infinity)
 
 
 def _largest_up_to(bound: Fraction) -> float:
