@@ -1,0 +1,139 @@
+"""The engine: for each feature set a narrow match, then the payload of what matched, from the copy and from the tail."""
+
+from importlib.util import find_spec
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from psycopg import Connection
+from psycopg.sql import SQL, Identifier
+
+from fsdb.asof import AsOf, SetRead
+from fsdb.asof.description import plain_type
+from fsdb.columnar import read_copy
+from fsdb.columnar.copies import Copy
+from fsdb.config import HISTORY_SCHEMA
+from fsdb.engines.duckdb.report import ReadReport
+from fsdb.engines.protocol import Absence, Result
+from fsdb.errors import EngineUnavailable
+from fsdb.sql import joined, query
+
+if TYPE_CHECKING:
+    from fsdb.engines.duckdb.result import Answer
+    from fsdb.engines.duckdb.session import Session
+    from fsdb.engines.duckdb.spine import SpineRows
+
+FILE = "engines/duckdb_tail"
+_TEXTS = ("text", "character varying", "character")
+_TRIES = 3
+
+
+class DuckdbEngine:
+    """Runs point-in-time joins in DuckDB, in this process."""
+
+    name = "duckdb"
+
+    def refusal(self, connection: Connection[Any], description: AsOf) -> str | None:
+        """Refuses text keys whose collation takes different texts for equal; is absent without the package duckdb."""
+        if find_spec("duckdb") is None:
+            return Absence("the package duckdb is not installed.")
+        for read in description.reads:
+            texts = [key.column for key in read.keys if plain_type(key.type) in _TEXTS]
+            history = Identifier(HISTORY_SCHEMA, read.history_table).as_string(connection)
+            if not texts:
+                continue
+            loose = connection.execute(query(FILE, "loose_collations"), {"history": history, "keys": texts}).fetchone()
+            if loose is not None:
+                return f"Key {loose[0]!r} of {read.feature_set} has a nondeterministic collation, which PostgreSQL alone can compare."
+        return None
+
+    def run(self, connection: Connection[Any], description: AsOf) -> Result:
+        """The description's rows.
+
+        Raises InvalidData for values that Arrow cannot hold, CopyBroken for files that cannot be read, EngineUnavailable where
+        memory or disk do not suffice.
+        """
+        for _ in range(_TRIES):
+            removed = _removals(connection)
+            copies = [read_copy(connection, read.feature_set) for read in description.reads]
+            result = run_on(connection, description, copies)
+            # Versions that left history after the copies were looked up are in newer copies alone.
+            if _removals(connection) == removed:
+                return result
+        raise EngineUnavailable("Retention kept moving versions out of PostgreSQL while they were read: try again.")
+
+
+def run_on(connection: Connection[Any], description: AsOf, copies: list[Copy | None]) -> Result:
+    """The description's rows, of given copies: one for each read, None where there is none."""
+    from fsdb.engines.duckdb.result import Answer, DuckdbResult
+    from fsdb.engines.duckdb.session import Session
+    from fsdb.engines.duckdb.spine import spine_rows
+
+    spine = spine_rows(connection, description)
+    session = Session()
+    reports, answers = [], []
+    late_values = 0
+    with session.given("given_spine", spine.narrow):
+        for number, (read, copy) in enumerate(zip(description.reads, copies, strict=True)):
+            answer = Answer(read, f"answer_{number}")
+            reports.append(_read(session, connection, description, spine, answer, copy))
+            late_values += session.one("late", answer=Identifier(answer.table)) * len(read.features)
+            answers.append(answer)
+    for table in ("spine", "tail", "found", "repeated", "hot", "cool", "payload"):
+        session.run("drop", table=Identifier(table))
+    return DuckdbResult(session, spine.rows, description.outputs, answers, reports, late_values)
+
+
+def _read(
+    session: "Session",
+    connection: Connection[Any],
+    description: AsOf,
+    spine: "SpineRows",
+    answer: "Answer",
+    copy: Copy | None,
+) -> ReadReport:
+    from fsdb.engines.duckdb import payload, tail
+    from fsdb.engines.duckdb.files import local, needed
+    from fsdb.engines.duckdb.match import match
+
+    begin = perf_counter()
+    read = answer.read
+    moments = spine.moments
+    taken = hot = matched = 0
+    chosen = None
+    session.run("found")
+    if moments is not None:
+        _take_spine(session, spine, read)
+        if copy is not None:
+            chosen = needed(copy, read, description.snapshot, moments, spine.bounds(read))
+            session.use_filesystems([local(file.path) for file in chosen.files])
+        taken = tail.take(session, connection, description, read, copy, moments)
+        versions = [tail.versions(read, description.known)]
+        if chosen is not None and chosen.files:
+            versions.append(chosen.versions(read, description.known, description.snapshot, moments))
+        hot = match(session, joined(versions, " UNION ALL "), len(read.keys))
+        matched = session.one("count", table=Identifier("found"))
+    payload.collect(session, connection, read, chosen)
+    payload.answer(session, connection, read, answer.table)
+    return ReadReport(
+        read.feature_set,
+        0 if copy is None else copy.rows,
+        taken,
+        0 if chosen is None else len(chosen.files),
+        0 if chosen is None else chosen.pruned,
+        hot,
+        matched,
+        perf_counter() - begin,
+    )
+
+
+def _take_spine(session: "Session", spine: "SpineRows", read: SetRead) -> None:
+    columns = [Identifier(spine.names[key.spine_column]) for key in read.keys]
+    keys = [SQL("{} AS {}").format(column, Identifier(f"key_{n}")) for n, column in enumerate(columns)]
+    present = [SQL("{} IS NOT NULL").format(column) for column in columns]
+    session.run("spine", keys=joined(keys), present=joined(present, " AND "))
+
+
+def _removals(connection: Connection[Any]) -> int:
+    row = connection.execute(query(FILE, "removals")).fetchone()
+    assert row is not None
+    return int(row[0])

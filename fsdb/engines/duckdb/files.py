@@ -1,0 +1,173 @@
+"""A copy's files: which of them a join needs to read, and how DuckDB reads these."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from psycopg.sql import SQL, Composable, Composed, Literal
+
+from fsdb.asof import At, Known, SetRead, Snapshot, Then
+from fsdb.columnar.copies import Copy, CopyColumn, CopyFile
+from fsdb.columnar.watermark import parsed
+from fsdb.engines.duckdb.session import FILE
+from fsdb.engines.duckdb.values import duckdb_type, held_type, key_type, numbered
+from fsdb.sql import joined, query
+
+_NOBODY = -1  # an xid, and a file, that there is not
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class Needed:
+    """Of a copy the files that can hold what a join asks for."""
+
+    copy: Copy
+    files: tuple[CopyFile, ...]
+
+    @property
+    def pruned(self) -> int:
+        """How many files need not be read."""
+        return len(self.copy.files) - len(self.files)
+
+    def versions(self, read: SetRead, known: Known, snapshot: Snapshot, moments: tuple[int, int]) -> Composed:
+        """The query of the versions that count, as the text `copy_versions` says."""
+        columns = [
+            *((f"key_{n}", key.column, duckdb_type(key_type(key))) for n, key in enumerate(read.keys)),
+            *((name, name, None) for name in ("version_id", "event_time", "recorded_at", "xid")),
+        ]
+        conditions = self._conditions(read.feature_set, known, snapshot, moments)
+        return query(
+            FILE,
+            "copy_versions",
+            keys=joined(numbered("key", len(read.keys))),
+            since=query(FILE, "since_known" if isinstance(known, Then) else "since_event"),
+            files=self._relation(self.files, columns),
+            conditions=joined(conditions, " AND ") if conditions else SQL("true"),
+        )
+
+    def payload(self, read: SetRead, numbers: Sequence[int]) -> tuple[Composed, list[Composable]]:
+        """Some of the files with the read's features, and expressions of these in the types in which they are held."""
+        columns = [
+            *((f"feature_{n}", feature.column, None) for n, feature in enumerate(read.features)),
+            *((name, name, None) for name in ("event_time", "recorded_at", "deleted")),
+        ]
+        held = [
+            query(FILE, "cast", value=name, type=SQL(duckdb_type(held_type(feature))))
+            for name, feature in zip(numbered("feature", len(read.features), "version"), read.features, strict=True)
+        ]
+        return self._relation([self.files[number] for number in numbers], columns), list(held)
+
+    def _relation(self, files: Sequence[CopyFile], columns: Sequence[tuple[str, str, str | None]]) -> Composed:
+        """Files with columns (name here, name in the copy, type if not the copy's)."""
+        by_name = {column.name: column for column in self.copy.columns}
+        missing = max(column.field_id for column in self.copy.columns) + 1
+        fields = []
+        for number, (name, column, kind) in enumerate(columns):
+            # A column that came after the last sync has a field id that no file has.
+            found = by_name.get(column) or CopyColumn(missing + number, column, by_name["version_id"].type)
+            fields.append(
+                query(
+                    FILE,
+                    "field",
+                    field_id=Literal(found.field_id),
+                    name=Literal(name),
+                    type=Literal(kind or duckdb_type(found.type)),
+                )
+            )
+        paths = [Literal(local(file.path)) for file in files]
+        return query(FILE, "files", paths=joined(paths), columns=joined(fields))
+
+    def _conditions(
+        self, feature_set: str, known: Known, snapshot: Snapshot, moments: tuple[int, int]
+    ) -> list[Composable]:
+        conditions: list[Composable] = []
+        if any(_above(file.upper.get("event_time"), moments[1]) for file in self.files):
+            conditions.append(query(FILE, "until", micros=Literal(moments[1])))
+        if isinstance(known, At):
+            micros = (known.moment.astimezone(UTC).replace(tzinfo=None) - datetime(1970, 1, 1)) // _MICROSECOND
+            conditions.append(query(FILE, "recorded_by", micros=Literal(micros)))
+        if not self.copy.watermark.within(snapshot, feature_set):
+            whole = [n for n, file in enumerate(self.files) if _seen_whole(file, feature_set, snapshot)]
+            if len(whole) < len(self.files):
+                conditions.append(_seen(feature_set, snapshot, whole))
+        return conditions
+
+
+def needed(
+    copy: Copy, read: SetRead, snapshot: Snapshot, moments: tuple[int, int], keys: Mapping[str, tuple[Any, Any]]
+) -> Needed:
+    """The files that may hold a version for one of these moments and keys. keys: least and greatest value of each."""
+    oldest = None if read.max_age is None else moments[0] - micros_of(read.max_age)
+    seen = max(snapshot.restored.get(read.feature_set, 0), snapshot.high.get(read.feature_set, 0))
+    files = tuple(
+        file
+        for file in copy.files
+        if file.rows
+        and not _above(file.lower.get("event_time"), moments[1])
+        and not _above(file.lower.get("version_id"), seen)
+        and (oldest is None or not _below(file.upper.get("event_time"), oldest))
+        and not any(
+            _above(file.lower.get(column), greatest) or _below(file.upper.get(column), least)
+            for column, (least, greatest) in keys.items()
+        )
+        and all(least is not None for least, _ in keys.values())
+    )
+    return Needed(copy, files)
+
+
+def micros_of(length: timedelta) -> int:
+    """Microseconds; of an age beyond all times as many as are enough."""
+    return min(length // _MICROSECOND, 1 << 62)
+
+
+def local(path: str) -> str:
+    """A path as DuckDB takes it: files of this machine without a scheme."""
+    return path.removeprefix("file://")
+
+
+def _counted(value: Any) -> Any:
+    """A bound as the spine's bounds are given: times in microseconds, dates in days."""
+    if isinstance(value, datetime):
+        naive = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo is not None else value
+        return (naive - datetime(1970, 1, 1)) // _MICROSECOND
+    if isinstance(value, date):
+        return (value - date(1970, 1, 1)).days
+    return value
+
+
+def _above(bound: Any, value: Any) -> bool:
+    """Whether a lower bound is known and rules the value out."""
+    return bound is not None and value is not None and bool(_counted(bound) > value)
+
+
+def _below(bound: Any, value: Any) -> bool:
+    """Whether an upper bound is known and rules the value out."""
+    return bound is not None and value is not None and bool(_counted(bound) < value)
+
+
+def _seen_whole(file: CopyFile, feature_set: str, snapshot: Snapshot) -> bool:
+    """Whether a file's bounds alone tell that the snapshot saw each of its versions."""
+    last, newest, oldest = file.upper.get("version_id"), file.upper.get("xid"), file.lower.get("xid")
+    if last is None:
+        return False
+    if last <= snapshot.restored.get(feature_set, 0):
+        return True
+    if newest is None or oldest is None or last > snapshot.high.get(feature_set, 0):
+        return False
+    _, xmax, running = parsed(snapshot.text)
+    return bool(newest < xmax) and not any(oldest <= xid <= newest for xid in running)
+
+
+def _seen(feature_set: str, snapshot: Snapshot, whole: Sequence[int]) -> Composed:
+    _, xmax, running = parsed(snapshot.text)
+    return query(
+        FILE,
+        "seen",
+        restored=Literal(snapshot.restored.get(feature_set, 0)),
+        high=Literal(snapshot.high.get(feature_set, 0)),
+        own=Literal(_NOBODY if snapshot.own is None else snapshot.own),
+        xmax=Literal(xmax),
+        open=joined([Literal(xid) for xid in (*sorted(running), _NOBODY)]),
+        whole=joined([Literal(number) for number in (*whole, _NOBODY)]),
+    )

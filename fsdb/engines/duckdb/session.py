@@ -1,0 +1,129 @@
+"""A DuckDB of one join's own: in memory up to a limit, then in a folder that goes with it."""
+
+import tempfile
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+from psycopg.sql import Composable
+
+from fsdb.config import MEMORY_VARIABLE, memory_limit
+from fsdb.errors import CopyBroken, EngineUnavailable, InvalidData
+from fsdb.sql import query
+
+FILE = "engines/duckdb"
+REFUSED = "fsdb: "  # how a query says that a value cannot be taken
+_OFFLINE = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+_REPAIR = "run fsdb doctor, and fsdb sync --rebuild where it says so."
+
+
+class Session:
+    """An open DuckDB. Closing it, or losing the last reference to it, leaves nothing in memory or on disk."""
+
+    def __init__(self) -> None:
+        folder = tempfile.TemporaryDirectory(prefix="fsdb-duckdb-", ignore_cleanup_errors=True)
+        settings: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": memory_limit(),
+            "temp_directory": folder.name,
+            **_OFFLINE,
+        }
+        try:
+            self.connection = duckdb.connect(":memory:", config=settings)
+        except duckdb.Error as error:
+            folder.cleanup()
+            raise EngineUnavailable(
+                f"DuckDB does not start: {first_line(error)}. ${MEMORY_VARIABLE} is a size such as '2GB'."
+            ) from error
+        self.run("settings")
+        self.close = weakref.finalize(self, _release, self.connection, folder)
+
+    def run(self, name: str, /, **parts: Composable) -> Any:
+        """Executes a named text and gives the cursor."""
+        with told():
+            return self.connection.execute(text(name, **parts))
+
+    def rows(self, name: str, /, **parts: Composable) -> list[tuple[Any, ...]]:
+        """The rows of a named text."""
+        with told():
+            return list(self.connection.execute(text(name, **parts)).fetchall())
+
+    def table(self, name: str, /, **parts: Composable) -> pa.Table:
+        """The rows of a named text as an Arrow table."""
+        with told():
+            return self.connection.sql(text(name, **parts)).to_arrow_table()
+
+    def one(self, name: str, /, **parts: Composable) -> int:
+        """The number that a named text gives."""
+        return int(self.rows(name, **parts)[0][0])
+
+    @contextmanager
+    def given(self, name: str, table: pa.Table) -> Iterator[None]:
+        """An Arrow table under a name, for a block. One without columns is not there."""
+        if table.num_columns:
+            self.connection.register(name, table)
+        try:
+            yield
+        finally:
+            if table.num_columns:
+                self.connection.unregister(name)
+
+    def use_filesystems(self, paths: Sequence[str]) -> None:
+        """Makes files readable that are not on this machine, through fsspec."""
+        schemes = {path.partition("://")[0] for path in paths if "://" in path}
+        if schemes:
+            import fsspec
+
+            for scheme in schemes:
+                if not self.connection.filesystem_is_registered(scheme):
+                    self.connection.register_filesystem(fsspec.filesystem(scheme))
+
+
+def text(name: str, /, **parts: Composable) -> str:
+    """A named text as DuckDB takes it: it quotes identifiers and constants as PostgreSQL does."""
+    return query(FILE, name, **parts).as_string(None)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """DuckDB's errors in the project's words."""
+    try:
+        yield
+    except duckdb.InvalidInputException as error:
+        _, refused, sentence = str(error).partition(REFUSED)
+        if refused:
+            raise InvalidData(sentence.splitlines()[0]) from error
+        raise CopyBroken(
+            f"A file of a columnar copy cannot be read: {first_line(error)}. To mend it {_REPAIR}"
+        ) from error
+    except duckdb.OutOfMemoryException as error:
+        raise EngineUnavailable(
+            f"DuckDB ran out of memory or of disk for what does not fit: {first_line(error)}. Give it more with {MEMORY_VARIABLE}, or free space in the folder of temporary files."
+        ) from error
+    except duckdb.IOException as error:
+        if "No space left" in str(error) or "temp" in str(error).lower():
+            raise EngineUnavailable(
+                f"DuckDB has no disk for what does not fit into memory: {first_line(error)}. Free space in the folder of temporary files, or give it more memory with {MEMORY_VARIABLE}."
+            ) from error
+        raise CopyBroken(
+            f"A file of a columnar copy cannot be read: {first_line(error)}. To mend it {_REPAIR}"
+        ) from error
+    except duckdb.Error as error:
+        if "TProtocolException" in str(error) or isinstance(error, duckdb.SerializationException):
+            raise CopyBroken(
+                f"A file of a columnar copy is damaged: {first_line(error)}. To mend it {_REPAIR}"
+            ) from error
+        raise
+
+
+def first_line(error: Exception) -> str:
+    """What DuckDB says, in one line."""
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__
+
+
+def _release(connection: Any, folder: "tempfile.TemporaryDirectory[str]") -> None:
+    connection.close()
+    folder.cleanup()
