@@ -102,7 +102,9 @@ def followed(schema: Schema, last_id: int, registered: RegisteredSet) -> Schema:
         wanted = FieldNote(feature.feature_id, feature.type)
         field, last_id = _field(old, feature.history_column, wanted, last_id, registered.name)
         fields.append(field)
-    return schema if tuple(fields) == schema.fields else Schema(*fields, identifier_field_ids=[VERSION_ID])
+    if tuple(fields) == schema.fields:
+        return schema
+    return Schema(*fields, schema_id=schema.schema_id + 1, identifier_field_ids=[VERSION_ID])
 
 
 def _field(old: NestedField | None, name: str, wanted: FieldNote, last_id: int, owner: str) -> tuple[NestedField, int]:
