@@ -77,7 +77,7 @@ def check(
     with pinned(connection):
         for position, deployed in _deployed(connection, text, values, checks):
             native = _native(checks[position], program)
-            if not same_outputs(native, deployed):
+            if not same_outputs(native, deployed, program.tolerance):
                 shown = _shown(inputs, checks[position])
                 raise ParityFailed(
                     f"Model {model} version {version} does not compute what the native predict gives. For {shown} the native model "

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from fsdb.models import serialization
-from fsdb.models.steps import Step
+from fsdb.models.parity import PARITY_TOLERANCE, SINGLE_TOLERANCE
+from fsdb.models.steps import SingleTrees, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,12 @@ class Program:
     def has_probabilities(self) -> bool:
         """Whether there is an array of probabilities in class order: several classes only."""
         return self.has_probability and self.classes is not None and len(self.classes) > 2
+
+    @property
+    def tolerance(self) -> float:
+        """How far its numbers may be from the native ones: more where the native model itself computes in float32."""
+        single = any(isinstance(step, SingleTrees) for step in self.steps)
+        return SINGLE_TOLERANCE if single else PARITY_TOLERANCE
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Program) and self.to_json() == other.to_json()

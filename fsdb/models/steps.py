@@ -183,6 +183,58 @@ class TreeEnsemble:
 
 
 @dataclass(frozen=True, slots=True)
+class SingleTrees(TreeEnsemble):
+    """A tree ensemble whose sums are float32, rounded after each tree."""
+
+
+@dataclass(frozen=True, slots=True)
+class MissingBetween:
+    """x, but missing from `low` to `high`, both included."""
+
+    columns: tuple[int, ...]
+    low: float
+    high: float
+
+    @property
+    def width(self) -> int:
+        return len(self.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class WholePart:
+    """x without its fraction, cut towards 0; with `float32` of x rounded to float32, and -1 where that is below 0."""
+
+    columns: tuple[int, ...]
+    float32: bool
+
+    @property
+    def width(self) -> int:
+        return len(self.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Single:
+    """x rounded to float32, beyond its range infinite; missing stays missing."""
+
+    columns: tuple[int, ...]
+
+    @property
+    def width(self) -> int:
+        return len(self.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class SoftmaxSingle:
+    """The softmax of float32 numbers in float32: each exp(x_k - max), and each share of their sum, is rounded."""
+
+    columns: tuple[int, ...]
+
+    @property
+    def width(self) -> int:
+        return len(self.columns)
+
+
+@dataclass(frozen=True, slots=True)
 class Logistic:
     """1 / (1 + exp(-factor * x))."""
 
@@ -411,6 +463,11 @@ Step = (
     | Indicators
     | Linear
     | TreeEnsemble
+    | SingleTrees
+    | MissingBetween
+    | WholePart
+    | Single
+    | SoftmaxSingle
     | Logistic
     | Exponential
     | Softmax

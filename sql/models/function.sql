@@ -28,6 +28,10 @@ OUT probabilities pg_catalog.float8[]
 -- A slot that is kept.
 {name} pg_catalog.float8;
 
+-- name: declare_single
+-- A sum in float32.
+{name} pg_catalog.float4;
+
 -- name: declare_integer
 -- The number of an indicator or a node.
 {name} pg_catalog.int4;

@@ -55,7 +55,7 @@ def assert_parity(
     different = [
         (row, expected, found)
         for row, expected, found in zip(tried, native, deployed, strict=True)
-        if not same_outputs(expected, found)
+        if not same_outputs(expected, found, program.tolerance)
     ]
     assert not different, f"{len(different)} of {len(tried)} rows differ, first: {different[:3]}"
     refused = [found for found in deployed if "error" in found]

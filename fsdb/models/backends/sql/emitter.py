@@ -36,7 +36,7 @@ class Body:
     declared: set[str] = field(default_factory=set)
 
     def variable(self, kind: str, prefix: str = "v") -> Composed:
-        """A new variable: kind is number, integer, text or vector."""
+        """A new variable: kind is number, single, integer, text or vector."""
         name = f"{prefix}{len(self.declarations) + 1}"
         return self.named(kind, name)
 

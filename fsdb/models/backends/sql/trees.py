@@ -5,50 +5,48 @@ from itertools import groupby
 from psycopg.sql import SQL, Composed
 
 from fsdb.models.backends.sql.blocks import Blocks, blocks_of
-from fsdb.models.backends.sql.emitter import Body, Value, expression, integers, number, numbers
+from fsdb.models.backends.sql.emitter import Body, Value, expression, integers, number, numbers, text
 from fsdb.models.backends.sql.texts import fragment
 from fsdb.models.backends.sql.vector import Vector
-from fsdb.models.steps import TreeEnsemble
+from fsdb.models.steps import SingleTrees, TreeEnsemble
 
 
 def tree_ensemble(step: TreeEnsemble, body: Body) -> None:
-    """The sums of the leaves, tree after tree in the model's order: the same float64 additions, the same result."""
+    """The sums of the leaves, tree after tree in the model's order: the same additions, the same result."""
     vector = Vector(step, body)
+    single = isinstance(step, SingleTrees)
     totals = []
     for base in step.base:
-        total = body.variable("number")
-        body.assign(total, number(base))
+        total = body.variable("single" if single else "number")
+        body.assign(
+            total, fragment("singles", "number_single", text=text(repr(float(base)))) if single else number(base)
+        )
         totals.append(total)
     walks = []
     by_output = sorted(step.trees, key=lambda tree: -1 if tree.output is None else tree.output)
     for output, trees in groupby(by_output, key=lambda tree: tree.output):
         targets = totals if output is None else [totals[output]]
-        walks.append(_walk(blocks_of(list(trees), step, vector), targets, step.strict, body))
+        walks.append(_walk(blocks_of(list(trees), step, vector), targets, step, body))
     vector.assign()
     body.statements += walks
     for total in totals:
-        result = total
+        result = fragment("singles", "as_number", value=total) if single else total
         if step.divisor != 1:
-            body.statements.append(
-                fragment(
-                    "function",
-                    "assign",
-                    name=total,
-                    value=expression("quotient", value=total, divisor=number(step.divisor)),
-                )
-            )
+            divided = expression("quotient", value=total, divisor=number(step.divisor))
+            body.statements.append(fragment("function", "assign", name=total, value=divided))
         body.values.append(Value(result, "", plain=True, nullable=False))
 
 
-def _walk(blocks: Blocks, totals: list[Composed], strict: bool, body: Body) -> Composed:
+def _walk(blocks: Blocks, totals: list[Composed], step: TreeEnsemble, body: Body) -> Composed:
     body.named("integer", "n")
-    beyond = Composed([SQL(">=" if strict else ">")])
+    beyond = Composed([SQL(">=" if step.strict else ">")])
     top, left, right = (
         expression("right_of", features=integers(features), thresholds=numbers(thresholds), beyond=beyond)
         for features, thresholds in zip(blocks.features, blocks.thresholds, strict=True)
     )
+    file = "singles" if isinstance(step, SingleTrees) else "statements"
     sums = [
-        fragment("statements", "add_leaf", total=total, leaves=numbers(leaves))
+        fragment(file, "add_leaf", total=total, leaves=numbers(leaves))
         for total, leaves in zip(totals, blocks.leaves, strict=True)
     ]
     return fragment(
