@@ -40,6 +40,7 @@ class FileWriter:
         self._folder = f"{metadata.location.rstrip('/')}/data"
         self._spec_id = metadata.default_spec_id
         schema = metadata.schema()
+        self.fields = schema.fields
         self.schema = arrow_schema(schema)
         self._ids = {field.name: field.field_id for field in schema.fields}
         self._keys = [field.name for field in schema.fields if (n := note(field)) and n.feature_id is None]
@@ -66,11 +67,11 @@ class FileWriter:
         self._held.append(batch)
         self._held_bytes += batch.nbytes
         if self._held_bytes >= self._chunk_bytes:
-            self._flush()
+            self.flush()
 
     def close(self) -> list[DataFile]:
         """Writes what is left and returns all files, for one commit."""
-        self._flush()
+        self.flush()
         self._wait()
         self._thread.shutdown()
         return self._files
@@ -85,7 +86,8 @@ class FileWriter:
             with suppress(Exception):
                 self._io.delete(path)
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Begins to write what is held, as files of its own."""
         self._wait()
         if self._held:
             held, self._held, self._held_bytes = self._held, [], 0

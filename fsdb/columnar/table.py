@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from psycopg import Connection
 from pyiceberg.exceptions import NoSuchTableError
+from pyiceberg.io import FileIO
 from pyiceberg.manifest import DataFile
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
@@ -122,6 +123,11 @@ class Change:
         return self._transaction.table_metadata
 
     @property
+    def io(self) -> FileIO:
+        """Where the table's files are read and written."""
+        return self._table.io
+
+    @property
     def changed(self) -> bool:
         """Whether anything was changed so far."""
         return bool(self._transaction._updates)
@@ -166,12 +172,16 @@ class Change:
             for file in new:
                 overwritten.append_data_file(file)
 
+    def forget(self, snapshot_ids: list[int]) -> None:
+        """Takes snapshots out of the metadata."""
+        self._stage(RemoveSnapshotsUpdate.model_validate({"snapshot-ids": snapshot_ids}))
+
     def commit(self) -> None:
         """Makes the changes seen, all at once. Raises pyiceberg's CommitFailedException where another commit came first."""
         kept = {snapshot.snapshot_id for snapshot in _newest(self.metadata)}
         gone = [s.snapshot_id for s in self.metadata.snapshots if s.snapshot_id not in kept]
         if gone:
-            self._stage(RemoveSnapshotsUpdate.model_validate({"snapshot-ids": gone}))
+            self.forget(gone)
         self._transaction.commit_transaction()
 
     def _stage(self, *updates: TableUpdate) -> None:

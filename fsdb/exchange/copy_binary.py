@@ -26,6 +26,7 @@ FILE = "exchange/copy_out"
 ROWS = 1 << 16
 _HEADER = 19  # signature, flags, and the length of an extension that is empty
 _PIECE = 1 << 10
+_BYTES = 64 << 20  # of rows in one batch, however few
 _END = 2  # bytes of the last message: a count of -1 fields
 _SHORT = 256  # bytes; texts that are longer on average are copied one by one
 _EPOCH = 946_684_800_000_000  # microseconds from 1970 to PostgreSQL's 2000
@@ -83,6 +84,7 @@ class _Rows:
         self._pieces: list[bytes] = []
         self._lengths: list[NDArray[np.int64]] = []
         self.count = 0
+        self.size = 0
 
     def take(self, messages: list[memoryview]) -> None:
         """Adds messages and clears their list."""
@@ -90,6 +92,7 @@ class _Rows:
             self._lengths.append(np.fromiter(map(len, messages), np.int64, len(messages)))
             self._pieces.append(b"".join(messages))
             self.count += len(messages)
+            self.size += len(self._pieces[-1])
             messages.clear()
 
     def whole(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -115,7 +118,7 @@ def _messages(connection: Connection[Any], copy: bytes, rows: int) -> Generator[
     found: list[memoryview] = []
     get, keep = pg.get_copy_data, found.append
     batch = _Rows()
-    first = True
+    waiting, first = 0, True
     try:
         while True:
             size, data = get(1)
@@ -124,9 +127,11 @@ def _messages(connection: Connection[Any], copy: bytes, rows: int) -> Generator[
                     data, size, first = data[_HEADER:], size - _HEADER, False
                 if size != _END:
                     keep(data)
-                if len(found) == _PIECE:
+                    waiting += size
+                if len(found) == _PIECE or waiting >= _BYTES:
+                    waiting = 0
                     batch.take(found)
-                    if batch.count >= rows:
+                    if batch.count >= rows or batch.size >= _BYTES:
                         yield batch
                         batch = _Rows()
             elif size == 0:

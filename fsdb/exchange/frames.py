@@ -1,5 +1,6 @@
 """Data frames into the database: pandas, polars and Arrow data by COPY on the caller's connection, types kept."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -52,7 +53,7 @@ def as_arrow(frame: Any, what: str) -> pa.Table:
         if isinstance(frame, pa.Table):
             return frame
         if type(frame).__module__.partition(".")[0] == "pandas" and hasattr(frame, "columns"):
-            _check_names([str(name) for name in frame.columns], what)
+            check_names([str(name) for name in frame.columns], what)
             return pa.Table.from_pandas(frame, preserve_index=False)
         if hasattr(frame, "__arrow_c_stream__"):
             return pa.table(frame)
@@ -63,7 +64,7 @@ def as_arrow(frame: Any, what: str) -> pa.Table:
 
 def columns_of(schema: pa.Schema, what: str) -> list[Column]:
     """The columns with the PostgreSQL types that they are kept in. Raises InvalidData naming one that has none."""
-    _check_names(schema.names, what)
+    check_names(schema.names, what)
     return [Column(field.name, _sql_type(field, what)) for field in schema]
 
 
@@ -110,8 +111,9 @@ def _lines(batches: Iterable[pa.RecordBatch], columns: Sequence[Column]) -> Iter
             yield sink.getvalue().to_pybytes()
 
 
-def _check_names(names: Sequence[str], what: str) -> None:
-    twice = [name for number, name in enumerate(names) if name in names[:number]]
+def check_names(names: Sequence[str], what: str) -> None:
+    """Raises InvalidData where two columns bear one name. what: how the error calls the frame."""
+    twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
         raise InvalidData(f"The {what} has two columns named {twice[0]!r}: rename one.")
 

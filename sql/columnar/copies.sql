@@ -18,16 +18,18 @@ ON CONFLICT (feature_set) DO NOTHING
 SELECT EXISTS (SELECT FROM fsdb.copies WHERE feature_set = %(feature_set)s)
 
 -- name: abandoned
--- Tables of the Iceberg catalog that no set has any more.
+-- Tables of the Iceberg catalog that no set has any more; one under its name with :new is being made.
 SELECT t.table_namespace, t.table_name FROM fsdb_iceberg.iceberg_tables AS t
 WHERE t.catalog_name = 'fsdb' AND (%(namespace)s::text IS NULL OR (t.table_namespace, t.table_name) = (%(namespace)s::text, %(table)s::text))
-  AND NOT EXISTS (SELECT FROM fsdb.copies AS c WHERE (c.table_namespace, c.table_name) = (t.table_namespace, t.table_name))
+  AND NOT EXISTS (SELECT FROM fsdb.copies AS c
+                  WHERE c.table_namespace = t.table_namespace
+                    AND (c.table_name = t.table_name OR %(namespace)s::text IS NULL AND c.table_name || ':new' = t.table_name))
 ORDER BY 1, 2
 
 -- name: leave
 -- Notes what may be removed after a while.
 INSERT INTO fsdb.copy_leftovers (location, folder) SELECT unnest(%(locations)s::text[]), %(folder)s
-ON CONFLICT (location) DO NOTHING
+ON CONFLICT (location) DO UPDATE SET left_at = clock_timestamp()
 
 -- name: own_warehouse
 -- This database's own folder in any warehouse.
@@ -38,3 +40,22 @@ WITH here AS (
     ON CONFLICT DO NOTHING RETURNING warehouse_id
 )
 SELECT warehouse_id FROM made UNION ALL SELECT warehouse_id FROM fsdb.warehouses JOIN here USING (system_identifier, database_oid)
+
+-- name: take_out
+-- Takes a table out of the Iceberg catalog and tells its folder.
+DELETE FROM fsdb_iceberg.iceberg_tables
+WHERE (catalog_name, table_namespace, table_name) = ('fsdb', %(namespace)s, %(table)s)
+RETURNING regexp_replace(metadata_location, '/metadata/[^/]*$', '')
+
+-- name: rename_table
+-- Gives a table of the Iceberg catalog another name.
+UPDATE fsdb_iceberg.iceberg_tables SET table_name = %(table)s
+WHERE (catalog_name, table_namespace, table_name) = ('fsdb', %(namespace)s, %(old)s)
+
+-- name: leftovers
+-- What nothing refers to any more, and whether that has been so for long enough.
+SELECT location, folder, left_at <= clock_timestamp() - %(age)s::interval FROM fsdb.copy_leftovers
+
+-- name: forget_leftovers
+-- What was removed.
+DELETE FROM fsdb.copy_leftovers WHERE location = ANY (%(locations)s)

@@ -29,6 +29,14 @@ FROM fsdb.feature_sets WHERE name = %(feature_set)s
 -- Versions of a set, as this transaction sees them.
 FROM {history} AS version WHERE {condition}
 
+-- name: numbers
+-- The versions of a set by number.
+SELECT version_id FROM {history}
+
+-- name: held
+-- How many versions of a set are in PostgreSQL, and how many of them are not in its copy.
+SELECT count(*), count(*) FILTER (WHERE {tail}) FROM {history} AS version
+
 -- name: expected
 -- About how many versions there are, and how many values of each key.
 SELECT greatest(c.reltuples, 0)::bigint, s.attname, s.n_distinct::float8

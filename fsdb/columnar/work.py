@@ -1,0 +1,134 @@
+"""What every work on copies needs: connections, the Iceberg catalog, and a way to be alone with a copy."""
+
+import errno
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import Connection
+from pyiceberg.exceptions import CommitFailedException
+from pyiceberg.table import Table as IcebergTable
+
+from fsdb import config, db
+from fsdb.asof import snapshots
+from fsdb.catalog.feature_sets import RegisteredSet
+from fsdb.columnar import moment, table
+from fsdb.columnar.catalog import DatabaseCatalog, opened
+from fsdb.columnar.files import FileWriter
+from fsdb.errors import ChangeRefused, FsdbError
+from fsdb.sql import query
+from fsdb.types import base_name
+
+SYNC = "columnar/sync"
+COPIES = "columnar/copies"
+BUCKET_ROWS = 4_000_000
+MOST_BUCKETS = 64
+BUCKETED = ("smallint", "integer", "bigint", "text", "character varying", "uuid", "date", "timestamp with time zone")
+
+
+@contextmanager
+def working(url: str, warehouse: str | None = None) -> Iterator["Work"]:
+    """What every work on copies needs: a connection and the catalog."""
+    with psycopg.connect(url, autocommit=True, application_name="fsdb sync") as control:
+        db.configure(control)
+        with control.transaction():
+            snapshots.adopt(control)
+        with opened(url) as catalog:
+            yield Work(url, control, catalog, config.warehouse(warehouse), table.own_folder(control))
+
+
+class Work:
+    """Work on the copies of one database."""
+
+    def __init__(
+        self, url: str, control: Connection[Any], catalog: DatabaseCatalog, warehouse: str, owner: str
+    ) -> None:
+        self.url = url
+        self.control = control
+        self.catalog = catalog
+        self.warehouse = warehouse
+        self.owner = owner
+
+    @contextmanager
+    def alone(self, feature_set: str) -> Iterator[None]:
+        """Holds off every other work on this set's copy."""
+        with self.control.transaction():
+            self.control.execute(query(SYNC, "patience"))
+            self.control.execute(query(SYNC, "one_at_a_time"), {"feature_set": feature_set})
+            yield
+
+    def loaded(self, registered: RegisteredSet) -> IcebergTable | None:
+        """The Iceberg table of a set's copy; None where there is none yet."""
+        claimed = self.control.execute(query(COPIES, "claimed"), {"feature_set": registered.name}).fetchone()
+        if claimed != (True,):
+            return None
+        return table.load(self.catalog, table.identifier(registered), registered.name)
+
+    def created(self, registered: RegisteredSet, suffix: str = "") -> IcebergTable:
+        """A new, empty table for a set's copy; under another name with a suffix."""
+        namespace, own = table.identifier(registered)
+        name = (namespace, own + suffix)
+        with psycopg.connect(self.url, autocommit=True) as apart:
+            self.forget_dropped(name)
+            apart.execute(
+                query(COPIES, "claim"), {"feature_set": registered.name, "namespace": namespace, "table": own}
+            )
+        with writing(registered.name):
+            return table.create(self.catalog, name, registered, self.warehouse, self.owner, self.bucketed(registered))
+
+    def forget_dropped(self, name: table.Identifier | None = None) -> None:
+        """Takes tables whose set is gone (that one, or all) out of the Iceberg catalog, and notes their folders for `expire`."""
+        wanted = {"namespace": None, "table": None} if name is None else {"namespace": name[0], "table": name[1]}
+        found = self.control.execute(query(COPIES, "abandoned"), wanted).fetchall()
+        for namespace, gone in found:
+            with psycopg.connect(self.url) as apart:
+                row = apart.execute(query(COPIES, "take_out"), {"namespace": namespace, "table": gone}).fetchone()
+                if row is not None:
+                    apart.execute(query(COPIES, "leave"), {"locations": [row[0]], "folder": True})
+
+    def leave(self, locations: Sequence[str], folder: bool) -> None:
+        """Notes files or folders that nothing will refer to, before that is so."""
+        with psycopg.connect(self.url, autocommit=True) as apart:
+            apart.execute(query(COPIES, "leave"), {"locations": list(locations), "folder": folder})
+
+    def commit(self, feature_set: str, change: table.Change, writer: FileWriter, last: Callable[[], None]) -> None:
+        """Commits a change; where that surely failed, its files are removed. Raises ChangeRefused where another process came first."""
+        try:
+            last()
+            change.commit()
+        except (CommitFailedException, OSError) as error:
+            writer.abandon()
+            change.discard()
+            if isinstance(error, OSError):
+                raise
+            raise ChangeRefused(
+                f"The columnar copy of {feature_set} was changed by another process meanwhile: sync it again. Nothing was written twice."
+            ) from error
+
+    def bucketed(self, registered: RegisteredSet) -> tuple[str, int] | None:
+        """The key column with the most distinct values, and how many buckets its values go to; None for a small set."""
+        keys = [key for key, kind in registered.keys.items() if base_name(kind) in BUCKETED]
+        given = {"schema": config.HISTORY_SCHEMA, "keys": keys, "history": moment.table_text(registered)}
+        found = self.control.execute(query(SYNC, "expected"), given).fetchall()
+        rows = max(row[0] for row in found)
+        buckets = 1
+        while buckets < MOST_BUCKETS and buckets * BUCKET_ROWS < rows:
+            buckets *= 2
+        if buckets == 1 or not keys:
+            return None
+        distinct = {name: number if number >= 0 else -number * rows for _, name, number in found if name is not None}
+        return max(keys, key=lambda key: distinct.get(key, 0)), buckets
+
+
+@contextmanager
+def writing(feature_set: str) -> Iterator[None]:
+    """Says a place that cannot be written in the project's words."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        reason = "the disk is full" if full else str(error)
+        raise FsdbError(
+            f"The columnar copy of {feature_set} could not be written: {reason}. The copy and the database are as they were; make room or choose another place with FSDB_WAREHOUSE, and sync again."
+        ) from error
