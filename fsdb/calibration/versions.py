@@ -33,7 +33,7 @@ def load(
     """A new feature set with the key `id` (bigint), features f1, f2, … (double precision), and that many versions.
 
     The keys 0, 1, … (a twentieth as many as versions, unless given) take turns, a second apart from START on; values are random.
-    padded: versions have a text of 1,500 bytes as well, the feature `padding`. The live table stays empty, so this is
+    padded: each version fills a page, with a text as the feature `padding`. The live table stays empty, so this is
     for a database that is for nothing else. `connection` is in autocommit mode. progress is called with the versions written.
     """
     columns = [f"f{number}" for number in range(1, features + 1)]
@@ -51,6 +51,9 @@ def load(
     newest = internal(registered.history_table, "newest")
     fill = query(FILE, "fill", history=table, columns=joined(named), values=joined(values))
     connection.execute(query(FILE, "guards", history=table, switch=SQL("DISABLE")))
+    connection.execute(query(FILE, "unlogged", history=table))
+    if padded:
+        connection.execute(query(FILE, "in_line", history=table))
     connection.execute(query(FILE, "drop_index", index=newest))
     connection.execute(query(FILE, "drop_primary_key", history=table, pkey=pkey))
     for start in range(0, versions, _CHUNK):

@@ -28,23 +28,23 @@ UNITS: dict[str, tuple[Unit, ...]] = {
         Unit("read", 1e-3, "a feature set: planning its part of the query"),
         Unit("spine_row", 1.5e-6, "a spine row from memory that is copied into a temporary table"),
         Unit("descent", 1.5e-6, "the look-up of one spine row in one feature set, without the way down its index"),
-        Unit("level", 2e-7, "halving the versions that are left on the way down, so log2(versions) a look-up"),
+        Unit("level", 1.5e-7, "halving the versions that are left on the way down, so log2(versions) a look-up"),
         Unit("page", 4e-6, "a page of history or index that is not in the server's own memory; two a look-up at most"),
-        Unit("value", 2e-7, "eight bytes of output: sent as CSV, parsed into Arrow"),
+        Unit("value", 1.5e-7, "eight bytes of output: sent as CSV, parsed into Arrow"),
     ),
     "duckdb": (
         Unit("start", 2.5e-2, "starting DuckDB"),
         Unit("read", 2e-2, "a feature set: opening its files, the tail's query"),
-        Unit("spine_value", 2e-7, "a value of a spine that is in PostgreSQL, fetched from there"),
-        Unit("spine_row", 2e-7, "a spine row that is matched with one feature set"),
-        Unit("pair", 1e-8, "a spine row met with one version of its key; 32 a row at most, since hot keys are sorted"),
-        Unit("scanned_row", 3e-8, "a version in the copy, or fetched from the tail, whose keys and times are scanned"),
-        Unit("scanned_value", 4e-9, "eight bytes of a version's features in the files that are read"),
+        Unit("spine_value", 3e-7, "a value of a spine that is in PostgreSQL, fetched from there"),
+        Unit("spine_row", 4e-7, "a spine row that is matched with one feature set"),
+        Unit("pair", 2e-8, "a spine row met with one version of its key; 32 a row at most, since hot keys are sorted"),
+        Unit("scanned_row", 8e-8, "a version in the copy, or fetched from the tail, whose keys and times are scanned"),
+        Unit("scanned_value", 8e-9, "eight bytes of a version's features in the files that are read"),
         Unit("tail_row", 8e-7, "a version that is not in the copy: its keys and times, fetched from PostgreSQL"),
         Unit(
-            "tail_value", 1e-7, "eight bytes of features of such a version, where it is a spine row's; with its look-up"
+            "tail_value", 1.5e-7, "eight bytes of features of such a version, where it is a spine row's; with its look-up"
         ),
-        Unit("value", 3e-8, "eight bytes of output"),
+        Unit("value", 4e-8, "eight bytes of output"),
     ),
     "spark": (
         Unit("session", 8.0, "starting a session, where none is running"),

@@ -2,6 +2,14 @@
 -- History of made-up versions is written directly: by the owner, in a database of its own.
 ALTER TABLE {history} {switch} TRIGGER USER
 
+-- name: unlogged
+-- A server that crashes while it is measured needs these versions no more.
+ALTER TABLE {history} SET UNLOGGED
+
+-- name: in_line
+-- Values stay in the version's own page, whatever their length.
+ALTER TABLE {history} ALTER padding SET STORAGE PLAIN
+
 -- name: drop_index
 -- An index is made faster at once than version by version.
 DROP INDEX {index}
@@ -22,8 +30,8 @@ FROM generate_series(%(start)s::bigint, %(stop)s::bigint - 1) AS n
 random()
 
 -- name: padding
--- Fills a page with few versions.
-repeat('x', 1500)
+-- Fills a page with one version.
+repeat('x', 7900)
 
 -- name: settle
 -- Leaves nothing to clean up for what is measured next, and statistics as autovacuum leaves them.
