@@ -3,10 +3,13 @@
 import argparse
 import importlib
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from inspect import signature
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -17,8 +20,10 @@ from bench.report import report
 from fsdb import embedded
 from fsdb.migrate import catalog
 
-# Each module has run(url) -> Iterable[Case]; url is of an empty database that has the fsdb catalog.
+# Each module has run(url, …) -> Iterable[Case]; url is of an empty database that has the fsdb catalog. Further parameters of run are
+# options of the command line: numbers, which may be written as 20e6, and flags.
 BENCHES = {
+    "pit": "bench.pit",
     "write": "bench.write",
     "vector": "bench.vector",
     "score": "bench.score",
@@ -50,9 +55,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("name", choices=sorted(BENCHES), help="which benchmark to run")
     parser.add_argument("--json", action="store_true", help="one JSON object a line, one for each case")
+    known, _ = parser.parse_known_args([argument for argument in sys.argv[1:] if argument not in ("-h", "--help")])
+    run = importlib.import_module(BENCHES[known.name]).run
+    options = [option for name, option in signature(run).parameters.items() if name != "url"]
+    for option in options:
+        flag = isinstance(option.default, bool)
+        kind: dict[str, Any] = {"action": "store_true"} if flag else {"type": float, "default": option.default}
+        parser.add_argument(f"--{option.name}", **kind)
     arguments = parser.parse_args()
     with fresh_database() as url:
-        report(importlib.import_module(BENCHES[arguments.name]).run(url), arguments.json)
+        given = {option.name: getattr(arguments, option.name) for option in options}
+        report(run(url, **given), arguments.json)
 
 
 if __name__ == "__main__":

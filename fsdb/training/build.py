@@ -17,6 +17,7 @@ from fsdb.definitions import TrainingView
 from fsdb.engines import query_log, router
 from fsdb.errors import InvalidData, InvalidDefinition
 from fsdb.exchange import frames
+from fsdb.exchange.parquet import is_parquet, read_files
 from fsdb.exchange.queries import describe, query_text
 from fsdb.history.reach import hold
 from fsdb.training import entities
@@ -43,8 +44,8 @@ def build(
 ) -> TrainingSet:
     """A training set: the spine's rows in order, each with the features as of its own timestamp.
 
-    view: a TrainingView or the name of a registered one; or else spine (an SQL query, or a pandas, polars or Arrow table),
-    features ("set.feature") and timestamp, a column of type timestamptz; of a naive one `timezone` tells the zone. The sets' keys
+    view: a TrainingView or the name of a registered one; or else spine (an SQL query, a pandas, polars or Arrow table, or Parquet files: the
+    path of one, a list of paths, a pattern of names, or a folder as a Path), features ("set.feature") and timestamp, a column of type timestamptz; of a naive one `timezone` tells the zone. The sets' keys
     bind to the spine's columns by name. Without view and spine the entities' own history is the spine: a row for each
     moment at which one of the chosen sets (all of the same keys) had a new version, or with values="current" a row for each entity, now.
 
@@ -64,7 +65,8 @@ def build(
         snapshots.adopt(connection)
         hold(connection)
         chosen = resolve_features(connection, _listed(features))
-        text = spine if isinstance(spine, str) else None
+        files = is_parquet(spine)
+        text = spine if isinstance(spine, str) and not files else None
         if spine is None:
             if timestamp or label:
                 raise InvalidDefinition("timestamp and label name columns of a spine: give spine= as well.")
@@ -74,7 +76,7 @@ def build(
             source = query_text(text)
             columns = describe(connection, source, "spine")
         else:
-            rows = frames.as_arrow(spine, "spine")
+            rows = read_files(spine, "spine") if files else frames.as_arrow(spine, "spine")
             columns = tuple(frames.columns_of(rows.schema, "spine"))
         timestamp = _checked(columns, timestamp, label)
         reads, outputs = bind(chosen, columns)

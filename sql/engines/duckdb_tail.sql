@@ -31,12 +31,6 @@ FROM {relation} AS spine ORDER BY {ordinal}
 SELECT a.attname FROM pg_catalog.pg_attribute AS a JOIN pg_catalog.pg_collation AS l ON l.oid = a.attcollation
 WHERE a.attrelid = to_regclass(%(history)s) AND a.attname = ANY (%(keys)s) AND NOT l.collisdeterministic
 
--- name: removals
--- The last time that versions left history for the copy alone.
-SELECT coalesce(max(removal_id), 0) FROM fsdb.removals
-
--- name: as_is
-{value}
-
 -- name: as_type
+-- A value as another type.
 {value}::{type}

@@ -14,7 +14,6 @@ from fsdb.columnar.copies import Copy
 from fsdb.config import HISTORY_SCHEMA
 from fsdb.engines.duckdb.report import ReadReport
 from fsdb.engines.protocol import Absence, Result
-from fsdb.errors import EngineUnavailable
 from fsdb.sql import joined, query
 
 if TYPE_CHECKING:
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 FILE = "engines/duckdb_tail"
 _TEXTS = ("text", "character varying", "character")
-_TRIES = 3
 
 
 class DuckdbEngine:
@@ -52,14 +50,8 @@ class DuckdbEngine:
         Raises InvalidData for values that Arrow cannot hold, CopyBroken for files that cannot be read, EngineUnavailable where
         memory or disk do not suffice.
         """
-        for _ in range(_TRIES):
-            removed = _removals(connection)
-            copies = [read_copy(connection, read.feature_set) for read in description.reads]
-            result = run_on(connection, description, copies)
-            # Versions that left history after the copies were looked up are in newer copies alone.
-            if _removals(connection) == removed:
-                return result
-        raise EngineUnavailable("Retention kept moving versions out of PostgreSQL while they were read: try again.")
+        copies = [read_copy(connection, read.feature_set) for read in description.reads]
+        return run_on(connection, description, copies)
 
 
 def run_on(connection: Connection[Any], description: AsOf, copies: list[Copy | None]) -> Result:
@@ -131,9 +123,3 @@ def _take_spine(session: "Session", spine: "SpineRows", read: SetRead) -> None:
     keys = [SQL("{} AS {}").format(column, Identifier(f"key_{n}")) for n, column in enumerate(columns)]
     present = [SQL("{} IS NOT NULL").format(column) for column in columns]
     session.run("spine", keys=joined(keys), present=joined(present, " AND "))
-
-
-def _removals(connection: Connection[Any]) -> int:
-    row = connection.execute(query(FILE, "removals")).fetchone()
-    assert row is not None
-    return int(row[0])
