@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from fsdb.errors import InvalidDefinition
+from fsdb.page import MOST_BYTES, RowSize
 from fsdb.types import KEY_TYPES, TypeLike, base_name, sql_type
 
 NAME = re.compile(r"[a-z_][a-z0-9_]{0,49}")
@@ -124,6 +125,33 @@ class FeatureSet:
         object.__setattr__(self, "retention", fixed_duration(self.retention, self.name, "retention"))
         self._check_columns()
 
+    @classmethod
+    def split(
+        cls, name: str, keys: Mapping[str, TypeLike], features: Iterable[Feature], **attributes: Any
+    ) -> "list[FeatureSet]":
+        """Sets `name`_1, `name`_2, … with the same keys that hold all the features: more of them than one table takes.
+
+        Each set takes as many features, in order, as a row has room for, whatever their values: 995 numbers beside a key that is one.
+        A feature stays in its set as long as new ones are added at the end. attributes: max_age, description, tags, owner, of every set.
+        """
+        types = [sql_type(kind, f"key {key!r} of {name}") for key, kind in keys.items()]
+        parts: list[list[Feature]] = []
+        size, most = RowSize(types), min(MOST_FEATURES, MOST_COLUMNS - len(keys))
+        seen: set[str] = set()
+        for feature in features:
+            if feature.name in seen:
+                raise InvalidDefinition(
+                    f"{feature.name!r} stands twice in {name}: each feature needs a name of its own."
+                )
+            seen.add(feature.name)
+            if not parts or len(parts[-1]) == most or size.add(feature.sql_type).bytes > MOST_BYTES:
+                parts.append([])
+                size = RowSize([*types, feature.sql_type])
+            parts[-1].append(feature)
+        if not parts:
+            raise InvalidDefinition(f"{name} has no features: give at least one to split into sets.")
+        return [cls(f"{name}_{number}", keys, part, **attributes) for number, part in enumerate(parts, start=1)]
+
     def _check_columns(self) -> None:
         if not self.keys:
             raise InvalidDefinition(
@@ -140,7 +168,7 @@ class FeatureSet:
         if len(self.features) > most:
             raise InvalidDefinition(
                 f"Feature set {self.name} has {len(self.features)} features; PostgreSQL's tables end at 1,600 columns. "
-                f"Split it into sets with the same keys, of at most {most} features each: a training set joins them again."
+                f"Split it into sets with the same keys, of at most {most} features each: a training set joins them again. FeatureSet.split does it."
             )
         seen: set[str] = set()
         for name in [*self.keys, *(feature.name for feature in self.features)]:
@@ -163,6 +191,11 @@ class FeatureSet:
     def table_name(self) -> str:
         """The set's name without schema."""
         return self.name.rpartition(".")[2]
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The features' full names, "set.feature", as training sets and vectors take them."""
+        return tuple(f"{self.name}.{feature.name}" for feature in self.features)
 
     @property
     def sql_keys(self) -> Mapping[str, str]:

@@ -114,9 +114,10 @@ def _sets(connection: Connection[Any]) -> Sequence[Part]:
 
 
 def _views(connection: Connection[Any]) -> Sequence[Part]:
+    states = {view.name: tuple(training.view_status(connection, view.name)) for view in list_views(connection)}
     return [
-        Part("training view", view.name, None, None, "", tuple(training.view_status(connection, view.name)))
-        for view in list_views(connection)
+        Part("training view", name, None, None, "" if objects else "too wide for SQL", objects)
+        for name, objects in states.items()
     ]
 
 

@@ -15,10 +15,10 @@ from fsdb.asof import snapshots
 from fsdb.catalog.feature_sets import RegisteredSet, get_set
 from fsdb.catalog.search import describe, search
 from fsdb.db import Database
-from fsdb.definitions import TrainingView
+from fsdb.definitions import FeatureSet, TrainingView
 from fsdb.deployments import Deployment, ModelVersion
 from fsdb.errors import ChangeRefused, LateValues
-from fsdb.ingest import IngestResult, backfill, ingest
+from fsdb.ingest import IngestResult, backfill, ingest, ingest_several
 from fsdb.migrate import catalog
 from fsdb.migrate.diff import Definition
 from fsdb.migrate.plan import Plan, apply, plan
@@ -147,7 +147,7 @@ class Store:
 
     def ingest(
         self,
-        feature_set: str,
+        feature_set: str | FeatureSet | Sequence[str | FeatureSet],
         data: Any,
         event_time: str | None = None,
         timezone: str | None = None,
@@ -156,10 +156,14 @@ class Store:
         """Takes rows of pandas, polars, Arrow, a Parquet path or an SQL query into a feature set, all or none.
 
         Columns bind by name; `event_time` names the column that holds it, else the column of that name counts, else
-        now. Naive times need `timezone`. `progress` is called with the rows sent so far.
+        now. Naive times need `timezone`. `progress` is called with the rows sent so far. Of several feature sets each
+        takes its own columns, and the counts are the sums over the sets.
         """
         with self.transaction() as connection:
-            return ingest(connection, get_set(connection, feature_set), data, event_time, timezone, progress)
+            if isinstance(feature_set, (str, FeatureSet)):
+                return ingest(connection, _registered(connection, feature_set), data, event_time, timezone, progress)
+            sets = [_registered(connection, one) for one in feature_set]
+            return ingest_several(connection, sets, data, event_time, timezone, progress)
 
     def delete(
         self, feature_set: str, keys: Mapping[str, Any] | Sequence[Mapping[str, Any]], event_time: datetime
@@ -227,7 +231,7 @@ class Store:
     ) -> TrainingSet:
         """Each spine row with the features as they were at its own moment.
 
-        Give a training view, or spine (an SQL query or a frame), features, timestamp and label. Features alone make
+        Give a training view, or spine (an SQL query, a frame, or Parquet files by path), features, timestamp and label. Features alone make
         the entities' own history the spine: a row for each moment at which something changed, or with
         values="current" a row for each entity as it is now. `known`: "now" counts
         every version, "then" those recorded by each row's own timestamp, a moment those recorded by it, the name of a
@@ -342,3 +346,7 @@ class Store:
         """Server, catalog, and what is installed against what this fsdb would install."""
         with self.transaction() as connection:
             return read_status(connection)
+
+
+def _registered(connection: Connection[Any], feature_set: str | FeatureSet) -> RegisteredSet:
+    return get_set(connection, feature_set if isinstance(feature_set, str) else feature_set.name)

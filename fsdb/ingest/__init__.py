@@ -2,5 +2,6 @@
 
 from fsdb.ingest.backfill import backfill
 from fsdb.ingest.ingest import IngestResult, ingest
+from fsdb.ingest.several import ingest_several
 
-__all__ = ["IngestResult", "backfill", "ingest"]
+__all__ = ["IngestResult", "backfill", "ingest", "ingest_several"]

@@ -10,6 +10,7 @@ from fsdb.asof.description import plain_type
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.errors import InvalidData, UnknownName
 from fsdb.ingest.source import NOTHING
+from fsdb.listing import listed
 from fsdb.sql import query
 from fsdb.types import base_name
 
@@ -124,4 +125,4 @@ def _matched(registered: RegisteredSet, name: str, kind: str, given: str, timezo
 
 
 def _listed(names: Sequence[str] | Mapping[str, str]) -> str:
-    return ", ".join(repr(name) for name in names)
+    return listed([repr(name) for name in names])

@@ -30,7 +30,7 @@ def opened(
     data: a pandas, polars or Arrow table, an Arrow RecordBatchReader, the path of a Parquet file, or an SQL query. types: PostgreSQL's types of
     columns by name; those that are to be jsonb may hold dicts and lists. progress: called with the rows sent so far.
     """
-    if isinstance(data, str) and not data.lower().endswith(".parquet"):
+    if is_query(data):
         given = query_text(data)
         yield list(describe(connection, given, WHAT)), given
         return
@@ -45,15 +45,25 @@ def opened(
 
 def _batches(data: Any, types: Mapping[str, str]) -> tuple[pa.Schema, Iterable[pa.RecordBatch]]:
     if isinstance(data, (str, Path)):
-        try:
-            file = pq.ParquetFile(Path(data))
-        except (OSError, pa.ArrowInvalid) as error:
-            raise InvalidData(f"The Parquet file {str(data)!r} cannot be read: {error}.") from error
+        file = parquet_file(data)
         return _with_json(file.schema_arrow, types), (_json_batch(batch, types) for batch in file.iter_batches())
     if isinstance(data, pa.RecordBatchReader):
         return _with_json(data.schema, types), (_json_batch(batch, types) for batch in data)
     table = frames.as_arrow(_json_objects(data, types), WHAT)
     return _with_json(table.schema, types), (_json_batch(batch, types) for batch in table.to_batches())
+
+
+def parquet_file(path: str | Path) -> pq.ParquetFile:
+    """The Parquet file at that path. Raises InvalidData."""
+    try:
+        return pq.ParquetFile(Path(path))
+    except (OSError, pa.ArrowInvalid) as error:
+        raise InvalidData(f"The Parquet file {str(path)!r} cannot be read: {error}.") from error
+
+
+def is_query(data: Any) -> bool:
+    """Whether the data is an SQL query."""
+    return isinstance(data, str) and not data.lower().endswith(".parquet")
 
 
 def _json_objects(data: Any, types: Mapping[str, str]) -> Any:

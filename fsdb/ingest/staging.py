@@ -45,7 +45,7 @@ class Staging:
             expressions=joined([value for _, value in given]),
             rows=rows,
         )
-        self._run("analyze")
+        self._run("analyze", columns=joined([Identifier(name) for name in [*(k for k, _ in self._keys), "t"]]))
         return self._check()
 
     def points(self) -> Composed:

@@ -18,6 +18,7 @@ from fsdb.engines import query_log, router
 from fsdb.errors import ChangeRefused, FsdbError, InvalidDefinition, NotReproducible
 from fsdb.exchange import frames
 from fsdb.history.reach import hold
+from fsdb.listing import listed
 from fsdb.sql import joined, query
 from fsdb.table import Table
 from fsdb.training.saved_asof import known_name, ordinal_of, saved_asof
@@ -69,7 +70,7 @@ class SavedTrainingSet:
         known = saved.known if saved.known_at is None else saved.known_at
         rows = [
             ("rows", f"{saved.row_count:,}"),
-            ("columns", ", ".join(column.name for column in saved.columns)),
+            ("columns", listed([column.name for column in saved.columns])),
             ("label", saved.label),
             ("training view", saved.training_view),
             ("known", known),
@@ -183,7 +184,7 @@ def verify(connection: Connection[Any], saved: SavedSet, engine: str = "auto") -
         difference = f"it had {saved.row_count:,} rows, now there are {built.table.num_rows:,}"
     else:
         changed = [c.name for c, now in zip(saved.columns, built.column_hashes, strict=True) if c.content_hash != now]
-        difference = f"other values in {', '.join(changed)}"
+        difference = f"other values in {listed(changed)}"
     raise NotReproducible(
         f"Training set {saved.name} does not come out as it was saved: {difference}. Its spine or a history table was changed past fsdb."
     )

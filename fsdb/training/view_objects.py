@@ -23,6 +23,7 @@ from fsdb.vectors.keys import comparison_type
 
 FILE = "training/views"
 _MOST_BYTES = 63  # of a name
+MOST_COLUMNS = 1600  # of a view
 
 
 def schema_and_name(view: TrainingView) -> tuple[str, str]:
@@ -34,7 +35,10 @@ def schema_and_name(view: TrainingView) -> tuple[str, str]:
 def compile_view(
     connection: Connection[Any], view: TrainingView, chosen: Sequence[tuple[RegisteredSet, RegisteredFeature]]
 ) -> list[GeneratedObject]:
-    """A training view's objects. Raises InvalidDefinition and InvalidData where its spine and features do not fit."""
+    """A training view's objects; none where it has more columns than a view of PostgreSQL: it is then read from Python alone.
+
+    Raises InvalidDefinition and InvalidData where its spine and features do not fit.
+    """
     spine = query_text(view.spine)
     columns = describe(connection, spine, "spine")
     names = [column.name for column in columns]
@@ -44,6 +48,8 @@ def compile_view(
             f"The spine of {view.name} has no column {view.label!r}, which is to be the label (it has {', '.join(names)})."
         )
     reads, results = bind(chosen, columns)
+    if len(columns) + len(results) > MOST_COLUMNS:
+        return []
     for column in results:
         if len(column.name.encode()) > _MOST_BYTES:
             raise InvalidDefinition(

@@ -50,7 +50,7 @@ class _Existing:
 def register_view(connection: Connection[Any], view: TrainingView) -> None:
     """Registers a training view, or replaces the one of that name, with `<name>_training` and `<name>_vector`.
 
-    Rights that were granted on them stay. Raises InvalidDefinition, InvalidData and UnknownName where spine and
+    A view of more columns than PostgreSQL's views have (1,600) is registered without these. Rights that were granted on them stay. Raises InvalidDefinition, InvalidData and UnknownName where spine and
     features do not fit, ChangeRefused where other objects bear these names or depend on what has to be dropped.
     """
     with connection.transaction():
@@ -59,6 +59,9 @@ def register_view(connection: Connection[Any], view: TrainingView) -> None:
         schema, _ = schema_and_name(view)
         catalog.put_view(connection, view, schema, [feature.feature_id for _, feature in chosen])
         existing = _existing(connection, view)
+        for one in existing:
+            if one.kind not in {wanted.kind for wanted in objects} and not one.foreign:
+                _drop(connection, view, one)
         for wanted in objects:
             found = [one for one in existing if one.kind == wanted.kind]
             foreign = [one for one in existing if one.foreign and one.kind == wanted.kind]
@@ -81,7 +84,7 @@ def drop_view(connection: Connection[Any], name: str) -> None:
 
 
 def view_status(connection: Connection[Any], name: str) -> list[ObjectStatus]:
-    """The state of a training view's view and function. Raises UnknownName."""
+    """The state of a training view's view and function; nothing for a view that is too wide for them. Raises UnknownName."""
     view = get_view(connection, name)
     existing = _existing(connection, view)
     states = []

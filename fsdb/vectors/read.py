@@ -19,6 +19,7 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 from fsdb.asof import snapshots
 from fsdb.engines.postgres.pieces import Rows, fits, read_pieces, read_whole
 from fsdb.errors import FsdbError, InvalidData
+from fsdb.listing import listed
 from fsdb.sql import joined, query
 from fsdb.vectors.compiled import (
     FILE,
@@ -33,7 +34,6 @@ from fsdb.vectors.compiled import (
 from fsdb.vectors.keys import key_values
 
 _ATTEMPTS = 5
-_SHOWN = 10  # features in an error
 _OUTDATED = (psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedTable)
 
 
@@ -61,7 +61,7 @@ def feature_vector(connection: Connection[Any], features: Sequence[str], keys: M
             continue
         except psycopg.DataError as error:
             raise InvalidData(
-                f"A value of {_listed(features)} cannot be had in Python: {str(error).strip()}. Read it with SQL, cast to text."
+                f"A value of {listed(features)} cannot be had in Python: {str(error).strip()}. Read it with SQL, cast to text."
             ) from error
         assert row is not None
         if row[-1] == compiled.generation:
@@ -146,10 +146,4 @@ def _clock(connection: Connection[Any]) -> datetime:
 
 
 def _restless(features: Sequence[str]) -> InvalidData:
-    return InvalidData(f"The definitions of {_listed(features)} kept changing while they were read: ask again.")
-
-
-def _listed(features: Sequence[str]) -> str:
-    """The features, or the first of many."""
-    shown = ", ".join(features[:_SHOWN])
-    return shown if len(features) <= _SHOWN else f"{shown} and {len(features) - _SHOWN:,} more"
+    return InvalidData(f"The definitions of {listed(features)} kept changing while they were read: ask again.")

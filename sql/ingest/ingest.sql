@@ -26,8 +26,8 @@ SELECT count(*) FROM (
 SELECT count(*) - count(DISTINCT ({keys})) FROM pg_temp.{staging}
 
 -- name: analyze
--- Tells the planner how many rows there are.
-ANALYZE pg_temp.{staging}
+-- Tells the planner how many rows there are, and of the columns that rows are found by.
+ANALYZE pg_temp.{staging} ({columns})
 
 -- name: carry
 -- Features that the data does not hold: what they were at each row's moment.
@@ -124,3 +124,9 @@ DROP TABLE pg_temp.{staging}
 -- name: points
 -- The rows under the set's own names, as what stands after FROM and before its alias.
 (SELECT {columns} FROM pg_temp.{staging})
+
+-- name: part
+-- Some columns of a query.
+SELECT {columns} FROM (
+{given}
+) AS given
