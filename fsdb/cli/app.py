@@ -8,7 +8,7 @@ import psycopg
 import typer
 from rich.text import Text
 
-from fsdb.cli import calibrate, catalog, data, definitions, demo, finding, health, models, retain, revisions
+from fsdb.cli import calibrate, catalog, data, definitions, demo, finding, health, models, retain, revisions, sync
 from fsdb.cli.output import err
 from fsdb.errors import FsdbError
 
@@ -24,6 +24,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "track": definitions.track,
     "ingest": data.ingest,
     "training-set": data.training_set,
+    "sync": sync.sync,
     "retain": retain.retain,
     "calibrate": calibrate.calibrate,
     "register": models.register,

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
+import sqlalchemy as sa
 from psycopg import Connection
 from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.table import Table as IcebergTable
@@ -16,7 +17,7 @@ from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.columnar import moment, table
 from fsdb.columnar.catalog import DatabaseCatalog, opened
 from fsdb.columnar.files import FileWriter
-from fsdb.errors import ChangeRefused, FsdbError
+from fsdb.errors import ChangeRefused, ConnectionFailed, FsdbError
 from fsdb.sql import query
 from fsdb.types import base_name
 
@@ -29,13 +30,22 @@ BUCKETED = ("smallint", "integer", "bigint", "text", "character varying", "uuid"
 
 @contextmanager
 def working(url: str, warehouse: str | None = None) -> Iterator["Work"]:
-    """What every work on copies needs: a connection and the catalog."""
-    with psycopg.connect(url, autocommit=True, application_name="fsdb sync") as control:
-        db.configure(control)
-        with control.transaction():
-            snapshots.adopt(control)
-        with opened(url) as catalog:
-            yield Work(url, control, catalog, config.warehouse(warehouse), table.own_folder(control))
+    """What every work on copies needs: a connection and the catalog. Raises ConnectionFailed where the server is lost."""
+    try:
+        with psycopg.connect(url, autocommit=True, application_name="fsdb sync") as control:
+            db.configure(control)
+            with control.transaction():
+                snapshots.adopt(control)
+            with opened(url) as catalog:
+                yield Work(url, control, catalog, config.warehouse(warehouse), table.own_folder(control))
+    except (psycopg.OperationalError, sa.exc.OperationalError) as error:
+        cause = error.orig if isinstance(error, sa.exc.OperationalError) else error
+        state = getattr(cause, "sqlstate", None)
+        if state is not None and not state.startswith(("08", "57P")):
+            raise
+        raise ConnectionFailed(
+            f"The server went away during work on columnar copies: {str(cause).strip()}. Each copy is as before or complete; sync again when the server is back."
+        ) from error
 
 
 class Work:

@@ -106,15 +106,7 @@ def _messages(connection: Connection[Any], copy: bytes, rows: int) -> Generator[
     """The rows of a COPY in batches, straight from libpq: a Python call for each row and nothing more."""
     pg = connection.pgconn
     socket = [pg.socket]
-    pg.send_query(copy)
-    while pg.flush():
-        select.select([], socket, [])
-    while pg.is_busy():
-        select.select(socket, [], [])
-        pg.consume_input()
-    started = pg.get_result()
-    if started is None or started.status != ExecStatus.COPY_OUT:
-        _finish(connection, started)
+    _begin(connection, copy)
     found: list[memoryview] = []
     get, keep = pg.get_copy_data, found.append
     batch = _Rows()
@@ -146,6 +138,21 @@ def _messages(connection: Connection[Any], copy: bytes, rows: int) -> Generator[
     batch.take(found)
     if batch.count:
         yield batch
+
+
+def _begin(connection: Connection[Any], copy: bytes) -> None:
+    """Sends a COPY and waits until rows come. Raises what the server said where none will."""
+    pg = connection.pgconn
+    socket = [pg.socket]
+    pg.send_query(copy)
+    while pg.flush():
+        select.select([], socket, [])
+    while pg.is_busy():
+        select.select(socket, [], [])
+        pg.consume_input()
+    started = pg.get_result()
+    if started is None or started.status != ExecStatus.COPY_OUT:
+        _finish(connection, started)
 
 
 def _finish(connection: Connection[Any], result: Any) -> None:

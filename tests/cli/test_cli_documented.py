@@ -52,7 +52,7 @@ def test_every_command_and_parameter_says_what_it_is(command: str) -> None:
 
 
 def test_the_design_s_commands_are_there() -> None:
-    wanted = "demo init upgrade downgrade status plan apply revision track ingest training-set retain register deploy replay search describe doctor"
+    wanted = "demo init upgrade downgrade status plan apply revision track ingest training-set sync retain calibrate register deploy replay search describe doctor"
     assert set(COMMANDS) == set(wanted.split())
 
 
@@ -67,6 +67,7 @@ def test_what_the_document_shows_is_what_happens(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FSDB_URL", database.url)
+    monkeypatch.setenv("FSDB_WAREHOUSE", str(tmp_path / "warehouse"))
     shown = set()
     with database.connect() as connection:
         for file, kind, text in BLOCK.findall(TEXT):

@@ -1,0 +1,94 @@
+"""fsdb sync: columnar copies."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.text import Text
+
+from fsdb import columnar
+from fsdb.cli.output import JsonOption, err, note, say, show
+from fsdb.cli.session import UrlOption, opened
+from fsdb.definitions import fixed_duration
+from fsdb.errors import ConnectionFailed
+from fsdb.table import Table
+
+
+def sync(
+    sets: Annotated[list[str] | None, typer.Argument(metavar="[SET]…", help="The feature sets; else all.")] = None,
+    watch: Annotated[
+        float | None, typer.Option(help="Go on, with this many seconds between one sync and the next.")
+    ] = None,
+    compact: Annotated[bool, typer.Option("--compact", help="Also put small files together.")] = False,
+    expire: Annotated[
+        str | None, typer.Option(help="Also remove files that no copy has referred to for so long, such as '7 days'.")
+    ] = None,
+    rebuild: Annotated[
+        str | None, typer.Option(metavar="SET", help="Make the copy of this set anew from history.")
+    ] = None,
+    warehouse: Annotated[
+        str | None,
+        typer.Option(help="Where new copies go: a folder or URL; else $FSDB_WAREHOUSE, else the user's data folder."),
+    ] = None,
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+) -> None:
+    """Bring the columnar copies up to date: what history has and they lack."""
+    age = None if expire is None else fixed_duration(expire, "--expire")
+    with opened(url) as store:
+        if watch is not None:
+            _watch(store.url, sets, warehouse, watch)
+        with _progress() as progress:
+            if rebuild is not None:
+                done = columnar.rebuild(store.url, rebuild, warehouse=warehouse, progress=progress)
+            else:
+                done = columnar.sync(store.url, sets, warehouse=warehouse, progress=progress)
+        show(done.table, as_json, empty="There are no feature sets yet.")
+        if compact:
+            _tell(columnar.compact(store.url, sets).table)
+        if age is not None:
+            note(f"Removed {columnar.expire(store.url, age):,} files.")
+
+
+def _tell(table: Table) -> None:
+    for row in table:
+        note(f"{row['feature_set']}: {row['versions']:,} versions put together anew.")
+
+
+def _watch(url: str, sets: list[str] | None, warehouse: str | None, seconds: float) -> None:
+    """Syncs until it is interrupted; a server that is away is waited for."""
+    while True:
+        try:
+            for done in columnar.sync(url, sets, warehouse=warehouse).table:
+                if done["versions"]:
+                    say(
+                        f"{done['feature_set']}: {done['versions']:,} versions in {done['seconds']:.2f} s, {done['rows_in_copy']:,} in the copy."
+                    )
+        except ConnectionFailed as error:
+            note(f"{error} Trying again in {seconds:g} s.")
+        time.sleep(seconds)
+
+
+class _Speed(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        """Versions a second."""
+        return Text("" if task.speed is None else f"{task.speed:,.0f} versions/s")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for each set, on standard error, gone when all is done."""
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Speed(), console=err(), transient=True
+    ) as bars:
+        tasks = {}
+
+        def told(name: str, done: int, about: int) -> None:
+            if name not in tasks:
+                tasks[name] = bars.add_task(name)
+            bars.update(tasks[name], completed=done, total=about)
+
+        yield told
