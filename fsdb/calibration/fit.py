@@ -25,6 +25,8 @@ class Sample:
 
 def fitted(constants: Mapping[str, float], samples: Sequence[Sample]) -> dict[str, float]:
     """Seconds of each unit that explain the samples best; those of units that no sample has stay as they are."""
+    if not samples:
+        return dict(constants)
     units = list(constants)
     start = np.array([constants[unit] for unit in units])
     parts = np.array([[sample.amounts.get(unit, 0.0) for unit in units] for sample in samples]) * start
