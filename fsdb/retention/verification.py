@@ -4,35 +4,27 @@ Rows come from the data files themselves, batch by batch; of those that are to l
 history. Memory holds one batch of each and the version_ids of a pass.
 """
 
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
-from numpy.typing import NDArray
 from psycopg import Connection
 from psycopg.sql import Composable, Identifier, Literal
 
 from fsdb.catalog.feature_sets import RegisteredSet
-from fsdb.columnar import Copy, CopyFile, broken
-from fsdb.columnar.iceberg import file_io
+from fsdb.columnar import Copy
 from fsdb.columnar.types import copy_type
-from fsdb.errors import CopyBroken, FsdbError
+from fsdb.errors import CopyBroken
 from fsdb.exchange import copy_binary
+from fsdb.retention.copied import CopiedVersions, Ids
 from fsdb.sql import query
 from fsdb.types import base_name
 
 FILE = "retention/retention"
 PASS_VERSIONS = 8_000_000  # whose numbers are in memory at a time; each pass reads the files that may hold them
-BATCH_VALUES = 2_000_000
-MOST_ROWS = 1 << 16
 FIXED = ("version_id", "event_time", "recorded_at", "xid", "deleted")
-_FIELD_ID = b"PARQUET:field_id"
-
-Ids = NDArray[np.int64]
 
 
 def verify(connection: Connection[Any], registered: RegisteredSet, copy: Copy, candidates: Identifier) -> None:
@@ -75,28 +67,26 @@ class _Comparison:
     def __init__(self, connection: Connection[Any], registered: RegisteredSet, copy: Copy) -> None:
         self._connection = connection
         self._set = registered
-        self._copy = copy
         kinds = _kinds(registered)
-        # A column that history does not have any more cannot be compared, and is no loss.
-        self._columns = [column for column in copy.columns if column.name in kinds or column.name in FIXED]
+        # A column of the copy that history does not have any more cannot be compared, and is no loss.
         self._schema = pa.schema(
-            [pa.field(c.name, copy_type(kinds[c.name]) if c.name in kinds else c.type) for c in self._columns]
+            [
+                pa.field(column.name, copy_type(kinds[column.name]) if column.name in kinds else column.type)
+                for column in copy.columns
+                if column.name in kinds or column.name in FIXED
+            ]
         )
+        self._copied = CopiedVersions(copy, self._schema)
         self._expressions = [_expression(field.name, field.type, kinds.get(field.name)) for field in self._schema]
         self._numeric = {name for name, kind in kinds.items() if base_name(kind) == "numeric"}
-        self._rows = max(1, min(MOST_ROWS, BATCH_VALUES // len(self._columns)))
 
     def check(self, ids: Ids) -> None:
         """Raises CopyBroken unless the files hold each of these versions once, as history has it. ids: in order."""
         found = np.zeros(len(ids), np.int64)
-        for file in self._copy.files:
-            lowest, highest = file.lower.get("version_id"), file.upper.get("version_id")
-            if lowest is not None and highest is not None and (highest < ids[0] or lowest > ids[-1]):
-                continue
-            for rows in self._read(file, ids):
-                numbers = rows.column("version_id").to_numpy()
-                np.add.at(found, np.searchsorted(ids, numbers), 1)
-                self._compare(rows, numbers)
+        for rows in self._copied.read(ids):
+            numbers = rows.column("version_id").to_numpy()
+            np.add.at(found, np.searchsorted(ids, numbers), 1)
+            self._compare(rows, numbers)
         wrong = np.flatnonzero(found != 1)
         if len(wrong):
             number, times = ids[wrong[0]], found[wrong[0]]
@@ -104,41 +94,6 @@ class _Comparison:
             raise CopyBroken(
                 f"The columnar copy of {self._set.name} {what} version {number}, which it should hold once: nothing was removed. Run fsdb sync --rebuild {self._set.name}."
             )
-
-    def _read(self, file: CopyFile, ids: Ids) -> Iterator[pa.Table]:
-        """The versions of a file that are among the ids, in batches, in the copy's types."""
-        try:
-            with file_io(file.path).new_input(file.path).open() as source, pq.ParquetFile(source) as parquet:
-                fields = {
-                    int(f.metadata[_FIELD_ID]): f.name for f in parquet.schema_arrow if _FIELD_ID in (f.metadata or {})
-                }
-                names = {column.name: fields.get(column.field_id) for column in self._columns}
-                for group in range(parquet.num_row_groups):
-                    numbers = parquet.read_row_group(group, [names["version_id"]]).column(0)
-                    if not _among(numbers, ids).any():
-                        continue
-                    given = [name for name in names.values() if name is not None]
-                    for batch in parquet.iter_batches(self._rows, [group], given):
-                        rows = pa.Table.from_batches([batch])
-                        rows = rows.filter(pa.array(_among(rows.column(names["version_id"]), ids)))
-                        if rows.num_rows:
-                            yield self._typed(rows, names)
-        except FsdbError:
-            raise
-        except FileNotFoundError as error:
-            raise broken(self._set.name, file.path, "is gone") from error
-        except Exception as error:  # whatever the format's reader raises for what is no such file
-            raise broken(self._set.name, file.path, f"is not readable ({error})") from error
-
-    def _typed(self, rows: pa.Table, names: dict[str, str | None]) -> pa.Table:
-        """The rows in order of version_id; a column that the file has not yet is NULL, a narrower one is widened."""
-        columns = []
-        for column in self._schema:
-            name = names[column.name]
-            columns.append(
-                pa.nulls(rows.num_rows, column.type) if name is None else rows.column(name).cast(column.type)
-            )
-        return pa.table(columns, schema=self._schema).sort_by("version_id")
 
     def _compare(self, rows: pa.Table, numbers: Ids) -> None:
         source = query(FILE, "versions", history=self._set.history, ids=Literal(numbers.tolist()))
@@ -165,13 +120,6 @@ def _expression(name: str, arrow: pa.DataType, kind: str | None) -> Composable:
     if (pa.types.is_string(arrow) or pa.types.is_list(arrow)) and not plain_text:
         return query(FILE, "as_text", value=value)
     return value
-
-
-def _among(numbers: pa.ChunkedArray, ids: Ids) -> NDArray[np.bool_]:
-    given = numbers.to_numpy()
-    places = np.minimum(np.searchsorted(ids, given), len(ids) - 1)
-    among: NDArray[np.bool_] = ids[places] == given
-    return among
 
 
 def _first_difference(copied: pa.ChunkedArray, held: pa.ChunkedArray, *, numeric: bool) -> int | None:

@@ -16,7 +16,7 @@ from fsdb.catalog.feature_sets import get_set
 from fsdb.columnar import sync
 from fsdb.definitions import Feature, FeatureSet
 from fsdb.errors import CopyBroken, FsdbError
-from fsdb.retention import retain, verification
+from fsdb.retention import copied, retain, verification
 from tests.conftest import TestDatabase
 from tests.history.kept import made
 from tests.retention.past import Past, ago
@@ -111,7 +111,7 @@ def test_changed_columns_are_found_the_same(database: TestDatabase, connection: 
 
 def test_passes_and_batches(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verification, "PASS_VERSIONS", 3)
-    monkeypatch.setattr(verification, "MOST_ROWS", 2)
+    monkeypatch.setattr(copied, "MOST_ROWS", 2)
     assert retain(past.connection).removed == len(past.every) - 2
     assert len(past.left) == 2
 
@@ -164,11 +164,10 @@ def _flip(path: Path) -> None:
         (lambda path: path.write_bytes(b"PAR1 no Parquet file at all PAR1"), "cannot be read"),
     ],
 )
-@pytest.mark.parametrize("which", [0, 1])
 def test_a_damaged_copy_lets_nothing_leave(
-    past: Past, warehouse: Path, damage: Callable[[Path], None], message: str, which: int
+    past: Past, warehouse: Path, damage: Callable[[Path], None], message: str
 ) -> None:
-    path = files(warehouse)[which]
+    path = files(warehouse)[len(message) % 2]
     sound = path.read_bytes()
     damage(path)
     with pytest.raises(CopyBroken, match=message) as refused:
