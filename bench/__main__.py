@@ -24,9 +24,11 @@ from fsdb.migrate import catalog
 # options of the command line: numbers, which may be written as 20e6, and flags.
 BENCHES = {
     "pit": "bench.pit",
+    "router": "bench.router",
     "write": "bench.write",
     "vector": "bench.vector",
     "score": "bench.score",
+    "wide": "bench.wide",
 }
 
 
