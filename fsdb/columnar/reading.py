@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from dataclasses import replace
+from datetime import datetime
 from threading import Lock
 from typing import Any
 
@@ -23,10 +24,11 @@ def read_copy(connection: Connection[Any], feature_set: str) -> Copy | None:
     """The current copy of a set, under the names that its features have now; None where it was never synced.
 
     Reads what the connection sees; a reader must take its own snapshot of PostgreSQL after this. Raises CopyBroken where the
-    copy cannot be read.
+    copy cannot be read, or is gone and with it versions that have left PostgreSQL.
     """
     row = _place(connection, feature_set)
     if row is None:
+        _refuse_lost(connection, feature_set)
         return None
     try:
         copy = _at(row[0], feature_set)
@@ -37,6 +39,19 @@ def read_copy(connection: Connection[Any], feature_set: str) -> Copy | None:
         row = again
         copy = _at(row[0], feature_set)
     return None if copy is None else _named(copy, row[1], row[2], row[3])
+
+
+def lost(feature_set: str, reach: datetime) -> CopyBroken:
+    """What to say where there is no copy of a set of which versions have left PostgreSQL."""
+    return CopyBroken(
+        f"Versions of {feature_set} before {reach} have left PostgreSQL, and there is no columnar copy of it any more: restore the database from a backup."
+    )
+
+
+def _refuse_lost(connection: Connection[Any], feature_set: str) -> None:
+    row = connection.execute(query("history/reach", "reach"), {"name": feature_set}).fetchone()
+    if row is not None and row[0] is not None:
+        raise lost(feature_set, row[0])
 
 
 def check_files(copy: Copy) -> None:

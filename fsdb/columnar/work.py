@@ -17,6 +17,7 @@ from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.columnar import moment, table
 from fsdb.columnar.catalog import DatabaseCatalog, opened
 from fsdb.columnar.files import FileWriter
+from fsdb.columnar.reading import lost
 from fsdb.errors import ChangeRefused, ConnectionFailed, FsdbError
 from fsdb.sql import query
 from fsdb.types import base_name
@@ -77,6 +78,8 @@ class Work:
 
     def created(self, registered: RegisteredSet, suffix: str = "") -> IcebergTable:
         """A new, empty table for a set's copy; under another name with a suffix."""
+        if registered.reach is not None and not suffix:
+            raise lost(registered.name, registered.reach)
         namespace, own = table.identifier(registered)
         name = (namespace, own + suffix)
         with psycopg.connect(self.url, autocommit=True) as apart:
