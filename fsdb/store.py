@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Literal, Self
 
 import pyarrow as pa
 from psycopg import Connection
 
-from fsdb import columnar, config, deployments, embedded, history, training, vectors
+from fsdb import columnar, config, deployments, embedded, history, retention, training, vectors
 from fsdb.asof import snapshots
 from fsdb.catalog.feature_sets import RegisteredSet, get_set
 from fsdb.catalog.search import describe, search
@@ -22,12 +22,10 @@ from fsdb.ingest import IngestResult, backfill, ingest, ingest_several
 from fsdb.migrate import catalog
 from fsdb.migrate.diff import Definition
 from fsdb.migrate.plan import Plan, apply, plan
+from fsdb.retention import RetentionResult
 from fsdb.status import Status, read_status
 from fsdb.table import Table
 from fsdb.training import SavedTrainingSet, TrainingSet
-
-if TYPE_CHECKING:
-    from fsdb.retention import RetentionResult
 
 
 def connect(url: str | None = None, warehouse: str | None = None) -> "Store":
@@ -261,8 +259,6 @@ class Store:
 
         As `<set>_as_of(moment)` in SQL, but also for moments of which versions have left PostgreSQL for the columnar copy.
         """
-        from fsdb import retention
-
         with self.transaction() as connection:
             return retention.as_of(connection, get_set(connection, feature_set), moment)
 
@@ -273,14 +269,12 @@ class Store:
 
     # The columnar copy
 
-    def retain(self, feature_set: str | Sequence[str] | None = None) -> "RetentionResult":
+    def retain(self, feature_set: str | Sequence[str] | None = None) -> RetentionResult:
         """Removes from PostgreSQL what was superseded longer ago than a set's retention and is found in its columnar copy.
 
         Of one set, several, or all that have a retention, each in a transaction of its own. As-of reads, training sets,
         lineage and replay find what left in the copy, or do not need it. Raises RetentionRefused and CopyBroken.
         """
-        from fsdb import retention
-
         chosen = [feature_set] if isinstance(feature_set, str) else feature_set
         with self._database.connection() as connection:
             return retention.retain(connection, chosen)

@@ -9,11 +9,12 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
-from fsdb import columnar
+from fsdb import columnar, retention
 from fsdb.cli.output import JsonOption, err, note, say, show
 from fsdb.cli.session import UrlOption, opened
 from fsdb.definitions import fixed_duration
-from fsdb.errors import ConnectionFailed
+from fsdb.errors import ConnectionFailed, RetentionRefused
+from fsdb.store import Store
 from fsdb.table import Table
 
 
@@ -40,13 +41,15 @@ def sync(
     age = None if expire is None else fixed_duration(expire, "--expire")
     with opened(url) as store:
         if watch is not None:
-            _watch(store.url, sets, warehouse, watch)
+            _watch(store, sets, warehouse, watch)
         with _progress() as progress:
             if rebuild is not None:
                 done = columnar.rebuild(store.url, rebuild, warehouse=warehouse, progress=progress)
             else:
                 done = columnar.sync(store.url, sets, warehouse=warehouse, progress=progress)
         show(done.table, as_json, empty="There are no feature sets yet.")
+        if rebuild is None:
+            _retain(store, sets)
         if compact:
             _tell(columnar.compact(store.url, sets).table)
         if age is not None:
@@ -58,15 +61,30 @@ def _tell(table: Table) -> None:
         note(f"{row['feature_set']}: {row['versions']:,} versions put together anew.")
 
 
-def _watch(url: str, sets: list[str] | None, warehouse: str | None, seconds: float) -> None:
+def _retain(store: Store, sets: list[str] | None) -> None:
+    """Lets leave what may, of the sets that have a retention; where others are in the way, the next time."""
+    with store.transaction() as connection:
+        chosen = retention.limited(connection, sets)
+    try:
+        for done in store.retain(chosen).sets:
+            if done.removed:
+                note(
+                    f"{done.feature_set}: {done.removed:,} versions left PostgreSQL; it answers alone as of {done.reach}."
+                )
+    except RetentionRefused as error:
+        note(str(error))
+
+
+def _watch(store: Store, sets: list[str] | None, warehouse: str | None, seconds: float) -> None:
     """Syncs until it is interrupted; a server that is away is waited for."""
     while True:
         try:
-            for done in columnar.sync(url, sets, warehouse=warehouse).table:
+            for done in columnar.sync(store.url, sets, warehouse=warehouse).table:
                 if done["versions"]:
                     say(
                         f"{done['feature_set']}: {done['versions']:,} versions in {done['seconds']:.2f} s, {done['rows_in_copy']:,} in the copy."
                     )
+            _retain(store, sets)
         except ConnectionFailed as error:
             note(f"{error} Trying again in {seconds:g} s.")
         time.sleep(seconds)

@@ -8,7 +8,6 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from fsdb.columnar import Copy, CopyFile, broken
-from fsdb.columnar.iceberg import file_io
 from fsdb.errors import FsdbError
 
 VERSION_ID = "version_id"
@@ -47,6 +46,8 @@ class CopiedVersions:
                 raise broken(self._copy.feature_set, file.path, f"is not readable ({error})") from error
 
     def _of_file(self, file: CopyFile, ids: Ids) -> Iterator[pa.Table]:
+        from fsdb.columnar.iceberg import file_io  # loads Iceberg's library
+
         with file_io(file.path).new_input(file.path).open() as source, pq.ParquetFile(source) as parquet:
             fields = {
                 int(field.metadata[_FIELD_ID]): field.name

@@ -46,10 +46,16 @@ def retain(connection: Connection[Any], feature_sets: Sequence[str] | None = Non
     with connection.transaction():
         snapshots.adopt(connection)
     if feature_sets is None:
-        chosen = [name for name, found in list_sets(connection).items() if found.retention is not None]
+        chosen = limited(connection)
     else:
         chosen = [get_set(connection, name).name for name in dict.fromkeys(feature_sets)]
     return RetentionResult(tuple(_retained(connection, name) for name in chosen))
+
+
+def limited(connection: Connection[Any], feature_sets: Sequence[str] | None = None) -> list[str]:
+    """Of the named sets, else of all, those that have a retention."""
+    names = None if feature_sets is None else list(feature_sets)
+    return [name for name, found in list_sets(connection, names).items() if found.retention is not None]
 
 
 def _retained(connection: Connection[Any], name: str) -> SetRetention:
