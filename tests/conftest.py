@@ -59,6 +59,14 @@ def server_url() -> Iterator[str]:
         embedded.stop(Path(folder) / "data")
 
 
+@pytest.fixture
+def other_server() -> Iterator[str]:
+    """An embedded server of the test's own, freshly made."""
+    with tempfile.TemporaryDirectory(prefix="fsdb-test-", ignore_cleanup_errors=True) as folder:
+        yield embedded.start(Path(folder) / "data")
+        embedded.stop(Path(folder) / "data")
+
+
 @pytest.fixture(scope="session")
 def template(server_url: str) -> Iterator[str]:
     """A database that has the fsdb catalog and nothing else."""

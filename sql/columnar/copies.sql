@@ -32,14 +32,11 @@ INSERT INTO fsdb.copy_leftovers (location, folder) SELECT unnest(%(locations)s::
 ON CONFLICT (location) DO UPDATE SET left_at = clock_timestamp()
 
 -- name: own_warehouse
--- This database's own folder in any warehouse.
-WITH here AS (
-    SELECT system_identifier, (SELECT oid FROM pg_database WHERE datname = current_database()) AS database_oid FROM pg_control_system()
-), made AS (
-    INSERT INTO fsdb.warehouses (system_identifier, database_oid) SELECT system_identifier, database_oid FROM here
-    ON CONFLICT DO NOTHING RETURNING warehouse_id
-)
-SELECT warehouse_id FROM made UNION ALL SELECT warehouse_id FROM fsdb.warehouses JOIN here USING (system_identifier, database_oid)
+-- This database's own folder in any warehouse. The update that changes nothing gives the row also where another session made it just now.
+INSERT INTO fsdb.warehouses AS own (system_identifier, database_oid)
+SELECT system_identifier, (SELECT oid FROM pg_database WHERE datname = current_database()) FROM pg_control_system()
+ON CONFLICT (system_identifier, database_oid) DO UPDATE SET warehouse_id = own.warehouse_id
+RETURNING warehouse_id
 
 -- name: take_out
 -- Takes a table out of the Iceberg catalog and tells its folder.

@@ -1,7 +1,6 @@
 """Dump and restore keep saved training sets: also in a server that counts its transactions anew."""
 
 import subprocess
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from fsdb import db, embedded, history
+from fsdb import db, history
 from fsdb.definitions import Feature, FeatureSet
 from fsdb.errors import CatalogMissing
 from fsdb.training import build, load, save, verify
@@ -24,14 +23,6 @@ assert PACKAGE.origin is not None
 PROGRAMS = max(Path(PACKAGE.origin).parent.glob("pginstall*")) / "bin"  # of the newest server that the package has
 T = datetime(2013, 7, 1, 12, tzinfo=UTC)
 SPINE = "SELECT 'JFK' AS origin, '2013-07-01 12:00+00'::timestamptz AS at"
-
-
-@pytest.fixture
-def other_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server of its own, freshly made."""
-    folder = tmp_path_factory.mktemp("other") / "data"
-    yield embedded.start(folder)
-    embedded.stop(folder)
 
 
 def test_restored_into_a_new_server(database: TestDatabase, other_server: str, tmp_path: Path) -> None:
