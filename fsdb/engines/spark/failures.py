@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from fsdb.columnar.copies import Copy
-from fsdb.errors import CopyBroken, EngineUnavailable, FsdbError
+from fsdb.columnar import Copy, broken
+from fsdb.errors import EngineUnavailable, FsdbError
 
 _FILE = re.compile(r"(?:while reading file|Path does not exist:|File) (?:file:(?://)?)?(\S.*?\.parquet)")
 _CAUSE = re.compile(r"^(?:Caused by: )?[\w.$]+(?:Exception|Error): (?=\S)")
@@ -30,9 +30,8 @@ def _translated(text: str, copies: Iterable[Copy | None]) -> FsdbError:
     if unread is not None:
         for copy in copies:
             if copy is not None and any(file.path.endswith(unread[1]) for file in copy.files):
-                return CopyBroken(
-                    f"The columnar copy of {copy.feature_set} cannot be read: Spark finds {unread[1]} missing or damaged ({sentence(text)}). Run fsdb sync --rebuild {copy.feature_set}."
-                )
+                gone = "is not there" if "does not exist" in text.lower() else "is damaged"
+                return broken(copy.feature_set, unread[1], gone)
     connector = _SCHEME.search(text)
     if connector is not None:
         return EngineUnavailable(

@@ -1,6 +1,5 @@
 """Arrow tables as Spark frames, and Spark frames as Arrow tables."""
 
-import warnings
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -18,7 +17,7 @@ def dataframe_of(result: Result) -> "DataFrame":
     What Spark built is read when the frame is used; what another engine built travels through this process. Raises
     EngineUnavailable where there is no Spark.
     """
-    from fsdb.engines.spark.session import absence, session
+    from fsdb.engines.spark.session import absence, quietly, session
 
     missing = absence()
     if missing is not None:
@@ -30,9 +29,7 @@ def dataframe_of(result: Result) -> "DataFrame":
         return result.dataframe()
     rows = result.table()
     fields = [(field.name, field.type) for field in rows.schema]
-    with warnings.catch_warnings():
-        # pandas is not used here, whatever its version.
-        warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
+    with quietly():
         frame: DataFrame = session().createDataFrame(rows.replace_schema_metadata(), schema_of(fields))
     return frame
 

@@ -16,6 +16,7 @@ from fsdb.engines.postgres.lookup import typed_literal
 from fsdb.engines.spark.failures import told
 from fsdb.engines.spark.match import match, moments_of
 from fsdb.engines.spark.reach import copies_of, removals
+from fsdb.engines.spark.report import ReadReport
 from fsdb.engines.spark.result import MATCHED, SPINE, SparkResult
 from fsdb.engines.spark.session import session
 from fsdb.engines.spark.spine import Moments, stage_spine
@@ -66,7 +67,7 @@ def run(connection: Connection[Any], description: AsOf) -> SparkResult:
         defaults,
         staged.copies,
         late_values,
-        _summary(found, staged),
+        _reports(found, staged),
     )
 
 
@@ -142,12 +143,10 @@ def _defaults(connection: Connection[Any], description: AsOf) -> dict[str, pa.Sc
     return {f.output: row.column(n)[0] for n, f in enumerate(given)}
 
 
-def _summary(found: Sequence[Versions], staged: _Staged) -> str:
-    lines = []
+def _reports(found: Sequence[Versions], staged: _Staged) -> tuple[ReadReport, ...]:
+    reports = []
     for v, copy, tail_rows in zip(found, staged.copies, staged.tails, strict=True):
         files = 0 if copy is None else len(copy.files)
         rows = sum(file.rows for file in v.files)
-        lines.append(
-            f"{v.read.feature_set}: {len(v.files)} of {files} files of the copy with {rows:,} versions, {tail_rows:,} versions of the tail"
-        )
-    return "\n".join(lines)
+        reports.append(ReadReport(v.read.feature_set, rows, tail_rows, len(v.files), files - len(v.files)))
+    return tuple(reports)

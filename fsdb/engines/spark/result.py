@@ -18,6 +18,7 @@ from fsdb.engines.protocol import Result
 from fsdb.engines.spark.failures import told
 from fsdb.engines.spark.frames import collected
 from fsdb.engines.spark.match import SMALL
+from fsdb.engines.spark.report import ReadReport, shown
 from fsdb.engines.spark.session import settings
 from fsdb.engines.spark.staging import Staging, spark_path
 from fsdb.engines.spark.types import came_out, constant
@@ -48,7 +49,7 @@ class SparkResult(Result):
         defaults: dict[str, pa.Scalar],
         copies: Sequence[Copy | None],
         late_values: int,
-        summary: str,
+        reports: Sequence[ReadReport],
     ) -> None:
         self._session = session
         self._description = description
@@ -58,13 +59,13 @@ class SparkResult(Result):
         self._matched = matched
         self._defaults = defaults
         self._copies = copies
-        self._summary = summary
+        self.reports = self._reports = reports
         self.late_values = late_values
 
     @property
     def plan(self) -> str:  # type: ignore[override]
         """What was read, and Spark's plan for the values."""
-        return f"{self._summary}\n{self._spark_plan}"
+        return f"{shown(self._reports)}\n{self._spark_plan}"
 
     def dataframe(self) -> DataFrame:
         """The rows as a Spark frame, read when it is used, in the spine's order as long as nothing is done to it that reorders."""

@@ -2,10 +2,12 @@
 
 import importlib.util
 import os
+import re
 import shutil
 import socket
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +15,7 @@ from threading import Thread
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from fsdb.engines.spark.failures import sentence
 from fsdb.errors import EngineUnavailable
 
 if TYPE_CHECKING:
@@ -24,6 +27,7 @@ _ANSWER = 60.0  # seconds in which a cluster must run its first job
 _MEMORY = (1, 8)  # GB of a session on this machine, at least and at most; between these a quarter of what there is
 _LOG = Path(__file__).with_name("log4j2.properties")
 _PORTS = {"spark": 7077, "sc": 15002}
+_TARGET = re.compile(r"(local(\[.+\])?|local-cluster\[.+\]|yarn|(spark|sc|k8s)://.+)")
 
 # Of a session that is not the caller's own. Executors never run Python, so that the cluster needs neither fsdb nor pyarrow.
 _SETTINGS = {
@@ -76,6 +80,14 @@ def is_local(session: "SparkSession") -> bool:
 
 
 @contextmanager
+def quietly() -> Iterator[None]:
+    """Keeps what Spark says about the version of pandas, which is not used here, from the user."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
+        yield
+
+
+@contextmanager
 def settings(session: "SparkSession", values: Mapping[str, str]) -> Iterator[None]:
     """Settings for what runs in the block."""
     before = {name: session.conf.get(name, None) for name in values}
@@ -114,7 +126,19 @@ def _start(target: str) -> "SparkSession":
     missing = absence()
     if missing is not None:
         raise EngineUnavailable(missing)
+    if not _TARGET.fullmatch(target):
+        raise EngineUnavailable(
+            f"${VARIABLE} is {target!r}, which names no Spark: say local[N], spark://HOST:PORT or sc://HOST:PORT."
+        )
     _check_reachable(target)
+    with quietly():
+        found = _made(target)
+    if not target.startswith("local"):
+        _check_answers(found, target)
+    return found
+
+
+def _made(target: str) -> "SparkSession":
     from pyspark.sql import SparkSession
 
     connect = target.startswith("sc://")
@@ -133,9 +157,7 @@ def _start(target: str) -> "SparkSession":
     try:
         found: SparkSession = builder.getOrCreate()
     except Exception as error:
-        raise EngineUnavailable(f"Spark does not start at {target!r} (${VARIABLE}): {_first_line(error)}.") from error
-    if not local:
-        _check_answers(found, target)
+        raise EngineUnavailable(f"Spark does not start at {target!r} (${VARIABLE}): {sentence(str(error))}.") from error
     return found
 
 
@@ -151,7 +173,7 @@ def _check_reachable(target: str) -> None:
             return
     if failed is not None:
         raise EngineUnavailable(
-            f"Nothing answers at {target!r}, where ${VARIABLE} says that Spark is ({_first_line(failed)}): start it, or correct the variable."
+            f"Nothing answers at {target!r}, where ${VARIABLE} says that Spark is ({failed}): start it, or correct the variable."
         ) from failed
 
 
@@ -188,14 +210,9 @@ def _check_answers(found: "SparkSession", target: str) -> None:
         )
     if raised:
         found.stop()
-        raise EngineUnavailable(f"Spark at {target!r} cannot run a job: {_first_line(raised[0])}.") from raised[0]
+        raise EngineUnavailable(f"Spark at {target!r} cannot run a job: {sentence(str(raised[0]))}.") from raised[0]
 
 
 def _gigabytes() -> int:
     whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // (1 << 30) if hasattr(os, "sysconf") else 0
     return min(max(whole // 4, _MEMORY[0]), _MEMORY[1])
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line for line in str(error).strip().splitlines() if line.strip()]
-    return lines[0].rstrip(".") if lines else type(error).__name__

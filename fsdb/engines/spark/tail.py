@@ -15,8 +15,7 @@ from fsdb.columnar.watermark import NOTHING
 from fsdb.config import HISTORY_SCHEMA
 from fsdb.engines.postgres.lookup import seen
 from fsdb.engines.spark.spine import Moments
-from fsdb.errors import InvalidData
-from fsdb.exchange.copy_binary import OutOfRange, stream
+from fsdb.exchange.copy_binary import stream
 from fsdb.sql import query
 
 FILE = "engines/spark"
@@ -56,17 +55,12 @@ def tail(
         latest=query("exchange/frames", "instant", type=SQL("timestamp with time zone"), value=Literal(moments.last)),
         seen=Composed(seen(read.feature_set, description.snapshot)),
     )
+    named = pa.schema([pa.field(column, copy_type(kind)) for column, kind, _ in columns(read)])
+    expressions = [_expression(column, kind) for column, kind, _ in columns(read)]
     with connection.transaction(force_rollback=True):
-        batches = stream(
-            connection, schema(read), [_expression(column, kind) for column, kind, _ in columns(read)], source
-        )
+        batches = stream(connection, named, expressions, source)
         try:
-            yield batches
-        except OutOfRange as error:
-            column = columns(read)[error.column][0]
-            raise InvalidData(
-                f"Column {column!r} of {read.feature_set} holds a time beyond Arrow's range, which ends in the year 294246: correct it, or leave the feature out."
-            ) from error
+            yield (pa.RecordBatch.from_arrays(batch.columns, schema=schema(read)) for batch in batches)
         finally:
             for _ in batches:  # a stream that is broken off would cost the caller the connection
                 pass
