@@ -40,7 +40,7 @@ CASE WHEN pg_catalog.abs({value}) <= {limit} THEN 0 ELSE {value} / {divisor} END
 
 -- name: divide_large
 -- Scales by a divisor below 1; what is too large becomes infinite, where PostgreSQL would raise an overflow.
-CASE WHEN pg_catalog.abs({value}) >= {limit} THEN pg_catalog.sign({value}) * 'Infinity' ELSE {value} / {divisor} END
+CASE WHEN pg_catalog.abs({value}) >= {limit} THEN pg_catalog.sign({value}) * {infinity} ELSE {value} / {divisor} END
 
 -- name: position
 -- The position of a number among its keys, NULL where it is none of them.

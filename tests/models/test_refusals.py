@@ -6,13 +6,31 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
-from sklearn.ensemble import GradientBoostingRegressor, RandomForestClassifier, RandomForestRegressor, VotingRegressor
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import (
+    GradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+    StackingClassifier,
+    VotingRegressor,
+)
 from sklearn.impute import KNNImputer, SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.model_selection import GridSearchCV
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import MultiOutputRegressor
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncoder, StandardScaler
-from sklearn.svm import SVC
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    KBinsDiscretizer,
+    OneHotEncoder,
+    PowerTransformer,
+    SplineTransformer,
+    StandardScaler,
+)
+from sklearn.svm import SVC, SVR
 from sklearn.tree import DecisionTreeClassifier
 
 from fsdb.errors import UnsupportedModel
@@ -24,6 +42,15 @@ Y = X[:, 0] > 0
 TYPES = {"a": "double precision", "b": "double precision"}
 
 
+def own_function(x: Any) -> Any:
+    return x
+
+
+def absolute(x: Any) -> Any:
+    """Has the name of a known function, and is another."""
+    return x + 1
+
+
 class Custom(LogisticRegression):
     """A subclass may predict differently: it is not its base."""
 
@@ -33,12 +60,21 @@ class Custom(LogisticRegression):
     [
         (SVC().fit(X, Y), "SVC"),
         (KNeighborsClassifier().fit(X, Y), "KNeighborsClassifier"),
-        (VotingRegressor([("r", Ridge())]).fit(X, Y), "VotingRegressor"),
-        (TransformedTargetRegressor(Ridge()).fit(X, X[:, 0]), "TransformedTargetRegressor"),
+        (MultiOutputRegressor(Ridge()).fit(X, X), "MultiOutputRegressor"),
+        (TransformedTargetRegressor(Ridge(), transformer=PowerTransformer()).fit(X, X[:, 0]), "PowerTransformer"),
+        (VotingRegressor([("s", SVR())]).fit(X, Y), "SVR"),
+        (StackingClassifier([("k", KNeighborsClassifier())], cv=2).fit(X, Y), "KNeighborsClassifier"),
+        (GridSearchCV(KNeighborsClassifier(), {"n_neighbors": [2]}, cv=2).fit(X, Y), "KNeighborsClassifier"),
+        (OneVsRestClassifier(Ridge()).fit(X, np.column_stack([Y, ~Y])), "labels"),
+        (MLPRegressor(hidden_layer_sizes=(), max_iter=500).fit(X, X), "2 targets"),
+        (DummyClassifier(strategy="stratified").fit(X, Y), "stratified"),
         (Custom().fit(X, Y), "Custom"),
         (StandardScaler().fit(X), "StandardScaler"),
-        (make_pipeline(FunctionTransformer(np.log1p), Ridge()).fit(np.abs(X), Y), "FunctionTransformer"),
-        (make_pipeline(MinMaxScaler(), Ridge()).fit(X, Y), "MinMaxScaler"),
+        (make_pipeline(FunctionTransformer(own_function), Ridge()).fit(X, Y), "calls own_function"),
+        (make_pipeline(FunctionTransformer(absolute), Ridge()).fit(X, Y), "calls absolute"),
+        (make_pipeline(FunctionTransformer(np.clip, kw_args={"a_min": 0, "a_max": 1}), Ridge()).fit(X, Y), "a_min"),
+        (make_pipeline(SplineTransformer(), Ridge()).fit(X, Y), "SplineTransformer"),
+        (make_pipeline(KBinsDiscretizer(3, dtype=np.float32), Ridge()).fit(X, Y), "float32"),
         (make_pipeline(KNNImputer(), Ridge()).fit(X, Y), "KNNImputer"),
         (make_pipeline(StandardScaler()).fit(X), "StandardScaler"),
         (make_pipeline(SimpleImputer(missing_values=-1), Ridge()).fit(X, Y), "-1"),
@@ -99,12 +135,6 @@ def test_categories_of_another_kind_than_the_input() -> None:
     large = make_pipeline(OneHotEncoder(), Ridge()).fit(pd.DataFrame({"a": [2**60 + 1, 2]}), [1, 2])
     with pytest.raises(UnsupportedModel, match="which float64 cannot hold"):
         program_of(large, {"a": "bigint"})
-
-
-def test_weighted_parts_of_a_column_transformer() -> None:
-    columns = ColumnTransformer([("s", StandardScaler(), [0, 1])], transformer_weights={"s": 2.0})
-    with pytest.raises(UnsupportedModel, match="transformer_weights"):
-        program_of(make_pipeline(columns, Ridge()).fit(X, Y), TYPES)
 
 
 def test_two_kinds_of_missing_text() -> None:

@@ -7,6 +7,7 @@ from fractions import Fraction
 from psycopg.sql import Composed
 
 from fsdb.models.backends.sql.emitter import Body, Value, expression, number, text
+from fsdb.models.backends.sql.texts import fragment
 from fsdb.models.steps import ImputeNumber, ImputeText, Missing, Multiply, Scale
 
 _HALF_OF_SMALLEST = Fraction(1, 2**1075)  # a quotient up to this rounds to 0
@@ -62,11 +63,14 @@ def multiply(step: Multiply, body: Body) -> None:
 
 def _divided(value: Composed, divisor: float) -> Composed:
     size = abs(divisor)
+    if divisor == -1:
+        return fragment("functions", "negative", value=value)
     if size > 1:
         limit = number(_largest_up_to(_HALF_OF_SMALLEST * Fraction(size)))
         return expression("divide_small", value=value, divisor=number(divisor), limit=limit)
     limit = number(_least_from(_ROUNDS_TO_INFINITY * Fraction(size)))
-    return expression("divide_large", value=value, divisor=number(divisor), limit=limit)
+    infinity = number(math.copysign(math.inf, divisor))
+    return expression("divide_large", value=value, divisor=number(divisor), limit=limit, infinity=infinity)
 
 
 def _enlarged(value: Composed, factor: float) -> Composed:

@@ -5,10 +5,11 @@ from typing import Any
 
 from fsdb.errors import UnsupportedModel
 from fsdb.models.frontends.sklearn import families
+from fsdb.models.frontends.sklearn.kinds import SUPPORTED
 from fsdb.models.frontends.sklearn.native import native_outputs
-from fsdb.models.frontends.sklearn.translation import Slot, Translation, first_step
+from fsdb.models.frontends.sklearn.translation import Prediction, Slot, Translation, first_step
 from fsdb.models.input_types import has_no_nan, kind_of
-from fsdb.models.program import Input, Output, Program, Regression
+from fsdb.models.program import Input, Program, Regression
 
 __all__ = ["native_outputs", "program_of"]
 
@@ -32,8 +33,8 @@ def program_of(estimator: Any, inputs: Mapping[str, str]) -> Program:
             bound.append(Input(name, inputs[name]))
         else:
             slots.append(Slot(-1, kind or f"of type {inputs[name]}", name))
-    translation = Translation(len(bound), families.SUPPORTED)
-    output = families.predict(estimator, slots, translation)
+    translation = Translation(len(bound), SUPPORTED, families.transform, families.predict)
+    prediction = families.predict(estimator, slots, translation)
     both = translation.none_inputs & translation.nan_inputs
     if both:
         raise UnsupportedModel(
@@ -43,8 +44,8 @@ def program_of(estimator: Any, inputs: Mapping[str, str]) -> Program:
     return Program(
         tuple(bound),
         tuple(translation.steps),
-        output,
-        _classes(estimator, output),
+        prediction.output,
+        _classes(estimator, prediction),
         tuple(sorted(translation.none_inputs)),
     )
 
@@ -55,7 +56,7 @@ def _wanted(estimator: Any, inputs: Mapping[str, str]) -> list[str]:
     names = getattr(first, "feature_names_in_", None)
     if names is not None:
         return [str(name) for name in names]
-    if len(inputs) != first.n_features_in_:
+    if len(inputs) != getattr(first, "n_features_in_", len(inputs)):  # a dummy looks at no column
         raise UnsupportedModel(
             f"{type(estimator).__name__} was fitted without column names on {first.n_features_in_} columns, but "
             f"{len(inputs)} inputs are given ({', '.join(inputs)}): give as many, in its order"
@@ -63,11 +64,11 @@ def _wanted(estimator: Any, inputs: Mapping[str, str]) -> list[str]:
     return list(inputs)
 
 
-def _classes(estimator: Any, output: Output) -> Any:
+def _classes(estimator: Any, prediction: Prediction) -> Any:
     """The labels as plain values of one type."""
-    if isinstance(output, Regression):
+    if isinstance(prediction.output, Regression):
         return None
-    labels = tuple(label.item() if hasattr(label, "item") else label for label in estimator.classes_)
+    labels = prediction.classes
     name = type(estimator).__name__
     if len(labels) < 2:
         raise UnsupportedModel(f"{name} knows the one class {labels[0]!r}: fit it with rows of two classes or more")

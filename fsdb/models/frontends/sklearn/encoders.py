@@ -1,4 +1,4 @@
-"""OneHotEncoder and OrdinalEncoder."""
+"""OneHotEncoder, OrdinalEncoder, TargetEncoder."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -71,6 +71,19 @@ def ordinal_encoder(estimator: Any, slots: Sequence[Slot], translation: Translat
         index = _lookup(estimator, translation, slot, categories, codes, column_unknown)
         can_miss = any(map(is_nan, codes)) or (column_unknown is not None and is_nan(column_unknown))
         outputs.append(Slot(index, "number", slot.source, missing=can_miss, finite=True, finite32=True))
+    return outputs
+
+
+def target_encoder(estimator: Any, slots: Sequence[Slot], translation: Translation) -> list[Slot]:
+    """The mean target of each category, of several classes one mean for each; the mean of all where it is unknown."""
+    means = [float(mean) for mean in np.atleast_1d(estimator.target_mean_)]
+    outputs = []
+    for number, encoding in enumerate(estimator.encodings_):
+        position, output = divmod(number, len(means))
+        slot = slots[position]
+        codes = [float(code) for code in encoding]
+        index = _lookup(estimator, translation, slot, estimator.categories_[position], codes, means[output])
+        outputs.append(Slot(index, "number", slot.source, missing=False, finite=True))
     return outputs
 
 

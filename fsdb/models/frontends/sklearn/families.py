@@ -1,61 +1,18 @@
-"""Every supported scikit-learn class and its translator, and the walk through nested estimators."""
+"""The walk through nested estimators."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import (
-    ExtraTreesClassifier,
-    ExtraTreesRegressor,
-    GradientBoostingClassifier,
-    GradientBoostingRegressor,
-    HistGradientBoostingClassifier,
-    HistGradientBoostingRegressor,
-    RandomForestClassifier,
-    RandomForestRegressor,
-)
 from sklearn.exceptions import NotFittedError
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
-from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor
 from sklearn.utils.validation import check_is_fitted
 
 from fsdb.errors import UnsupportedModel
-from fsdb.models.frontends.sklearn import composition, encoders, gradient_boosting, imputer, linear, scaler, trees
-from fsdb.models.frontends.sklearn import hist_gradient_boosting as hist
-from fsdb.models.frontends.sklearn.translation import Slot, Translation
-from fsdb.models.program import Output
-
-TRANSFORMERS: dict[type, Callable[[Any, Sequence[Slot], Translation], list[Slot]]] = {
-    SimpleImputer: imputer.simple_imputer,
-    StandardScaler: scaler.standard_scaler,
-    OneHotEncoder: encoders.one_hot_encoder,
-    OrdinalEncoder: encoders.ordinal_encoder,
-}
-
-PREDICTORS: dict[type, Callable[[Any, Sequence[Slot], Translation], Output]] = {
-    LinearRegression: linear.linear_regressor,
-    Ridge: linear.linear_regressor,
-    Lasso: linear.linear_regressor,
-    ElasticNet: linear.linear_regressor,
-    LogisticRegression: linear.logistic_regression,
-    DecisionTreeClassifier: trees.tree_classifier,
-    DecisionTreeRegressor: trees.tree_regressor,
-    ExtraTreeClassifier: trees.tree_classifier,
-    ExtraTreeRegressor: trees.tree_regressor,
-    RandomForestClassifier: trees.forest_classifier,
-    RandomForestRegressor: trees.forest_regressor,
-    ExtraTreesClassifier: trees.forest_classifier,
-    ExtraTreesRegressor: trees.forest_regressor,
-    GradientBoostingClassifier: gradient_boosting.boosting_classifier,
-    GradientBoostingRegressor: gradient_boosting.boosting_regressor,
-    HistGradientBoostingClassifier: hist.hist_classifier,
-    HistGradientBoostingRegressor: hist.hist_regressor,
-}
-
-SUPPORTED = tuple(sorted(cls.__name__ for cls in (*TRANSFORMERS, *PREDICTORS, ColumnTransformer, Pipeline)))
+from fsdb.models.frontends.sklearn import composition
+from fsdb.models.frontends.sklearn.kinds import CONTAINERS, PREDICTORS, SUPPORTED, TRANSFORMERS
+from fsdb.models.frontends.sklearn.translation import Prediction, Slot, Translation
+from fsdb.models.program import Regression
 
 
 def transform(estimator: Any, slots: Sequence[Slot], translation: Translation) -> list[Slot]:
@@ -68,8 +25,6 @@ def transform(estimator: Any, slots: Sequence[Slot], translation: Translation) -
         for step in composition.steps_of(estimator):
             current = transform(step, current, translation)
         return current
-    if type(estimator) is ColumnTransformer:
-        return composition.column_transformer(estimator, slots, translation, transform)
     if _is_identity(estimator):  # what ColumnTransformer and set_output put in place of "passthrough"
         return list(slots)
     if type(estimator) not in TRANSFORMERS:
@@ -78,8 +33,8 @@ def transform(estimator: Any, slots: Sequence[Slot], translation: Translation) -
     return TRANSFORMERS[type(estimator)](estimator, slots, translation)
 
 
-def predict(estimator: Any, slots: Sequence[Slot], translation: Translation) -> Output:
-    """The program's output that a fitted predictor, or a pipeline that ends in one, makes of slots."""
+def predict(estimator: Any, slots: Sequence[Slot], translation: Translation) -> Prediction:
+    """What a fitted predictor, or a pipeline that ends in one, makes of slots."""
     _check_fitted(estimator)
     if type(estimator) is Pipeline:
         *transformers, predictor = composition.steps_of(estimator)
@@ -90,7 +45,11 @@ def predict(estimator: Any, slots: Sequence[Slot], translation: Translation) -> 
     if type(estimator) not in PREDICTORS:
         translation.refuse(estimator, "is not a supported predictor")
     _require_bound(estimator, slots)
-    return PREDICTORS[type(estimator)](estimator, slots, translation)
+    prediction = PREDICTORS[type(estimator)](estimator, slots, translation)
+    if prediction.classes or isinstance(prediction.output, Regression):
+        return prediction
+    labels = tuple(label.item() if hasattr(label, "item") else label for label in estimator.classes_)
+    return replace(prediction, classes=labels)
 
 
 def _is_identity(estimator: Any) -> bool:
@@ -119,7 +78,12 @@ def check_predictor(estimator: Any) -> None:
 
 
 def _require_bound(estimator: Any, slots: Sequence[Slot]) -> None:
-    """UnsupportedModel where the estimator needs an input that is not given, or of a type that no model takes."""
+    """UnsupportedModel where the estimator needs an input that is not given, or of a type that no model takes.
+
+    The parts of a container say themselves what they need.
+    """
+    if type(estimator) in CONTAINERS:
+        return
     absent = sorted({slot.source for slot in slots if slot.kind == "absent"})
     if absent:
         raise UnsupportedModel(

@@ -5,27 +5,27 @@ from typing import Any
 
 import numpy as np
 
-from fsdb.models.frontends.sklearn.translation import Slot, Translation, floats
+from fsdb.models.frontends.sklearn.translation import Prediction, Slot, Translation, floats
 from fsdb.models.frontends.sklearn.trees import single_tree
-from fsdb.models.program import Argmax, Output, Regression, Threshold
+from fsdb.models.program import Argmax, Regression, Threshold
 from fsdb.models.steps import Logistic, Softmax, TreeEnsemble
 
 _PRIORS = ("DummyClassifier", "DummyRegressor")
 
 
-def boosting_regressor(estimator: Any, slots: Sequence[Slot], translation: Translation) -> Output:
+def boosting_regressor(estimator: Any, slots: Sequence[Slot], translation: Translation) -> Prediction:
     """Prior plus the sum of the scaled leaves; every loss has the identity link."""
-    return Regression(_ensemble(estimator, slots, translation)[0])
+    return Prediction(Regression(_ensemble(estimator, slots, translation)[0]))
 
 
-def boosting_classifier(estimator: Any, slots: Sequence[Slot], translation: Translation) -> Output:
+def boosting_classifier(estimator: Any, slots: Sequence[Slot], translation: Translation) -> Prediction:
     """Binary: raw >= 0 and its logistic (of twice the raw value for the exponential loss); several: argmax, softmax."""
     raw = _ensemble(estimator, slots, translation)
     if len(raw) == 1:
         factor = 2.0 if estimator.loss == "exponential" else 1.0
         [probability] = translation.add(Logistic(raw[0], factor))
-        return Threshold(raw[0], inclusive=True, probability=probability)
-    return Argmax(tuple(raw), tuple(translation.add(Softmax(tuple(raw)))))
+        return Prediction(Threshold(raw[0], inclusive=True, probability=probability), tuple(raw))
+    return Prediction(Argmax(tuple(raw), tuple(translation.add(Softmax(tuple(raw))))), tuple(raw))
 
 
 def _ensemble(estimator: Any, slots: Sequence[Slot], translation: Translation) -> range:

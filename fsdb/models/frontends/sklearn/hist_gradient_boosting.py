@@ -6,31 +6,31 @@ from typing import Any
 import numpy as np
 
 from fsdb.models.frontends.sklearn.encoders import ordinal_encoder
-from fsdb.models.frontends.sklearn.translation import Slot, Translation, floats
-from fsdb.models.program import Argmax, Output, Regression, Threshold
+from fsdb.models.frontends.sklearn.translation import Prediction, Slot, Translation, floats
+from fsdb.models.program import Argmax, Regression, Threshold
 from fsdb.models.steps import Exponential, Logistic, Softmax, Tree, TreeEnsemble
 
 _IDENTITY_LINK = ("squared_error", "absolute_error", "quantile")
 _LOG_LINK = ("poisson", "gamma")
 
 
-def hist_regressor(estimator: Any, slots: Sequence[Slot], translation: Translation) -> Output:
+def hist_regressor(estimator: Any, slots: Sequence[Slot], translation: Translation) -> Prediction:
     """Sum of leaves, through exp where the loss has the log link."""
     [raw] = _ensemble(estimator, slots, translation)
     if estimator.loss in _LOG_LINK:
         [raw] = translation.add(Exponential(raw))
     elif estimator.loss not in _IDENTITY_LINK:
         translation.refuse(estimator, f"has the loss {estimator.loss!r}")
-    return Regression(raw)
+    return Prediction(Regression(raw))
 
 
-def hist_classifier(estimator: Any, slots: Sequence[Slot], translation: Translation) -> Output:
+def hist_classifier(estimator: Any, slots: Sequence[Slot], translation: Translation) -> Prediction:
     """Binary: raw > 0 and its logistic; several classes: argmax and softmax."""
     raw = _ensemble(estimator, slots, translation)
     if len(raw) == 1:
         [probability] = translation.add(Logistic(raw[0], 1.0))
-        return Threshold(raw[0], inclusive=False, probability=probability)
-    return Argmax(tuple(raw), tuple(translation.add(Softmax(tuple(raw)))))
+        return Prediction(Threshold(raw[0], inclusive=False, probability=probability), tuple(raw))
+    return Prediction(Argmax(tuple(raw), tuple(translation.add(Softmax(tuple(raw))))), tuple(raw))
 
 
 def _ensemble(estimator: Any, slots: Sequence[Slot], translation: Translation) -> range:

@@ -1,14 +1,15 @@
 """What the translators of scikit-learn estimators share: the growing program and its refusals."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 import numpy as np
 
 from fsdb.errors import UnsupportedModel
-from fsdb.models.steps import Bounds, Step
+from fsdb.models.program import Output
+from fsdb.models.steps import Bounds, Linear, Step
 
 _MOST_NODES = 1_000_000
 
@@ -32,12 +33,30 @@ class Slot:
     sparse: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a predictor computes.
+
+    `decision` are the slots of its decision_function, one where there are two classes, none where it has no such method.
+    `classes` are the labels; translators leave them out where the estimator has them as `classes_`.
+    """
+
+    output: Output
+    decision: tuple[int, ...] = ()
+    classes: tuple[Any, ...] = ()
+
+
 @dataclass
 class Translation:
-    """The steps so far. Translators of transformers return their output slots, those of predictors a program's output."""
+    """The steps so far. Translators of transformers return their output slots, those of predictors a Prediction.
+
+    `transform` and `predict` translate an estimator within another.
+    """
 
     count: int
     supported: Sequence[str]
+    transform: Callable[[Any, Sequence[Slot], "Translation"], list[Slot]]
+    predict: Callable[[Any, Sequence[Slot], "Translation"], Prediction]
     steps: list[Step] = field(default_factory=list)
     none_inputs: set[str] = field(default_factory=set)
     nan_inputs: set[str] = field(default_factory=set)
@@ -55,6 +74,10 @@ class Translation:
         produced = range(self.count, self.count + step.width)
         self.count += step.width
         return produced
+
+    def linear(self, columns: Iterable[int], coefficients: Any, intercepts: Any) -> range:
+        """Appends dot products: coefficients of shape (outputs, columns), an intercept for each output."""
+        return self.add(Linear(tuple(columns), tuple(floats(row) for row in coefficients), floats(intercepts)))
 
     def check_size(self, estimator: Any, nodes: int) -> None:
         """Refuses an ensemble whose function would take long to load in each new connection."""
@@ -102,8 +125,11 @@ def is_nan(value: Any) -> bool:
 
 
 def first_step(estimator: Any) -> Any:
-    """The first estimator of a pipeline that does something: it knows the columns of the fit."""
-    while type(estimator).__name__ == "Pipeline":
-        steps = [step for _, step in estimator.steps if step is not None and not isinstance(step, str)]
-        estimator = steps[0]
-    return estimator
+    """The first estimator of a pipeline, or of the best one of a search, that does something: it knows the columns of the fit."""
+    while True:
+        if type(estimator).__name__ == "Pipeline":
+            estimator = next(step for _, step in estimator.steps if step is not None and not isinstance(step, str))
+        elif hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        else:
+            return estimator

@@ -5,27 +5,27 @@ from typing import Any
 
 import numpy as np
 
-from fsdb.models.frontends.sklearn.translation import Slot, Translation
-from fsdb.models.program import Argmax, Output, Regression
+from fsdb.models.frontends.sklearn.translation import Prediction, Slot, Translation
+from fsdb.models.program import Argmax, Regression
 from fsdb.models.steps import Tree, TreeEnsemble
 
 
-def tree_regressor(estimator: Any, slots: Sequence[Slot], translation: Translation) -> Output:
+def tree_regressor(estimator: Any, slots: Sequence[Slot], translation: Translation) -> Prediction:
     """DecisionTreeRegressor, ExtraTreeRegressor."""
-    return Regression(_ensemble(estimator, [estimator], slots, translation)[0])
+    return Prediction(Regression(_ensemble(estimator, [estimator], slots, translation)[0]))
 
 
-def tree_classifier(estimator: Any, slots: Sequence[Slot], translation: Translation) -> Output:
+def tree_classifier(estimator: Any, slots: Sequence[Slot], translation: Translation) -> Prediction:
     """DecisionTreeClassifier, ExtraTreeClassifier."""
     return _voted(_ensemble(estimator, [estimator], slots, translation))
 
 
-def forest_regressor(estimator: Any, slots: Sequence[Slot], translation: Translation) -> Output:
+def forest_regressor(estimator: Any, slots: Sequence[Slot], translation: Translation) -> Prediction:
     """RandomForestRegressor, ExtraTreesRegressor: the mean of the trees."""
-    return Regression(_ensemble(estimator, estimator.estimators_, slots, translation)[0])
+    return Prediction(Regression(_ensemble(estimator, estimator.estimators_, slots, translation)[0]))
 
 
-def forest_classifier(estimator: Any, slots: Sequence[Slot], translation: Translation) -> Output:
+def forest_classifier(estimator: Any, slots: Sequence[Slot], translation: Translation) -> Prediction:
     """RandomForestClassifier, ExtraTreesClassifier: the mean of the trees' probabilities."""
     return _voted(_ensemble(estimator, estimator.estimators_, slots, translation))
 
@@ -49,8 +49,8 @@ def takes_missing(tree: Any) -> bool:
     return bool(tree._support_missing_values(np.zeros((1, 1))))
 
 
-def _voted(probabilities: range) -> Output:
-    return Argmax(tuple(probabilities), tuple(probabilities))
+def _voted(probabilities: range) -> Prediction:
+    return Prediction(Argmax(tuple(probabilities), tuple(probabilities)))
 
 
 def _ensemble(estimator: Any, trees: Iterable[Any], slots: Sequence[Slot], translation: Translation) -> range:
