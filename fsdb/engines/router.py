@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import Any
 
 from psycopg import Connection
+from psycopg.errors import InsufficientPrivilege
 
 from fsdb.asof import AsOf
 from fsdb.engines import costs, statistics, unit_costs
@@ -16,11 +17,9 @@ from fsdb.engines.protocol import Absence, Engine, Result
 from fsdb.engines.routing import Candidate, Routing
 from fsdb.engines.spark import SparkEngine
 from fsdb.engines.work import Work
-from fsdb.errors import CopyBroken, EnginePassedOver, EngineUnavailable, FsdbError, UnknownName
+from fsdb.errors import CopyBroken, EnginePassedOver, EngineUnavailable, UnknownName
 
 ENGINES: dict[str, Engine] = {"postgres": PostgresEngine(), "duckdb": DuckdbEngine(), "spark": SparkEngine()}
-
-_CANNOT = (ImportError, EngineUnavailable, CopyBroken)  # errors of an engine; all others are of the data or the caller
 
 
 @dataclass(frozen=True)
@@ -47,35 +46,48 @@ def run(connection: Connection[Any], description: AsOf, name: str = "auto") -> A
     can, or the named one cannot; InvalidData for the data's own faults.
     """
     check(name)
+    forced = name != "auto"
     todo = statistics.measure(connection, description)
     candidates = _estimated(connection, todo)
-    in_turn = candidates if name == "auto" else [one for one in candidates if one.engine == name]
+    in_turn = [one for one in candidates if not forced or one.engine == name]
     passed: dict[str, str] = {}
     for candidate in in_turn:
         engine = ENGINES[candidate.engine]
         begin = perf_counter()
-        try:
-            refusal = engine.refusal(connection, description)
-            if refusal is None:
-                with connection.transaction():
-                    result = engine.run(connection, description)
-        except _CANNOT as error:
-            if name != "auto" and isinstance(error, FsdbError):
-                raise
-            refusal = Absence(_sentence(error))
-        if refusal is None:
-            seconds = perf_counter() - begin
-            _warn(passed, engine.name)
-            known = tuple(Candidate(one.engine, one.seconds, passed.get(one.engine)) for one in candidates)
-            why = _why(engine.name, known, forced=name != "auto")
-            done = todo.with_counts(result.reports)
-            return Answer(engine.name, result, Routing(engine.name, why, name != "auto", known, done, seconds))
-        passed[engine.name] = refusal
-    if name != "auto":
+        result = _attempt(connection, description, engine, forced, last=candidate == in_turn[-1])
+        if isinstance(result, str):
+            passed[engine.name] = result
+            continue
+        seconds = perf_counter() - begin
+        _warn(passed, engine.name)
+        known = tuple(Candidate(one.engine, one.seconds, passed.get(one.engine)) for one in candidates)
+        work = todo.with_counts(result.reports)
+        return Answer(
+            engine.name, result, Routing(engine.name, _why(engine.name, known, forced), forced, known, work, seconds)
+        )
+    if forced:
         raise EngineUnavailable(f"Engine {name!r} cannot build this training set: {passed[name]}")
     raise EngineUnavailable(
         f"No engine can build this training set. {' '.join(f'{engine}: {refusal}' for engine, refusal in passed.items())}"
     )
+
+
+def _attempt(connection: Connection[Any], description: AsOf, engine: Engine, forced: bool, last: bool) -> Result | str:
+    """The engine's result, or why it cannot give one; then nothing of the attempt is left in the transaction."""
+    try:
+        with connection.transaction():
+            refusal = engine.refusal(connection, description)
+            return engine.run(connection, description) if refusal is None else refusal
+    except (EngineUnavailable, CopyBroken) as error:
+        if forced:
+            raise
+        return Absence(error)
+    except ImportError as error:
+        return Absence(f"the package {error.name or error} is not installed or does not load.")
+    except InsufficientPrivilege as error:  # not everybody has the rights on copies
+        if last:
+            raise
+        return Absence(f"{str(error).splitlines()[0]}.")
 
 
 def _estimated(connection: Connection[Any], todo: Work) -> list[Candidate]:
@@ -111,9 +123,3 @@ def _why(chosen: str, candidates: Sequence[Candidate], forced: bool) -> str:
     if not could:
         return "the only engine that can"
     return "the cheapest" if len(could) == len(others) else "the cheapest that can"
-
-
-def _sentence(error: Exception) -> str:
-    if isinstance(error, ImportError):
-        return f"the package {error.name or error} is not installed or does not load."
-    return str(error)

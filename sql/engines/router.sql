@@ -12,8 +12,10 @@ SELECT tablename, attname, avg_width, n_distinct::float8 FROM pg_stats
 WHERE schemaname = %(schema)s AND tablename = ANY (%(tables)s) AND attname = ANY (%(columns)s)
 
 -- name: copied
--- Which of these feature sets have a columnar copy.
-SELECT feature_set FROM fsdb.copies WHERE feature_set = ANY (%(feature_sets)s)
+-- Which of these feature sets have a columnar copy that this user can find.
+SELECT feature_set FROM fsdb.copies
+WHERE feature_set = ANY (%(feature_sets)s)
+  AND CASE WHEN has_schema_privilege('fsdb_iceberg', 'USAGE') THEN has_table_privilege('fsdb_iceberg.iceberg_tables', 'SELECT') ELSE false END
 
 -- name: cache
 -- How many bytes of tables and indexes the server keeps in its own memory.

@@ -125,6 +125,21 @@ def test_what_a_failed_engine_did_is_rolled_back(weather: psycopg.Connection, as
     assert weather.execute("SELECT temp FROM weather WHERE origin = 'JFK'").fetchone() == (50.0,)
 
 
+def test_rights_that_one_engine_needs(weather: psycopg.Connection, asked: Any, only: Only) -> None:
+    def act(connection: psycopg.Connection) -> None:
+        connection.execute("SET LOCAL ROLE pg_read_all_stats")
+        connection.execute("SELECT * FROM fsdb_history.weather")
+
+    only((Fake("cheap", None, act), 1.0), (Fake("dear"), 2.0))
+    with pytest.warns(EnginePassedOver, match="cheap was passed over: permission denied for"):
+        assert build(weather, **asked).engine == "dear"
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        build(weather, **asked, engine="cheap")
+    only((Fake("cheap", None, act), 1.0))
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        build(weather, **asked)
+
+
 def test_the_datas_own_faults_are_raised(weather: Any, asked: Any, only: Only) -> None:
     dear = Fake("dear")
     only((Fake("cheap", None, raising(InvalidData("A time is infinite."))), 1.0), (dear, 2.0))
