@@ -9,6 +9,7 @@ from psycopg.sql import Identifier
 
 from fsdb import history
 from fsdb.catalog.feature_sets import RegisteredSet, list_sets
+from fsdb.columnar.health import copy_problems
 from fsdb.config import CATALOG_SCHEMA, HISTORY_SCHEMA, MINIMUM_SERVER, MODEL_SCHEMA, TRAINING_SCHEMA
 from fsdb.errors import FsdbError
 from fsdb.migrate import catalog
@@ -177,6 +178,15 @@ def _left(connection: Connection[Any]) -> Iterator[Check]:
         )
 
 
+def _copies(connection: Connection[Any]) -> Iterator[Check]:
+    found = copy_problems(connection)
+    for problem in found:
+        what, _, advice = problem.sentence.rpartition(": ")
+        yield Check(f"copy of {problem.feature_set}", "wrong" if problem.wrong else "advice", what, advice)
+    if not found:
+        yield Check("columnar copies", "good", "as they should be")
+
+
 def _rights(connection: Connection[Any]) -> Iterator[Check]:
     for name, text, advice in (
         ("functions", "unpinned_functions", "ALTER FUNCTION … SET search_path = pg_catalog, pg_temp."),
@@ -202,5 +212,6 @@ PARTS: tuple[Callable[[Connection[Any]], Iterator[Check]], ...] = (
     _objects,
     _live,
     _left,
+    _copies,
     _rights,
 )

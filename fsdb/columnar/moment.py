@@ -16,7 +16,7 @@ PATIENCE = 1.0  # seconds to wait for open transactions
 _INTERVAL = 0.01
 
 
-def decided(connection: Connection[Any], registered: RegisteredSet, patience: float = PATIENCE) -> int | None:
+def decided(connection: Connection[Any], registered: RegisteredSet, patience: float | None = None) -> int | None:
     """A version_id up to which every version is committed or never will be; None where a transaction stays open longer.
 
     Versions get their number from nextval in the INSERT that writes them, and that INSERT holds a RowExclusiveLock on the history
@@ -28,7 +28,7 @@ def decided(connection: Connection[Any], registered: RegisteredSet, patience: fl
     """
     position = _position(connection, registered)
     open_then = _writers(connection, registered)
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + (PATIENCE if patience is None else patience)
     while open_then:
         if time.monotonic() >= deadline:
             return None

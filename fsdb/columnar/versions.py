@@ -24,7 +24,7 @@ BATCH_VALUES = 1_500_000
 def versions(
     connection: Connection[Any], registered: RegisteredSet, schema: Schema, before: Watermark | None
 ) -> Iterator[pa.RecordBatch]:
-    """The versions that a transaction sees and a copy lacks, in the copy's columns. Raises InvalidData for times that Arrow cannot hold."""
+    """The versions that a transaction sees and a copy lacks, in the copy's columns. Raises InvalidData for what Arrow cannot hold."""
     kinds = {**registered.keys, **{f.history_column: f.type for f in registered.features + registered.dropped_features}}
     columns = arrow_schema(schema)
     expressions = [_expression(field, kinds) for field in columns]
@@ -33,9 +33,9 @@ def versions(
     rows = max(1, min(copy_binary.ROWS, BATCH_VALUES // len(expressions)))
     try:
         yield from copy_binary.stream(connection, columns, expressions, source, rows)
-    except copy_binary.OutOfRange as error:
+    except InvalidData as error:
         raise InvalidData(
-            f"Column {columns[error.column].name!r} of {registered.name} holds a time beyond the year 294246, which a columnar copy cannot hold. Nothing was written; the database is as it was."
+            f"A columnar copy cannot hold what {registered.name} has: {error} Nothing was written; the database is as it was."
         ) from error
 
 

@@ -6,7 +6,7 @@ bytes, big end first; numpy takes the fields of many rows apart at once.
 """
 
 import select
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -48,8 +48,8 @@ Numbers = NDArray[Any]
 class OutOfRange(InvalidData):
     """A time or date that Arrow cannot hold; `column` is its position."""
 
-    def __init__(self, column: int) -> None:
-        super().__init__(f"Column {column + 1} holds a time beyond Arrow's range, which ends in the year 294246.")
+    def __init__(self, column: int, name: str) -> None:
+        super().__init__(f"Column {name!r} holds a time beyond the year 294246, which Arrow cannot hold.")
         self.column = column
 
 
@@ -59,12 +59,13 @@ def stream(
     expressions: Sequence[Composable],
     source: Composable,
     rows: int = ROWS,
-) -> Iterator[pa.RecordBatch]:
+) -> Generator[pa.RecordBatch]:
     """The rows of `SELECT expressions source` in batches of up to `rows`, in the types of `schema`, inside the caller's transaction.
 
     Each expression gives the type that its field is made from: integers, floats, booleans, dates and timestamptz of the field's own
     width (xid8 for int64), anything as text for a string, an array as text for a list of floats. Infinite times are the largest number and
-    its negative. Raises OutOfRange for times that Arrow cannot hold. The connection must stay unused until the stream ends.
+    its negative. Raises OutOfRange for times that Arrow cannot hold, InvalidData for arrays of arrays. The connection must
+    stay unused until the stream ends; one that is broken off (closed, or failed) leaves the transaction failed.
     """
     connection.execute(query(FILE, "settings"))
     connection.execute(query(FILE, "unicode"))
@@ -110,7 +111,7 @@ def _messages(connection: Connection[Any], copy: bytes, rows: int) -> Generator[
     found: list[memoryview] = []
     get, keep = pg.get_copy_data, found.append
     batch = _Rows()
-    waiting, first = 0, True
+    waiting, first, piece = 0, True, min(_PIECE, rows)
     try:
         while True:
             size, data = get(1)
@@ -120,7 +121,7 @@ def _messages(connection: Connection[Any], copy: bytes, rows: int) -> Generator[
                 if size != _END:
                     keep(data)
                     waiting += size
-                if len(found) == _PIECE or waiting >= _BYTES:
+                if len(found) == piece or waiting >= _BYTES:
                     waiting = 0
                     batch.take(found)
                     if batch.count >= rows or batch.size >= _BYTES:
@@ -132,7 +133,12 @@ def _messages(connection: Connection[Any], copy: bytes, rows: int) -> Generator[
             else:
                 break
     except GeneratorExit:
-        connection.close()  # the rest of the rows is of no use to anybody
+        # The rest of the rows is of no use to anybody. The transaction has failed then, as after any error in it.
+        connection.cancel()
+        while get(0)[0] > 0:
+            pass
+        while pg.get_result() is not None:
+            pass
         raise
     _finish(connection, pg.get_result())
     batch.take(found)
@@ -170,7 +176,7 @@ def _decoded(batch: _Rows, schema: pa.Schema) -> pa.RecordBatch:
     buffer, lengths = batch.whole()
     ends = np.cumsum(lengths)
     fields = _Fields(buffer, ends - lengths + 2, even=bool((lengths == lengths[0]).all()))
-    columns = [fields.column(number, kind) for number, kind in enumerate(schema.types)]
+    columns = [fields.column(number, field) for number, field in enumerate(schema)]
     if not np.array_equal(fields.at, ends):
         raise psycopg.DataError("The server's binary rows are not as PostgreSQL documents them.")
     return pa.RecordBatch.from_arrays(columns, schema=schema)
@@ -187,8 +193,9 @@ class _Fields:
         self._even = even and len(at) > 1
         self.at = at
 
-    def column(self, number: int, kind: pa.DataType) -> pa.Array:
-        """The next field of every row as an array of that type."""
+    def column(self, number: int, field: pa.Field) -> pa.Array:
+        """The next field of every row as an array of the type that it is to have."""
+        kind = field.type
         sizes = self._values(self.at, ">i4").astype(np.int64)
         self._even = self._even and bool((sizes == sizes[0]).all())
         starts = self.at + 4
@@ -203,9 +210,12 @@ class _Fields:
                 return pa.nulls(len(starts), kind)
             # What is missing is read from some other place and masked.
             values = self._values(np.minimum(starts, len(self._buffer) - wide) if nulls else starts, code)
-            return _array(values, missing if nulls else None, kind, number)
+            try:
+                return _array(values, missing if nulls else None, kind)
+            except OverflowError as error:
+                raise OutOfRange(number, field.name) from error
         texts = self._texts(starts, held, missing if nulls else None)
-        return parsed_lists(texts, kind, f"number {number + 1}") if pa.types.is_list(kind) else texts
+        return parsed_lists(texts, kind, repr(field.name)) if pa.types.is_list(kind) else texts
 
     def _values(self, positions: NDArray[np.int64], code: str) -> Numbers:
         """The numbers that begin at these positions of the buffer."""
@@ -238,19 +248,19 @@ class _Fields:
         )
 
 
-def _array(values: Numbers, missing: Numbers | None, kind: pa.DataType, number: int) -> pa.Array:
+def _array(values: Numbers, missing: Numbers | None, kind: pa.DataType) -> pa.Array:
     native = values.astype(values.dtype.newbyteorder("="))
     if pa.types.is_timestamp(kind):
-        native = _shifted(native, missing, _EPOCH, number)
+        native = _shifted(native, missing, _EPOCH)
     elif pa.types.is_date(kind):
-        native = _shifted(native, missing, _EPOCH_DAYS, number)
+        native = _shifted(native, missing, _EPOCH_DAYS)
     if pa.types.is_boolean(kind):
         return pa.array(native, mask=missing)
     buffers = [None if missing is None else _mask(missing), pa.py_buffer(native)]
     return pa.Array.from_buffers(kind, len(native), buffers)
 
 
-def _shifted(values: Numbers, missing: Numbers | None, epoch: int, number: int) -> Numbers:
+def _shifted(values: Numbers, missing: Numbers | None, epoch: int) -> Numbers:
     """Times counted from 1970 instead of 2000; the smallest number, PostgreSQL's -infinity, is the largest one's negative."""
     limits = np.iinfo(values.dtype)
     past, future = values == limits.min, values == limits.max
@@ -258,7 +268,7 @@ def _shifted(values: Numbers, missing: Numbers | None, epoch: int, number: int) 
     if missing is not None:
         beyond &= ~missing
     if beyond.any():
-        raise OutOfRange(number)
+        raise OverflowError
     shifted: Numbers = np.where(future, limits.max, np.where(past, -limits.max, values + values.dtype.type(epoch)))
     return shifted.astype(values.dtype)
 

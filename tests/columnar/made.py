@@ -1,6 +1,7 @@
 """Sets with copies, and what a copy holds beside what history holds."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -12,8 +13,6 @@ from fsdb import history
 from fsdb.catalog.feature_sets import RegisteredSet, get_set
 from fsdb.columnar import Copy, read_copy
 from fsdb.definitions import Feature, FeatureSet
-
-EPOCH = SQL("'epoch'::timestamptz")
 
 
 def simple_set(
@@ -35,21 +34,30 @@ def write(connection: psycopg.Connection, count: int, name: str = "readings", fi
     )
 
 
-def copied(copy: Copy) -> list[dict[str, Any]]:
+def arrow_rows(copy: Copy, *, ordered: bool = True) -> pa.Table:
     """The rows of a copy's files by the columns' names of now, whatever the files called them; in order of version_id."""
-    rows = []
+    schema = pa.schema([(column.name, column.type) for column in copy.columns])
+    tables = [schema.empty_table()]
     for file in copy.files:
-        held = pq.read_table(file.path, partitioning=None)
+        held = pq.ParquetFile(file.path).read()
         by_id = {int(field.metadata[b"PARQUET:field_id"]): field.name for field in held.schema}
         assert held.num_rows == file.rows
+        assert Path(file.path).stat().st_size == file.bytes
         columns = [
             held.column(by_id[column.field_id]).cast(column.type)
             if column.field_id in by_id
             else pa.chunked_array([pa.nulls(held.num_rows, column.type)])
             for column in copy.columns
         ]
-        rows += pa.Table.from_arrays(columns, [column.name for column in copy.columns]).to_pylist()
-    return sorted(rows, key=lambda row: row["version_id"])
+        tables.append(pa.Table.from_arrays(columns, schema=schema))
+    table = pa.concat_tables(tables)
+    return table.sort_by("version_id") if ordered else table
+
+
+def copied(copy: Copy) -> list[dict[str, Any]]:
+    """The rows of a copy in order of version_id."""
+    rows: list[dict[str, Any]] = arrow_rows(copy).to_pylist()
+    return rows
 
 
 def ids(copy: Copy | None) -> list[int]:
