@@ -28,6 +28,7 @@ BENCHES = {
     "write": "bench.write",
     "vector": "bench.vector",
     "score": "bench.score",
+    "spark": "bench.spark",
     "wide": "bench.wide",
 }
 
