@@ -20,7 +20,7 @@ version.recorded_at <= {moment}
 
 -- name: winners
 -- Versions by their ids.
-FROM {history} AS version JOIN ({wanted}) AS wanted ON wanted.version_id = version.version_id
+FROM {history} AS version JOIN unnest({wanted}::bigint[]) AS wanted (version_id) ON wanted.version_id = version.version_id
 
 -- name: spine
 -- A spine's rows in their order.

@@ -1,4 +1,4 @@
-"""Random histories in every state of the copy: each engine gives what brute force finds."""
+"""Random histories in every state of the copy: DuckDB gives what PostgreSQL and brute force give. Spark is too slow for so many."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fsdb.training import build
 from tests.conftest import TestDatabase
-from tests.engines.states import ENGINES_TESTED, STATES, written
+from tests.engines.states import STATES, written
 from tests.training.oracle import expected, late_values
 from tests.training.strategies import MOMENTS, RandomSet, random_sets, spines
 from tests.training.test_property import SCHEMA, rounded
@@ -40,7 +40,7 @@ def session(module_database: TestDatabase) -> Iterator[psycopg.Connection]:
     known=st.one_of(st.sampled_from(["now", "then"]), MOMENTS),
     state=st.sampled_from(STATES),
 )
-def test_every_engine_gives_what_brute_force_finds(
+def test_engines_give_what_brute_force_finds(
     module_database: TestDatabase,
     session: psycopg.Connection,
     sets: list[RandomSet],
@@ -55,7 +55,7 @@ def test_every_engine_gives_what_brute_force_finds(
         table = pa.Table.from_pylist(spine, SCHEMA)
         built = [
             build(session, spine=table, features=features, timestamp="at", known=known, engine=engine)
-            for engine in ENGINES_TESTED
+            for engine in ("postgres", "duckdb")
         ]
     for one in built:
         assert one.to_arrow().to_pylist() == wanted, one.engine

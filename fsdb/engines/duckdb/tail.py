@@ -6,7 +6,7 @@ import pyarrow as pa
 from psycopg import Connection
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
-from fsdb.asof import AsOf, At, Column, Known, SetRead, Then
+from fsdb.asof import AsOf, At, Known, SetRead, Then
 from fsdb.columnar.copies import Copy
 from fsdb.columnar.watermark import NOTHING
 from fsdb.config import HISTORY_SCHEMA
@@ -15,11 +15,12 @@ from fsdb.engines.duckdb.session import FILE as DUCKDB
 from fsdb.engines.duckdb.session import Session
 from fsdb.engines.duckdb.values import duckdb_type, held_type, key_type, numbered, sent
 from fsdb.engines.postgres.lookup import seen, typed_literal
-from fsdb.exchange import copy_binary, frames
+from fsdb.exchange import copy_binary
 from fsdb.sql import joined, query
 
 FILE = "engines/duckdb_tail"
 _INSTANT = pa.timestamp("us", "UTC")
+_IDS = 500_000  # that are named in one query
 _DAY = 86_400_000_000
 _NARROW = [("event_time", _INSTANT), ("recorded_at", _INSTANT), ("version_id", pa.int64())]
 
@@ -80,15 +81,19 @@ def fetch(session: Session, connection: Connection[Any], read: SetRead, wanted: 
         *(Identifier("version", name) for name, _ in _NARROW),
         Identifier("version", "deleted"),
     ]
-    ids = [Column("version_id", "bigint")]
-    with (
-        connection.transaction(force_rollback=True),
-        frames.staged(connection, wanted.schema, wanted.to_batches(), ids) as rows,
-    ):
-        source = query(FILE, "winners", history=Identifier(HISTORY_SCHEMA, read.history_table), wanted=rows)
-        for batch in copy_binary.stream(connection, schema, expressions, source):
-            with session.given("batch", pa.Table.from_batches([batch])):
-                session.run("fetch_tail", columns=joined(numbered("feature", len(kinds), "batch")))
+    ids = wanted.column("version_id").to_numpy()
+    with connection.transaction(force_rollback=True):
+        for start in range(0, len(ids), _IDS):
+            listed = ",".join(map(str, ids[start : start + _IDS].tolist()))
+            source = query(
+                FILE,
+                "winners",
+                history=Identifier(HISTORY_SCHEMA, read.history_table),
+                wanted=Literal("{" + listed + "}"),
+            )
+            for batch in copy_binary.stream(connection, schema, expressions, source):
+                with session.given("batch", pa.Table.from_batches([batch])):
+                    session.run("fetch_tail", columns=joined(numbered("feature", len(kinds), "batch")))
 
 
 def instant(micros: int) -> Composed:
