@@ -21,6 +21,7 @@ from sklearn.feature_selection import (
 )
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.linear_model import Lasso, LinearRegression, Ridge
+from sklearn.model_selection import KFold
 from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
 from sklearn.preprocessing import (
     Binarizer,
@@ -186,9 +187,7 @@ def test_target_encoder(module_database: TestDatabase, target: str, missing: Any
     y = frame["n"] + (frame["place"] == "JFK")
     if target != "continuous":
         y = np.digitize(y, [0.3] if target == "binary" else [-0.3, 0.6])
-    columns = ColumnTransformer(
-        [("t", TargetEncoder(cv=2, random_state=0), ["place", "code"])], remainder="passthrough"
-    )
+    columns = ColumnTransformer([("t", TargetEncoder(cv=KFold(2)), ["place", "code"])], remainder="passthrough")
     types = {"place": "text", "code": "integer", "n": "double precision"}
     rows = [{"place": place, "code": 2, "n": 0.5} for place in [*TEXTS, None, "new", "JFK "]]
     rows += [{"place": "JFK", "code": code, "n": -1.0} for code in (0, 4, 9, -1, None)]
