@@ -31,7 +31,7 @@ class Explanation:
     def engines(self) -> Table:
         """A row for each engine, the cheapest first: seconds expected, seconds taken, whether and why it was chosen or not."""
         rows = [
-            (one.engine, one.seconds, self.routing.seconds if chosen else None, chosen, self._why(one))
+            (one.engine, _short(one.seconds), _short(self.routing.seconds) if chosen else None, chosen, self._why(one))
             for one in self.routing.candidates
             for chosen in (one.engine == self.routing.engine,)
         ]
@@ -77,8 +77,13 @@ class Explanation:
         return Group(self.engines, self.sets, *map(Text, self._sentences))
 
     def __repr__(self) -> str:
-        return "\n\n".join([repr(self.engines), repr(self.sets), *self._sentences])
+        return "\n\n".join([repr(self.engines).rstrip(), repr(self.sets).rstrip(), *self._sentences])
 
     def _repr_html_(self) -> str:
         paragraphs = "".join(f"<p>{escape(sentence)}</p>" for sentence in self._sentences)
         return self.engines._repr_html_() + self.sets._repr_html_() + paragraphs
+
+
+def _short(seconds: float | None) -> float | None:
+    """Seconds to three digits, which is more than an estimate knows."""
+    return None if seconds is None else float(f"{seconds:.3g}")
