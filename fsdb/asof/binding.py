@@ -35,10 +35,10 @@ def bind(
     sets = {owner.name: owner for owner, _ in chosen}
     for owner in sets.values():
         _check_keys(owner, types)
-    reads = tuple(
-        set_read(owner, [(f, name) for (of, f), name in zip(chosen, names, strict=True) if of.name == owner.name])
-        for owner in sets.values()
-    )
+    of_set: dict[str, list[tuple[RegisteredFeature, str]]] = {name: [] for name in sets}
+    for (owner, feature), name in zip(chosen, names, strict=True):
+        of_set[owner.name].append((feature, name))
+    reads = tuple(set_read(owner, of_set[name]) for name, owner in sets.items())
     return reads, tuple(Column(name, feature.type) for (_, feature), name in zip(chosen, names, strict=True))
 
 

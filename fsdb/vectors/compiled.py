@@ -12,7 +12,7 @@ from psycopg.sql import SQL, Composable, Composed, Identifier
 
 from fsdb.asof import Column, SetRead, set_read
 from fsdb.asof.names import output_names
-from fsdb.catalog.feature_sets import resolve_features
+from fsdb.catalog.feature_sets import RegisteredFeature, resolve_features
 from fsdb.engines.postgres.lookup import newest
 from fsdb.engines.postgres.packs import PackedRead, newest_packed, pack_values, packed
 from fsdb.engines.postgres.pieces import aliased, output_values
@@ -72,10 +72,10 @@ def compile_vector(connection: Connection[Any], choice: Choice) -> CompiledVecto
     chosen = resolve_features(connection, features)
     named = list(zip(chosen, output_names(chosen), strict=True))
     sets = {owner.name: owner for owner, _ in chosen}
-    reads = tuple(
-        set_read(registered, [(feature, name) for (owner, feature), name in named if owner.name == set_name])
-        for set_name, registered in sets.items()
-    )
+    of_set: dict[str, list[tuple[RegisteredFeature, str]]] = {name: [] for name in sets}
+    for (owner, feature), name in named:
+        of_set[owner.name].append((feature, name))
+    reads = tuple(set_read(registered, of_set[name]) for name, registered in sets.items())
     keys: dict[tuple[str, str], Key] = {}
     for read in reads:
         for binding in read.keys:
