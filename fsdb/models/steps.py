@@ -451,6 +451,41 @@ class WeightedMedian:
         return 1
 
 
+@dataclass(frozen=True, slots=True)
+class NormalQuantile:
+    """The number below which a standard normal variable lies with probability x, held between `low` and `high`."""
+
+    column: int
+    low: float
+    high: float
+
+    @property
+    def width(self) -> int:
+        return 1
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """For each output the sum over the vectors of a weight times the kernel of the row and the vector, plus an intercept.
+
+    The kernel is 'linear' (x v), 'poly' ((gamma x v + coef0)^degree), 'sigmoid' (tanh(gamma x v + coef0)) or 'rbf'
+    (exp(-gamma |x - v|^2)). `weights` has a row for each output.
+    """
+
+    columns: tuple[int, ...]
+    kernel: str
+    vectors: tuple[tuple[float, ...], ...]
+    weights: tuple[tuple[float, ...], ...]
+    intercepts: tuple[float, ...]
+    gamma: float
+    coef0: float
+    degree: int
+
+    @property
+    def width(self) -> int:
+        return len(self.intercepts)
+
+
 Step = (
     Bounds
     | ImputeNumber
@@ -485,4 +520,6 @@ Step = (
     | Shares
     | Largest
     | WeightedMedian
+    | NormalQuantile
+    | Kernel
 )

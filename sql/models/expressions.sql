@@ -231,3 +231,31 @@ CASE WHEN {value} < 1e-100 THEN 0 WHEN {value} < 1e-5 THEN {factor} * ({value} -
 -- name: not_positive
 -- Whether a number is not above 0.
 {value} <= 0
+
+-- name: column_of_vectors
+-- One column of many vectors.
+pg_catalog.unnest({values}::pg_catalog.float8[])
+
+-- name: kernel_sum
+-- One output.
+pg_catalog.sum(CASE WHEN pg_catalog.abs(k.kernel) < 1e-140 THEN 0 ELSE {weight} * k.kernel END)
+
+-- name: kernel_linear
+-- A dot product.
+{dot}
+
+-- name: kernel_poly
+-- A power of a dot product; 0 where it would be too small for float64.
+(SELECT CASE WHEN pg_catalog.abs(b.base) < {limit} THEN 0 ELSE pg_catalog.power(b.base, {degree}) END FROM (SELECT {gamma} * ({dot}) + {coef0} AS base) AS b)
+
+-- name: kernel_sigmoid
+-- The hyperbolic tangent of a dot product.
+pg_catalog.tanh({gamma} * ({dot}) + {coef0})
+
+-- name: kernel_rbf
+-- The exponential of a squared distance, at least 1e-139.
+pg_catalog.exp(GREATEST(-{gamma} * ({distance}), -320))
+
+-- name: squared_step
+-- A part of a squared distance; 0 where it is below 1e-280.
+CASE WHEN pg_catalog.abs({value} - {place}) < 1e-140 THEN 0 ELSE ({value} - {place}) * ({value} - {place}) END

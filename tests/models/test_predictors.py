@@ -39,7 +39,7 @@ from sklearn.naive_bayes import BernoulliNB, ComplementNB, GaussianNB, Multinomi
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
-from sklearn.svm import LinearSVC, LinearSVR
+from sklearn.svm import SVC, SVR, LinearSVC, LinearSVR, NuSVC, NuSVR, OneClassSVM
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from tests.conftest import TestDatabase
@@ -70,6 +70,9 @@ REGRESSORS: list[Any] = [
     lm.SGDRegressor(loss="huber", penalty="l1"),
     lm.RANSACRegressor(random_state=0),
     LinearSVR(max_iter=10_000),
+    SVR(),
+    SVR(kernel="linear"),
+    NuSVR(kernel="poly"),
     PLSRegression(),
     MLPRegressor(hidden_layer_sizes=(5, 4), max_iter=30),
     MLPRegressor(hidden_layer_sizes=(4,), activation="tanh", max_iter=30),
@@ -108,6 +111,10 @@ CLASSIFIERS: list[Any] = [
     lm.SGDClassifier(loss="modified_huber"),
     lm.SGDClassifier(loss="perceptron"),
     LinearSVC(),
+    SVC(),
+    SVC(kernel="linear"),
+    SVC(kernel="poly", degree=4, coef0=1),
+    NuSVC(kernel="sigmoid", nu=0.2),
     LinearDiscriminantAnalysis(),
     LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto"),
     GaussianNB(),
@@ -233,6 +240,13 @@ def test_isolation_forests_at_their_offset(module_database: TestDatabase, estima
     with module_database.connect() as connection:
         program = assert_parity(connection, fitted, TYPES, rows, limit=100)
     assert program.classes == (-1, 1)
+
+
+@pytest.mark.parametrize("estimator", [OneClassSVM(), OneClassSVM(kernel="linear", nu=0.2)], ids=_name)
+def test_support_of_a_distribution(module_database: TestDatabase, estimator: Any) -> None:
+    X = np.random.default_rng(109).normal(size=(80, 3))
+    with module_database.connect() as connection:
+        assert_parity(connection, estimator.fit(X), TYPES, _rows(109), limit=60)
 
 
 @pytest.mark.parametrize("estimator", [KMeans(4, n_init=1), MiniBatchKMeans(3, n_init=1)], ids=_name)

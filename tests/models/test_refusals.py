@@ -16,6 +16,7 @@ from sklearn.ensemble import (
 )
 from sklearn.impute import KNNImputer, SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.metrics.pairwise import cosine_similarity
 from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import MultiOutputRegressor
@@ -58,11 +59,11 @@ class Custom(LogisticRegression):
 @pytest.mark.parametrize(
     ("estimator", "said"),
     [
-        (SVC().fit(X, Y), "SVC"),
+        (SVC(kernel="precomputed").fit(X @ X.T, Y), "SVC"),
         (KNeighborsClassifier().fit(X, Y), "KNeighborsClassifier"),
         (MultiOutputRegressor(Ridge()).fit(X, X), "MultiOutputRegressor"),
         (TransformedTargetRegressor(Ridge(), transformer=PowerTransformer()).fit(X, X[:, 0]), "PowerTransformer"),
-        (VotingRegressor([("s", SVR())]).fit(X, Y), "SVR"),
+        (VotingRegressor([("s", SVR(kernel=cosine_similarity))]).fit(X, Y), "SVR"),
         (StackingClassifier([("k", KNeighborsClassifier())], cv=2).fit(X, Y), "KNeighborsClassifier"),
         (GridSearchCV(KNeighborsClassifier(), {"n_neighbors": [2]}, cv=2).fit(X, Y), "KNeighborsClassifier"),
         (OneVsRestClassifier(Ridge()).fit(X, np.column_stack([Y, ~Y])), "labels"),
@@ -95,8 +96,8 @@ def test_estimators(estimator: Any, said: str) -> None:
 
 
 def test_the_alternatives_are_named() -> None:
-    with pytest.raises(UnsupportedModel, match=r"SVC .*HistGradientBoostingClassifier.*SimpleImputer"):
-        program_of(SVC().fit(X, Y), TYPES)
+    with pytest.raises(UnsupportedModel, match=r"KNeighborsClassifier .*HistGradientBoostingClassifier.*SimpleImputer"):
+        program_of(KNeighborsClassifier().fit(X, Y), TYPES)
 
 
 def test_objects_of_other_libraries() -> None:

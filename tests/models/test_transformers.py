@@ -33,6 +33,7 @@ from sklearn.preprocessing import (
     OneHotEncoder,
     PolynomialFeatures,
     PowerTransformer,
+    QuantileTransformer,
     RobustScaler,
     StandardScaler,
     TargetEncoder,
@@ -56,6 +57,8 @@ TAKING_MISSING: list[Any] = [
     RobustScaler(with_scaling=False),
     PowerTransformer(),
     PowerTransformer(standardize=False),
+    QuantileTransformer(n_quantiles=20),
+    QuantileTransformer(n_quantiles=20, output_distribution="normal"),
     VarianceThreshold(),
     FunctionTransformer(),
     ColumnTransformer([("s", MinMaxScaler(), [0, 1])], remainder="passthrough", transformer_weights={"s": 2.5}),
@@ -210,3 +213,17 @@ def test_missing_indicator(module_database: TestDatabase, options: dict[str, Any
     model = make_pipeline(make_union(SimpleImputer(), MissingIndicator(**options)), Ridge())
     with module_database.connect() as connection:
         assert_parity(connection, model.fit(X, rng.normal(size=80)), TYPES, _rows(207))
+
+
+@pytest.mark.parametrize("output", ["uniform", "normal"])
+def test_quantiles_that_repeat(module_database: TestDatabase, output: str) -> None:
+    values = np.array([0.0] * 30 + [1.0, 2.0, 2.0, 2.0, 2.5, 7.0, 7.0] + [9.0] * 20)[:, None]
+    transformer = QuantileTransformer(n_quantiles=25, output_distribution=output).fit(values)
+    model = make_pipeline(transformer, Ridge().fit(transformer.transform(values), values[:, 0]))
+    near = [0.0, 1.0, 2.0, 7.0, 9.0, 1e-7, 9.0 - 1e-7, 2.2, 4.5, -3.0, 12.0, 1e-200]
+    rows = [{"a": side} for value in near for side in (value, np.nextafter(value, -9), np.nextafter(value, 99))]
+    with module_database.connect() as connection:
+        assert_parity(connection, model, {"a": "double precision"}, rows)
+        constant = QuantileTransformer(n_quantiles=5, output_distribution=output).fit(np.full((9, 1), 3.0))
+        model = make_pipeline(constant, Ridge().fit(constant.transform(values), values[:, 0]))
+        assert_parity(connection, model, {"a": "double precision"}, [{"a": a} for a in (2.9, 3.0, 3.1, 3.0 + 1e-8)])

@@ -1,10 +1,10 @@
-"""Power transformations."""
+"""Power transformations, and the inverse of the normal distribution."""
 
 from psycopg.sql import Composed
 
 from fsdb.models.backends.sql.emitter import Body, Value, conjunction, expression, number, text
 from fsdb.models.backends.sql.texts import fragment
-from fsdb.models.steps import BoxCox, YeoJohnson
+from fsdb.models.steps import BoxCox, NormalQuantile, YeoJohnson
 
 _SMALLEST_LAMBDA = 2.220446049250313e-16  # scipy takes the logarithm below it
 
@@ -48,6 +48,15 @@ def box_cox(step: BoxCox, body: Body) -> None:
         factor = number(power if abs(power) >= _SMALLEST_LAMBDA else 1.0)
         body.assign(exponent, expression("scaled_log", value=value.sql, factor=factor))
         body.values.append(Value(_over(exponent, power), value.source, nullable=value.nullable))
+
+
+def normal_quantile(step: NormalQuantile, body: Body) -> None:
+    """Clipped, since the tails are infinite."""
+    value = body.kept(step.column)
+    result, y, z = (body.variable("number") for _ in range(3))
+    body.statements.append(fragment("statements", "normal_quantile", value=value.sql, result=result, y=y, z=z))
+    clipped = expression("clip", value=result, low=number(step.low), high=number(step.high))
+    body.values.append(Value(clipped, value.source, nullable=value.nullable))
 
 
 def _scaled_log1p(value: Composed, power: float) -> Composed:
