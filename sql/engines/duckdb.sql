@@ -104,23 +104,13 @@ SELECT asked.position, step.place FROM asked ASOF JOIN step ON asked.code = step
 -- What the winning versions hold, for each row of the spine that has one.
 CREATE OR REPLACE TABLE payload (position BIGINT, event_time BIGINT, recorded_at BIGINT, {columns})
 
--- name: matched_files
--- In which files the winners are, and how many in each.
-SELECT place // 1099511627776 AS file, count(*) FROM found WHERE place >= 0 GROUP BY file ORDER BY file
+-- name: winners
+-- Winners that are in the copy, file by file in the order of their rows.
+SELECT place, position FROM found WHERE place >= 0 ORDER BY place
 
--- name: fetch_copy
--- The payload of winners in these files of the copy. Tombstones leave their rows without.
-INSERT INTO payload
-SELECT winner.position, epoch_us(version.event_time), epoch_us(version.recorded_at), {columns}
-FROM {files} AS version JOIN (
-    SELECT position, place % 1099511627776 AS row, list_position([{numbers}], place // 1099511627776) - 1 AS file
-    FROM found WHERE place // 1099511627776 IN ({numbers}) AND place >= 0
-) AS winner ON version.file_row_number = winner.row {same_file}
-WHERE NOT version.deleted
-
--- name: same_file
--- Where several files are read at once.
-AND version.file_index = winner.file
+-- name: fill_payload
+-- Takes rows of the copy. Tombstones leave their rows without.
+INSERT INTO payload SELECT position, epoch_us(event_time), epoch_us(recorded_at), {columns} FROM batch WHERE NOT deleted
 
 -- name: wanted_tail
 -- Winners that are in the tail.

@@ -11,7 +11,7 @@ from fsdb.asof import At, Known, SetRead, Snapshot, Then
 from fsdb.columnar.copies import Copy, CopyColumn, CopyFile
 from fsdb.columnar.watermark import parsed
 from fsdb.engines.duckdb.session import FILE
-from fsdb.engines.duckdb.values import duckdb_type, held_type, key_type, numbered
+from fsdb.engines.duckdb.values import duckdb_type, key_type, numbered
 from fsdb.sql import joined, query
 
 _NOBODY = -1  # an xid, and a file, that there is not
@@ -42,23 +42,11 @@ class Needed:
             "copy_versions",
             keys=joined(numbered("key", len(read.keys))),
             since=query(FILE, "since_known" if isinstance(known, Then) else "since_event"),
-            files=self._relation(self.files, columns),
+            files=self._relation(columns),
             conditions=joined(conditions, " AND ") if conditions else SQL("true"),
         )
 
-    def payload(self, read: SetRead, numbers: Sequence[int]) -> tuple[Composed, list[Composable]]:
-        """Some of the files with the read's features, and expressions of these in the types in which they are held."""
-        columns = [
-            *((f"feature_{n}", feature.column, None) for n, feature in enumerate(read.features)),
-            *((name, name, None) for name in ("event_time", "recorded_at", "deleted")),
-        ]
-        held = [
-            query(FILE, "cast", value=name, type=SQL(duckdb_type(held_type(feature))))
-            for name, feature in zip(numbered("feature", len(read.features), "version"), read.features, strict=True)
-        ]
-        return self._relation([self.files[number] for number in numbers], columns), list(held)
-
-    def _relation(self, files: Sequence[CopyFile], columns: Sequence[tuple[str, str, str | None]]) -> Composed:
+    def _relation(self, columns: Sequence[tuple[str, str, str | None]]) -> Composed:
         """Files with columns (name here, name in the copy, type if not the copy's)."""
         by_name = {column.name: column for column in self.copy.columns}
         missing = max(column.field_id for column in self.copy.columns) + 1
@@ -75,7 +63,7 @@ class Needed:
                     type=Literal(kind or duckdb_type(found.type)),
                 )
             )
-        paths = [Literal(local(file.path)) for file in files]
+        paths = [Literal(local(file.path)) for file in self.files]
         return query(FILE, "files", paths=joined(paths), columns=joined(fields))
 
     def _conditions(
