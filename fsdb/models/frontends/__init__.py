@@ -8,7 +8,11 @@ from typing import Any
 from fsdb.errors import UnsupportedModel
 from fsdb.models.program import Program
 
-_FRONTENDS = {"sklearn": "fsdb.models.frontends.sklearn"}
+_FRONTENDS = {
+    "sklearn": "fsdb.models.frontends.sklearn",
+    "xgboost": "fsdb.models.frontends.xgboost",
+    "lightgbm": "fsdb.models.frontends.lightgbm",
+}
 
 
 def program_of(estimator: Any, inputs: Mapping[str, str]) -> Program:

@@ -1,0 +1,314 @@
+"""XGBoost models, native predict as the oracle."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xgboost as xgb
+
+from fsdb.models import native_outputs, program_of
+from fsdb.models.frontends.xgboost.links import LAST_OF_FIRST_CLASS
+from tests.conftest import TestDatabase
+from tests.models.edges import edge_rows
+from tests.models.scorer import assert_parity, score
+
+NAMES = ["a", "b", "c"]
+TYPES = dict.fromkeys(NAMES, "double precision")
+
+
+def data(seed: int, count: int = 300, missing: float = 0.15) -> tuple[Any, Any]:
+    """Numbers with gaps, and a target above 0."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(count, 3))
+    raw = X[:, 0] * 2 + X[:, 1] ** 2 - X[:, 2]
+    X[rng.random(X.shape) < missing] = np.nan
+    return X, np.abs(raw) + 0.1
+
+
+def several(y: Any, classes: int) -> Any:
+    return np.searchsorted(np.quantile(y, np.arange(1, classes) / classes), y)
+
+
+REGRESSORS: list[Any] = [
+    xgb.XGBRegressor(n_estimators=40, max_depth=5),
+    xgb.XGBRegressor(n_estimators=10, base_score=3.25),
+    xgb.XGBRegressor(n_estimators=10, tree_method="exact", grow_policy="depthwise"),
+    xgb.XGBRegressor(n_estimators=10, grow_policy="lossguide", max_leaves=9),
+    xgb.XGBRegressor(n_estimators=10, objective="count:poisson"),
+    xgb.XGBRegressor(n_estimators=10, objective="reg:gamma"),
+    xgb.XGBRegressor(n_estimators=10, objective="reg:tweedie", tweedie_variance_power=1.3),
+    xgb.XGBRegressor(n_estimators=10, objective="reg:absoluteerror"),
+    xgb.XGBRegressor(n_estimators=10, objective="reg:pseudohubererror"),
+    xgb.XGBRegressor(n_estimators=10, objective="reg:squaredlogerror"),
+    xgb.XGBRegressor(n_estimators=10, objective="reg:quantileerror", quantile_alpha=0.3),
+    xgb.XGBRegressor(n_estimators=10, objective="survival:cox"),
+    xgb.XGBRegressor(n_estimators=12, booster="dart", rate_drop=0.5, one_drop=True),
+    xgb.XGBRegressor(n_estimators=4, num_parallel_tree=3, subsample=0.5),
+    xgb.XGBRFRegressor(n_estimators=9, max_depth=4),
+    xgb.XGBRegressor(n_estimators=3, max_depth=1),
+    xgb.XGBRegressor(n_estimators=2, gamma=1e9),
+]
+
+CLASSIFIERS: list[Any] = [
+    xgb.XGBClassifier(n_estimators=25),
+    xgb.XGBClassifier(n_estimators=12, booster="dart", rate_drop=0.5, one_drop=True),
+    xgb.XGBClassifier(n_estimators=9, objective="binary:hinge"),
+    xgb.XGBClassifier(n_estimators=9, objective="binary:logitraw"),
+    xgb.XGBClassifier(n_estimators=9, objective="reg:logistic", base_score=0.1),
+    xgb.XGBRFClassifier(n_estimators=9),
+]
+
+
+def name_of(estimator: Any) -> str:
+    shown = {key: value for key, value in estimator.get_params().items() if value is not None and value == value}  # noqa: PLR0124
+    return type(estimator).__name__ + "-" + "-".join(str(value) for value in shown.values())
+
+
+@pytest.mark.parametrize("seed", [21, 22])
+@pytest.mark.parametrize("estimator", REGRESSORS, ids=name_of)
+def test_regressors(module_database: TestDatabase, estimator: Any, seed: int) -> None:
+    X, y = data(seed)
+    y = y / y.max() if estimator.objective == "reg:logistic" else y
+    with module_database.connect() as connection:
+        program = assert_parity(connection, estimator.fit(X, y), TYPES, edge_rows(NAMES, seed, 20), limit=300)
+    assert program.tolerance == 1e-5
+    assert program.prediction_type == "double precision"
+
+
+@pytest.mark.parametrize("seed", [23, 24])
+@pytest.mark.parametrize("estimator", CLASSIFIERS, ids=name_of)
+def test_classifiers_of_two_classes(module_database: TestDatabase, estimator: Any, seed: int) -> None:
+    X, y = data(seed)
+    with module_database.connect() as connection:
+        program = assert_parity(connection, estimator.fit(X, y > 2), TYPES, edge_rows(NAMES, seed, 20), limit=300)
+    assert program.classes == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        xgb.XGBClassifier(n_estimators=8, max_depth=4),
+        xgb.XGBClassifier(n_estimators=6, objective="multi:softmax"),
+        xgb.XGBClassifier(n_estimators=6, booster="dart", rate_drop=0.5, one_drop=True),
+        xgb.XGBRFClassifier(n_estimators=5),
+    ],
+    ids=name_of,
+)
+def test_several_classes(module_database: TestDatabase, estimator: Any) -> None:
+    X, y = data(25)
+    with module_database.connect() as connection:
+        program = assert_parity(connection, estimator.fit(X, several(y, 4)), TYPES, edge_rows(NAMES, 25, 20), limit=250)
+    assert program.classes == (0, 1, 2, 3)
+    assert program.has_probabilities
+
+
+@pytest.mark.parametrize(
+    ("parameters", "classes"),
+    [
+        ({"objective": "binary:logistic"}, 2),
+        ({"objective": "binary:hinge"}, 2),
+        ({"objective": "reg:squarederror", "booster": "dart", "rate_drop": 0.5, "one_drop": 1}, 9),
+        ({"objective": "multi:softprob", "num_class": 3}, 3),
+        ({"objective": "multi:softmax", "num_class": 3}, 3),
+        ({"objective": "rank:ndcg"}, 4),
+        ({"objective": "survival:aft"}, 5),
+    ],
+    ids=lambda value: value["objective"] if isinstance(value, dict) else str(value),
+)
+def test_boosters_refuse_infinite_numbers(
+    module_database: TestDatabase, parameters: dict[str, Any], classes: int
+) -> None:
+    X, y = data(26)
+    matrix = xgb.DMatrix(X, several(y, classes), feature_names=NAMES)
+    if "rank" in parameters["objective"]:
+        matrix.set_group([100, 200])
+    if "aft" in parameters["objective"]:
+        matrix.set_float_info("label_lower_bound", y)
+        matrix.set_float_info("label_upper_bound", y)
+    booster = xgb.train(parameters, matrix, 8)
+    rows = edge_rows(NAMES, 26, 20)
+    with module_database.connect() as connection:
+        program = assert_parity(
+            connection,
+            booster,
+            {"c": "real", "b": "double precision", "a": "double precision"},
+            [
+                {**row, "c": None if row["c"] is None else float(np.float32(row["c"]))}
+                for row in rows
+                if abs(row["c"] or 0) < 1e38
+            ],
+        )
+    assert [given.name for given in program.inputs] == NAMES
+    assert "error" in native_outputs(booster, program, [{"a": np.inf, "b": 0.0, "c": 0.0}])[0]
+
+
+def test_a_wrapper_stops_at_its_best_iteration_and_its_booster_does_not(module_database: TestDatabase) -> None:
+    X, y = data(27)
+    noise = np.random.default_rng(27).normal(size=len(y))
+    model = xgb.XGBRegressor(n_estimators=60, early_stopping_rounds=5, learning_rate=0.5)
+    model.fit(X[:200], noise[:200], eval_set=[(X[200:], noise[200:])], verbose=False)
+    assert model.best_iteration < model.get_booster().num_boosted_rounds() - 1
+    rows = edge_rows(NAMES, 27, 5)
+    with module_database.connect() as connection:
+        stopped = assert_parity(connection, model, TYPES, rows)
+        every = assert_parity(connection, model.get_booster(), TYPES, rows)
+    assert len(stopped.steps[-1].trees) == model.best_iteration + 1  # type: ignore[union-attr]
+    assert len(every.steps[-1].trees) == model.get_booster().num_boosted_rounds()  # type: ignore[union-attr]
+
+
+def frame_of(seed: int, count: int = 400) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {
+            "temp": rng.normal(size=count),
+            "place": pd.Categorical(rng.choice(["JFK", "01234", "1234", "", "a\\'%{b}"], count)),
+            "kind": pd.Categorical(rng.choice([3, 7, 250], count)),
+            "many": pd.Categorical([f"m{number}" for number in rng.integers(0, 60, count)]),
+            "n": rng.integers(0, 9, count),
+        }
+    )
+    frame.loc[::9, "place"] = None
+    frame.loc[::11, "kind"] = None
+    return frame
+
+
+FRAME_TYPES = {"many": "text", "place": "text", "kind": "bigint", "n": "integer", "temp": "double precision"}
+
+
+def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return [{**row, "kind": None if row["kind"] is None else int(row["kind"])} for row in rows]
+
+
+def target_of(frame: pd.DataFrame, seed: int) -> Any:
+    effect = np.random.default_rng(seed).normal(size=60)[frame["many"].cat.codes]
+    return frame["temp"] + 2 * (frame["place"] == "01234") + effect + (frame["kind"] == 7) + frame["n"] / 5
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"max_cat_to_onehot": 100}, {"max_cat_threshold": 4, "tree_method": "approx"}], ids=str
+)
+@pytest.mark.parametrize("native", [False, True])
+def test_categories_of_a_frame(module_database: TestDatabase, options: dict[str, Any], native: bool) -> None:
+    frame = frame_of(31)
+    y = target_of(frame, 31)
+    model: Any = xgb.XGBRegressor(n_estimators=12, enable_categorical=True, **options).fit(frame, y)
+    if native:
+        model = xgb.train({"max_depth": 5, **options}, xgb.DMatrix(frame, y, enable_categorical=True), 12)
+    rows = rows_of(frame)[:80]
+    rows += [{**rows[1], "place": place} for place in ("12345", "1234 ", "jfk", "nan", "None", None)]
+    rows += [{**rows[2], "kind": kind} for kind in (0, 1, 2, 4, -1, 2**40, None)]
+    with module_database.connect() as connection:
+        program = assert_parity(connection, model, FRAME_TYPES, rows)
+        refused = score(connection, program, [{**rows[1], "place": "12345"}])
+    assert 'input "place" of the model has the category "12345"' in refused[0]["error"]
+    assert any(any(tree.left_codes) for tree in program.steps[-1].trees)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("kind", ["integer", "double precision", "numeric(12,4)", "boolean"])
+@pytest.mark.parametrize("onehot", [1, 100])
+def test_codes_without_a_frame(module_database: TestDatabase, kind: str, onehot: int) -> None:
+    rng = np.random.default_rng(32)
+    X = np.column_stack([rng.integers(0, 2 if kind == "boolean" else 12, 300), rng.normal(size=300)]).astype(float)
+    X[::7, 0] = np.nan
+    y = np.random.default_rng(33).normal(size=12)[np.nan_to_num(X[:, 0]).astype(int)] + X[:, 1]
+    model = xgb.XGBRegressor(
+        n_estimators=9, feature_types=["c", "q"], enable_categorical=True, max_cat_to_onehot=onehot
+    ).fit(X, y)
+    codes: list[Any] = [None, *range(14)]
+    if kind == "boolean":
+        codes = [None, False, True]
+    elif kind == "integer":
+        codes += [-1, -7, 16777216, 16777217, 2**31 - 1]
+    elif kind == "double precision":
+        codes += [
+            0.5,
+            2.9999999,
+            2.99999999,
+            3.00001,
+            -0.3,
+            -1e-46,
+            5e-324,
+            1e-30,
+            1.7e7,
+            1e300,
+            np.inf,
+            -np.inf,
+            np.nan,
+        ]
+    else:
+        codes += [2.9999, -0.0001, 3.0001]
+    rows = [{"k": code, "v": value} for code in codes for value in (-1.0, 0.0, 1.0, None)]
+    with module_database.connect() as connection:
+        assert_parity(connection, model, {"k": kind, "v": "real"}, rows)
+
+
+@pytest.mark.parametrize("missing", [-999.0, 0.0, 0.1, np.inf])
+def test_a_number_that_stands_for_missing(module_database: TestDatabase, missing: float) -> None:
+    X, y = data(34)
+    X = np.where(np.isnan(X), missing, X)
+    model = xgb.XGBRegressor(n_estimators=9, missing=missing).fit(X, y)
+    near = np.float32(missing).item()
+    edges = [
+        missing,
+        np.nextafter(missing, 1),
+        np.nextafter(missing, -1),
+        near,
+        np.nextafter(near, 9),
+        np.nextafter(near, -9),
+    ]
+    edges += [7.006492321624085e-46, 7.006492321624087e-46, -7.006492321624085e-46]
+    rows = [{"a": float(edge), "b": b, "c": c} for edge in edges for b in (missing, 1.0, None) for c in (missing, -1.0)]
+    with module_database.connect() as connection:
+        assert_parity(connection, model, TYPES, rows + edge_rows(NAMES, 34, 5))
+
+
+def test_sums_are_those_of_float32(module_database: TestDatabase) -> None:
+    """Large leaves that cancel: in float64 the result would differ in its third digit."""
+    X = np.arange(64.0).reshape(-1, 1)
+    y = np.where(X[:, 0] % 2 == 0, 1e6, 1e6 + 0.01)
+    model = xgb.XGBRegressor(n_estimators=50, base_score=1e6, max_depth=6, reg_lambda=0).fit(X, y - y.mean())
+    with module_database.connect() as connection:
+        assert_parity(connection, model, {"x": "double precision"}, [{"x": float(x)} for x in range(64)])
+
+
+def test_the_margin_that_still_rounds_to_the_first_class() -> None:
+    booster = xgb.train(
+        {"objective": "binary:logistic", "base_score": 0.5}, xgb.DMatrix(np.zeros((4, 1)), np.array([0, 1, 0, 1])), 1
+    )
+    last = np.float32(LAST_OF_FIRST_CLASS)
+    matrix = xgb.DMatrix(np.zeros((3, 1)))
+    matrix.set_base_margin(np.array([last, np.nextafter(last, np.float32(1)), -last]))
+    assert (booster.predict(matrix) > 0.5).tolist() == [False, True, False]
+
+
+def test_margins_next_to_the_edge_of_the_classes(module_database: TestDatabase) -> None:
+    """Two trees whose leaves nearly cancel."""
+    X, y = data(35, missing=0)
+    model = xgb.XGBClassifier(n_estimators=2, max_depth=2, base_score=0.5).fit(X, y > 2)
+    content = json.loads(model.get_booster().save_raw("json"))
+    trees = content["learner"]["gradient_booster"]["model"]["trees"]
+    rng = np.random.default_rng(35)
+    for tree, sign in zip(trees, (1, -1), strict=True):
+        tree["split_conditions"] = [
+            limit if left >= 0 else sign * (0.25 + int(rng.integers(-6, 7)) * 2.0**-25)
+            for limit, left in zip(tree["split_conditions"], tree["left_children"], strict=True)
+        ]
+    model.load_model(bytearray(json.dumps(content), "utf-8"))
+    rows = [dict(zip(NAMES, row, strict=True)) for row in X.tolist()]
+    margins = model.predict(X, output_margin=True)
+    assert ((margins > 0) & (margins <= LAST_OF_FIRST_CLASS)).any()
+    with module_database.connect() as connection:
+        assert_parity(connection, model, TYPES, rows)
+
+
+def test_a_saved_model_gives_the_same_program(tmp_path: Any) -> None:
+    frame = frame_of(36)
+    model = xgb.XGBRegressor(n_estimators=5, enable_categorical=True).fit(frame, target_of(frame, 36))
+    program = program_of(model, FRAME_TYPES)
+    model.save_model(tmp_path / "model.ubj")
+    again = xgb.XGBRegressor()
+    again.load_model(tmp_path / "model.ubj")
+    assert program_of(again, FRAME_TYPES) == program
