@@ -23,6 +23,7 @@ STORE = {
     "retain",
     "search",
     "status",
+    "sync",
     "track",
     "training_set",
     "transaction",
