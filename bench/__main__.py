@@ -28,6 +28,7 @@ BENCHES = {
     "write": "bench.write",
     "vector": "bench.vector",
     "score": "bench.score",
+    "sync": "bench.sync",
     "spark": "bench.spark",
     "wide": "bench.wide",
 }

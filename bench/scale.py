@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyarrow as pa
-from fsdb.columnar.sync import working
+from fsdb.columnar.work import working
 from numpy.typing import NDArray
 from pyiceberg.transforms import BucketTransform
 from pyiceberg.types import LongType

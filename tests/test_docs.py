@@ -16,7 +16,7 @@ import pytest
 from tests.conftest import TestDatabase
 
 ROOT = Path(__file__).parent.parent
-RUN = ["README.md", "docs/guide.md", "docs/operations.md", "docs/engines.md"]
+RUN = ["README.md", "docs/guide.md", "docs/operations.md", "docs/engines.md", "docs/columnar.md"]
 BLOCK = re.compile(r"^```(python|sql|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
 
@@ -63,6 +63,7 @@ def test_what_a_document_shows_is_what_happens(
     document: str, database: TestDatabase, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("FSDB_URL", database.url)
+    monkeypatch.setenv("FSDB_WAREHOUSE", str(tmp_path / "warehouse"))
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
     compared = 0
