@@ -42,7 +42,9 @@ UNITS: dict[str, tuple[Unit, ...]] = {
         Unit("scanned_value", 8e-9, "eight bytes of a version's features in the files that are read"),
         Unit("tail_row", 8e-7, "a version that is not in the copy: its keys and times, fetched from PostgreSQL"),
         Unit(
-            "tail_value", 1.5e-7, "eight bytes of features of such a version, where it is a spine row's; with its look-up"
+            "tail_value",
+            1.5e-7,
+            "eight bytes of features of such a version, where it is a spine row's; with its look-up",
         ),
         Unit("value", 4e-8, "eight bytes of output"),
     ),
