@@ -3,12 +3,14 @@
 import inspect
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
 import pytest
 import typer
 
+from fsdb.calibration import samples
 from fsdb.cli.app import COMMANDS, app, main
 from tests.conftest import TestDatabase
 
@@ -68,6 +70,9 @@ def test_what_the_document_shows_is_what_happens(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FSDB_URL", database.url)
     monkeypatch.setenv("FSDB_WAREHOUSE", str(tmp_path / "warehouse"))
+    small = [replace(one, versions=one.versions // 100) for one in samples.SETS]
+    for name, value in {"SETS": small, "LARGEST_CACHE": 0, "LEAST_SECONDS": 0.0}.items():
+        monkeypatch.setattr(samples, name, value)  # calibrates in a second
     shown = set()
     with database.connect() as connection:
         for file, kind, text in BLOCK.findall(TEXT):
