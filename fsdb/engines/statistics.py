@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -96,7 +97,7 @@ class _Column:
 def _columns(connection: Connection[Any], reads: Sequence[SetRead]) -> dict[tuple[str, str], _Column]:
     """By table and column, the keys and the features whose values differ in length; only where ANALYZE has been."""
     wanted = {(read.history_table, key.column) for read in reads for key in read.keys}
-    wanted |= {(read.history_table, f.column) for read in reads for f in read.features if _fixed_width(f) is None}
+    wanted |= {(read.history_table, f.column) for read in reads for f in read.features if _fixed_width(f.type) is None}
     named = {
         "schema": HISTORY_SCHEMA,
         "tables": sorted({table for table, _ in wanted}),
@@ -106,16 +107,17 @@ def _columns(connection: Connection[Any], reads: Sequence[SetRead]) -> dict[tupl
     return {(table, column): _Column(width, distinct) for table, column, width, distinct in rows}
 
 
-def _fixed_width(feature: FeatureRead) -> int | None:
-    """Bytes of every value, where all values have as many."""
-    kind = arrow_type(feature.type)
+@cache
+def _fixed_width(kind_name: str) -> int | None:
+    """Bytes of every value of a type, where all have as many."""
+    kind = arrow_type(kind_name)
     if pa.types.is_nested(kind) or pa.types.is_string(kind):
         return None
     return max(1, int(kind.bit_width) // 8)
 
 
 def _width(feature: FeatureRead, counted: _Column | None) -> int:
-    return _fixed_width(feature) or (_UNKNOWN_WIDTH if counted is None else counted.width)
+    return _fixed_width(feature.type) or (_UNKNOWN_WIDTH if counted is None else counted.width)
 
 
 def _per_key(read: SetRead, versions: int, columns: dict[tuple[str, str], _Column]) -> float:
