@@ -13,7 +13,7 @@ import pytest
 
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.definitions import Feature, FeatureSet
-from fsdb.engines.postgres import pieces
+from fsdb.engines.postgres import arrays, pieces
 from fsdb.training import build, load, rebuild, save, verify
 from fsdb.vectors import feature_vector, feature_vectors
 from tests.conftest import TestDatabase
@@ -187,7 +187,7 @@ def test_every_piece_sees_one_snapshot(database: TestDatabase, monkeypatch: pyte
     """Numbers and texts are read by different queries; what is committed between them is seen by neither."""
     features = [Feature(f"n{n}", "bigint") for n in range(600)] + [Feature(f"t{n}", "text") for n in range(300)]
     columns = {"n": [f"n{n}" for n in range(600)], "t": [f"t{n}" for n in range(300)]}
-    read_arrays = pieces.read_arrays
+    read_arrays = arrays.read_arrays
     with database.connect() as connection, database.connect() as other:
         of = [FeatureSet(name, {"k": "text"}, features) for name in ("one", "two")]
         registered: list[RegisteredSet] = [made_set(connection, each) for each in of]

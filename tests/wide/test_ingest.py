@@ -53,7 +53,7 @@ QUERY = """SELECT id, a, b, note::jsonb, event_time::timestamptz FROM (VALUES (1
 KINDS: dict[str, Callable[[Path], Any]] = {
     "arrow": lambda _folder: TABLE,
     "reader": lambda _folder: TABLE.to_reader(),
-    "pandas": lambda _folder: pd.DataFrame(ROWS).assign(note=[{"n": 1}, []]),
+    "pandas": lambda _folder: pd.DataFrame({**ROWS, "note": [{"n": 1}, []]}),
     "polars": lambda _folder: pl.from_arrow(TABLE),
     "parquet": parquet,
     "path": lambda folder: Path(parquet(folder)),

@@ -33,7 +33,8 @@ def objects(store: Store) -> tuple[bool, bool]:
             "SELECT to_regclass('v_training') IS NOT NULL, EXISTS (SELECT FROM pg_proc WHERE proname = 'v_vector')"
         ).fetchone()
     assert row is not None
-    return row
+    view, function = row
+    return view, function
 
 
 @pytest.mark.filterwarnings("ignore::fsdb.LateValues")
