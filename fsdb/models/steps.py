@@ -486,6 +486,27 @@ class Kernel:
         return len(self.intercepts)
 
 
+@dataclass(frozen=True, slots=True)
+class Neighbors:
+    """For each output the mean of its targets over the `count` points nearest to the row.
+
+    Distances are sums of |x - p|^`power`, power 1 or 2. With `by_distance` the mean is weighted by 1 / distance; points at
+    distance 0 alone count where there are any. A row for which several points are equally far, not all of them among the nearest
+    and their targets different, is refused: the native choice among them follows the layout of its index.
+    """
+
+    columns: tuple[int, ...]
+    points: tuple[tuple[float, ...], ...]
+    targets: tuple[tuple[float, ...], ...]
+    count: int
+    power: int
+    by_distance: bool
+
+    @property
+    def width(self) -> int:
+        return len(self.targets)
+
+
 Step = (
     Bounds
     | ImputeNumber
@@ -522,4 +543,5 @@ Step = (
     | WeightedMedian
     | NormalQuantile
     | Kernel
+    | Neighbors
 )

@@ -259,3 +259,27 @@ pg_catalog.exp(GREATEST(-{gamma} * ({distance}), -320))
 -- name: squared_step
 -- A part of a squared distance; 0 where it is below 1e-280.
 CASE WHEN pg_catalog.abs({value} - {place}) < 1e-140 THEN 0 ELSE ({value} - {place}) * ({value} - {place}) END
+
+-- name: neighbor_mean
+-- The mean over the nearest.
+pg_catalog.avg(n.{target}) FILTER (WHERE n.number <= {count})
+
+-- name: neighbor_weighted_mean
+-- The mean weighted by 1 / distance; of those at distance 0 where there are any.
+CASE WHEN pg_catalog.min(n.nearest) = 0 THEN pg_catalog.avg(n.{target}) FILTER (WHERE n.number <= {count} AND n.distance = 0) ELSE pg_catalog.sum(n.{target} / {size}) FILTER (WHERE n.number <= {count} AND n.nearest > 0) / pg_catalog.sum(1 / {size}) FILTER (WHERE n.number <= {count} AND n.nearest > 0) END
+
+-- name: neighbor_distance
+-- A distance that is a sum.
+n.distance
+
+-- name: neighbor_root
+-- A distance that is the root of a sum.
+pg_catalog.sqrt(n.distance)
+
+-- name: neighbor_differs
+-- Whether the targets of the points as far as the last of the nearest differ.
+pg_catalog.min(n.{target}) FILTER (WHERE n.place = n.last) < pg_catalog.max(n.{target}) FILTER (WHERE n.place = n.last)
+
+-- name: absolute_step
+-- A part of a sum of absolute differences.
+pg_catalog.abs({value} - {place})

@@ -36,6 +36,10 @@ OUT probabilities pg_catalog.float8[]
 -- The number of an indicator or a node.
 {name} pg_catalog.int4;
 
+-- name: declare_boolean
+-- The result of a check.
+{name} pg_catalog.bool;
+
 -- name: declare_text
 -- A text slot that is kept.
 {name} pg_catalog.text;

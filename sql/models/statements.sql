@@ -71,3 +71,10 @@ END IF;
 -- name: kernel_sums
 -- For each output the weighted sum of the kernels, in the order of the vectors.
 SELECT {sums} INTO {results} FROM (SELECT {kernel} AS kernel, {weights} FROM ROWS FROM ({arrays}) AS v ({names})) AS k;
+
+-- name: neighbors
+-- The nearest points and the sums over them; `tied` tells that the last of them is as near as others with other targets.
+SELECT {means}, pg_catalog.count(*) > {count} AND ({differing}) INTO {results}, {tied} FROM (SELECT r.*, pg_catalog.max(r.place) OVER () AS last FROM (SELECT d.*, pg_catalog.rank() OVER (ORDER BY d.distance) AS place, pg_catalog.row_number() OVER (ORDER BY d.distance) AS number, pg_catalog.min(d.distance) OVER () AS nearest FROM (SELECT {distance} AS distance, {targets} FROM ROWS FROM ({arrays}) AS v ({names})) AS d) AS r WHERE r.place <= {count}) AS n;
+IF {tied} THEN
+RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = {text};
+END IF;

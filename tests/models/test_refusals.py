@@ -14,13 +14,14 @@ from sklearn.ensemble import (
     StackingClassifier,
     VotingRegressor,
 )
+from sklearn.gaussian_process import GaussianProcessClassifier
 from sklearn.impute import KNNImputer, SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.metrics.pairwise import cosine_similarity
 from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import MultiOutputRegressor
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neighbors import KNeighborsClassifier, RadiusNeighborsClassifier
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import (
@@ -60,12 +61,12 @@ class Custom(LogisticRegression):
     ("estimator", "said"),
     [
         (SVC(kernel="precomputed").fit(X @ X.T, Y), "SVC"),
-        (KNeighborsClassifier().fit(X, Y), "KNeighborsClassifier"),
+        (RadiusNeighborsClassifier(9.0).fit(X, Y), "RadiusNeighborsClassifier"),
         (MultiOutputRegressor(Ridge()).fit(X, X), "MultiOutputRegressor"),
         (TransformedTargetRegressor(Ridge(), transformer=PowerTransformer()).fit(X, X[:, 0]), "PowerTransformer"),
         (VotingRegressor([("s", SVR(kernel=cosine_similarity))]).fit(X, Y), "SVR"),
-        (StackingClassifier([("k", KNeighborsClassifier())], cv=2).fit(X, Y), "KNeighborsClassifier"),
-        (GridSearchCV(KNeighborsClassifier(), {"n_neighbors": [2]}, cv=2).fit(X, Y), "KNeighborsClassifier"),
+        (StackingClassifier([("g", GaussianProcessClassifier())], cv=2).fit(X, Y), "GaussianProcessClassifier"),
+        (GridSearchCV(KNeighborsClassifier(metric="cosine"), {"n_neighbors": [2]}, cv=2).fit(X, Y), "cosine"),
         (OneVsRestClassifier(Ridge()).fit(X, np.column_stack([Y, ~Y])), "labels"),
         (MLPRegressor(hidden_layer_sizes=(), solver="lbfgs").fit(X, X), "2 targets"),
         (DummyClassifier(strategy="stratified").fit(X, Y), "stratified"),
@@ -96,8 +97,10 @@ def test_estimators(estimator: Any, said: str) -> None:
 
 
 def test_the_alternatives_are_named() -> None:
-    with pytest.raises(UnsupportedModel, match=r"KNeighborsClassifier .*HistGradientBoostingClassifier.*SimpleImputer"):
-        program_of(KNeighborsClassifier().fit(X, Y), TYPES)
+    with pytest.raises(
+        UnsupportedModel, match=r"RadiusNeighborsClassifier .*HistGradientBoostingClassifier.*SimpleImputer"
+    ):
+        program_of(RadiusNeighborsClassifier(9.0).fit(X, Y), TYPES)
 
 
 def test_objects_of_other_libraries() -> None:

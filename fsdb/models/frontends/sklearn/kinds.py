@@ -19,6 +19,7 @@ from sklearn import (
     model_selection,
     multiclass,
     naive_bayes,
+    neighbors,
     neural_network,
     pipeline,
     preprocessing,
@@ -49,6 +50,7 @@ from fsdb.models.frontends.sklearn import hist_gradient_boosting as hist
 from fsdb.models.frontends.sklearn import (
     naive_bayes as bayes,
 )
+from fsdb.models.frontends.sklearn import neighbors as nearest
 from fsdb.models.frontends.sklearn.translation import Prediction, Slot, Translation
 
 TRANSFORMERS: dict[type, Callable[[Any, Sequence[Slot], Translation], list[Slot]]] = {
@@ -154,6 +156,8 @@ PREDICTORS: dict[type, Callable[[Any, Sequence[Slot], Translation], Prediction]]
     naive_bayes.BernoulliNB: bayes.bernoulli,
     naive_bayes.MultinomialNB: bayes.multinomial,
     naive_bayes.ComplementNB: bayes.multinomial,
+    neighbors.KNeighborsClassifier: nearest.classifier,
+    neighbors.KNeighborsRegressor: nearest.regressor,
     neural_network.MLPClassifier: neural.mlp_classifier,
     neural_network.MLPRegressor: neural.mlp_regressor,
     model_selection.GridSearchCV: wrappers.search,
