@@ -102,7 +102,8 @@ def reading(feature_set: str, location: str) -> Iterator[None]:
     except CopyBroken:
         raise
     except FileNotFoundError as error:
-        raise broken(feature_set, error.filename or location, "is gone") from error
+        named = (location, f"or a file that it names is gone ({error})")
+        raise broken(feature_set, *((error.filename, "is gone") if error.filename else named)) from error
     except Exception as error:  # whatever the formats' readers raise for what is not such a file
         raise broken(feature_set, location, f"or what it names is not readable ({error})") from error
 
