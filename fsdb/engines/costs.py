@@ -41,6 +41,7 @@ UNITS: dict[str, tuple[Unit, ...]] = {
         Unit("scanned_row", 8e-8, "a version in the copy, or fetched from the tail, whose keys and times are scanned"),
         Unit("scanned_value", 8e-9, "eight bytes of a version's features in the files that are read"),
         Unit("tail_row", 8e-7, "a version that is not in the copy: its keys and times, fetched from PostgreSQL"),
+        Unit("skipped_row", 2e-7, "a version of the copy among those that are searched for the tail"),
         Unit(
             "tail_value",
             1.5e-7,
@@ -94,6 +95,7 @@ def duckdb(work: Work, started: bool) -> Amounts:  # noqa: ARG001
         "scanned_row": sum(read.kept_rows + read.tail for read in work.reads),
         "scanned_value": sum(read.kept_rows * read.width / 8 for read in work.reads),
         "tail_row": work.tail,
+        "skipped_row": sum(read.skipped for read in work.reads),
         "tail_value": sum(rows * (1 + read.width / 8) for rows, read in zip(fetched, work.reads, strict=True)),
         "value": _output(work),
     }

@@ -63,9 +63,11 @@ def _over_copy(
     """The work where the set has a copy."""
     position = description.snapshot.high.get(read.feature_set, 0)
     kept = [file for file in copy.files if _can_hold(file, moments, read.max_age)]
+    tail = min(one.versions, max(0, position - copy.watermark.high))
     return replace(
         one,
-        tail=min(one.versions, max(0, position - copy.watermark.high)),
+        tail=tail,
+        skipped=max(0, min(one.versions, position - copy.watermark.floor) - tail),
         copy_rows=copy.rows,
         copy_bytes=copy.bytes,
         kept_rows=sum(file.rows for file in kept),

@@ -22,10 +22,11 @@ class Counted(Protocol):
 class ReadWork:
     """What reading one feature set means.
 
-    versions: about how many PostgreSQL's history holds; bytes: how large history and its indexes are. copy_rows and
-    copy_bytes: what the columnar copy holds; kept_rows: what of it is in files that the spine's moments leave (files_read, where
-    files_pruned could be left out). tail: about how many versions are not in the copy: all without one. features: how many
+    versions: about how many PostgreSQL's history holds; bytes: how large history and its indexes are. features: how many
     are read; width: about how many bytes their values of one version take. per_key: about how many versions a key has.
+    tail: about how many versions are not in the columnar copy: all without one; skipped: how many of the copy are in the range that is
+    searched for the tail, because of transactions long open. copy_rows and copy_bytes: what the copy holds; kept_rows: what of
+    it is in files that the spine's moments leave (files_read, where files_pruned could be left out).
     """
 
     feature_set: str
@@ -40,6 +41,7 @@ class ReadWork:
     kept_rows: int = 0
     files_read: int = 0
     files_pruned: int = 0
+    skipped: int = 0
 
 
 @dataclass(frozen=True)

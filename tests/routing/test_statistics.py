@@ -112,6 +112,24 @@ def test_copy_tail_and_pruned_files(copied: psycopg.Connection) -> None:
     assert read.files_pruned == 0
 
 
+def test_a_transaction_that_stays_open_makes_the_search_for_the_tail_longer(
+    database: TestDatabase, connection: psycopg.Connection, tmp_path: Path
+) -> None:
+    with connection.transaction():
+        history.create(connection, EMPTY)
+    spine = "SELECT 1::bigint AS id, now() AS at"
+    with database.connect() as other, other.transaction(force_rollback=True):
+        other.execute("INSERT INTO empty VALUES (0, 'x', 1, now())")
+        connection.execute("INSERT INTO empty SELECT n, 'x', 1, now() FROM generate_series(1, 100) AS n")
+        columnar.sync(database.url, warehouse=str(tmp_path / "warehouse"))
+        connection.execute("INSERT INTO empty SELECT n, 'x', 1, now() FROM generate_series(101, 110) AS n")
+        (read,) = work(connection, spine=spine, features=["empty.name"]).reads
+    assert (read.copy_rows, read.tail, read.skipped) == (100, 10, 101)
+    columnar.sync(database.url)
+    (read,) = work(connection, spine=spine, features=["empty.name"]).reads
+    assert (read.copy_rows, read.tail, read.skipped) == (110, 0, 0)
+
+
 def test_an_engine_s_own_counts_replace_the_statistics(copied: psycopg.Connection) -> None:
     early = pa.table({"id": [1], "at": [versions.START + timedelta(seconds=9_000)]})
     done = work(copied, spine=early, features=["made.f1"], engine="duckdb")
@@ -149,6 +167,7 @@ def test_more_to_do_never_costs_less(engine: str, work: Work, more: int) -> None
         replace(work, reads=(replace(read, versions=read.versions + more, bytes=read.bytes + 150 * more),)),
         replace(work, reads=(replace(read, versions=read.versions + more, tail=read.tail + more),)),
         replace(work, reads=(replace(read, kept_rows=read.kept_rows + more),)),
+        replace(work, reads=(replace(read, skipped=read.skipped + more),)),
     ]
     cost = costs.estimate(engine, work, {})
     assert cost is not None
