@@ -12,7 +12,18 @@ import numpy as np
 
 from fsdb.models.input_types import base_type
 from fsdb.models.program import Program
-from fsdb.models.steps import ImputeNumber, ImputeText, LookupNumber, LookupText, Multiply, Scale, TreeEnsemble
+from fsdb.models.steps import (
+    Above,
+    Bins,
+    ImputeNumber,
+    ImputeText,
+    LookupNumber,
+    LookupText,
+    Multiply,
+    Piecewise,
+    Scale,
+    TreeEnsemble,
+)
 from fsdb.models.thresholds import as_float64
 
 _UNSEEN = "fsdb: unseen"
@@ -72,6 +83,9 @@ class _Edges:
                         self._categories(step, origins[step.column])
                 case TreeEnsemble():
                     self._thresholds(step, origins)
+                case Above() | Bins() | Piecewise():
+                    for slot, edge in _compared(step):
+                        self._edges({edge}, origins.get(slot))
                 case Scale() | Multiply() | ImputeNumber() | ImputeText():
                     for offset, (slot, factor, shift) in enumerate(_inverses(step)):
                         if slot in origins:
@@ -100,11 +114,27 @@ class _Edges:
                 origin = origins.get(step.columns[feature]) if feature >= 0 else None
                 if origin is None or (tree.left_codes and tree.left_codes[node]):
                     continue
-                edges = {tree.threshold[node], counting[node]}
-                values = sorted(edge * origin.factor + origin.shift for edge in edges if math.isfinite(edge))
-                near = [(math.nextafter(v, -math.inf), v, math.nextafter(v, math.inf)) for v in values]
-                if near:
-                    self.found[origin.name].add(tuple(value for group in near for value in group))
+                self._edges({tree.threshold[node], counting[node]}, origin)
+
+    def _edges(self, edges: set[float], origin: _Origin | None) -> None:
+        """Numbers that belong to one edge, and their neighbours."""
+        if origin is None:
+            return
+        values = sorted(edge * origin.factor + origin.shift for edge in edges if math.isfinite(edge))
+        near = [(math.nextafter(v, -math.inf), v, math.nextafter(v, math.inf)) for v in values]
+        if near:
+            self.found[origin.name].add(tuple(value for group in near for value in group))
+
+
+def _compared(step: Above | Bins | Piecewise) -> list[tuple[int, float]]:
+    """Columns and the numbers that they are compared with."""
+    match step:
+        case Above():
+            return list(zip(step.columns, step.thresholds, strict=True))
+        case Bins():
+            return [(step.column, edge) for edge in step.edges]
+        case Piecewise():
+            return [(step.column, knot) for knot in step.knots]
 
 
 def _inverses(step: Scale | Multiply | ImputeNumber | ImputeText) -> list[tuple[int, float, float]]:

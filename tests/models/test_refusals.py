@@ -1,5 +1,7 @@
 """What a program cannot compute exactly is refused by name, before anything is deployed."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,6 +39,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from fsdb.errors import UnsupportedModel
 from fsdb.models import Input, Program, compile_functions, program_of
+from fsdb.models.frontends.sklearn.kinds import SUPPORTED
 from fsdb.models.program import Regression
 
 X = np.random.default_rng(71).normal(size=(40, 2))
@@ -170,3 +173,15 @@ def test_an_ensemble_too_large_for_a_function(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(translation, "_MOST_NODES", 50)
     with pytest.raises(UnsupportedModel, match=r"RandomForestRegressor has [0-9]+ tree nodes, more than the 50"):
         program_of(RandomForestRegressor(3).fit(X, X[:, 0]), TYPES)
+
+
+def test_the_document_names_what_is_supported() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "models.md").read_text(encoding="utf-8")
+    families = tuple(re.findall(r"`([A-Z]\w+)…`", text))
+    named = set(re.findall(r"`([A-Z]\w+)`", text))
+    missing = [
+        name
+        for name in SUPPORTED
+        if name not in named and name.removesuffix("CV") not in named and not name.startswith(families)
+    ]
+    assert missing == []
