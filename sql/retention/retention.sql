@@ -56,10 +56,12 @@ WHERE s.feature_set = %(feature_set)s AND to_regclass(format('%%I.%%I', d.schema
 ORDER BY 1, 4
 
 -- name: others
--- Transactions of this database that are open besides this one.
+-- Transactions of this database that are open besides this one, prepared ones too.
 SELECT l.virtualtransaction FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid)
 WHERE l.locktype = 'virtualxid' AND l.granted AND l.mode = 'ExclusiveLock' AND l.pid <> pg_backend_pid()
   AND a.datname = current_database() AND a.backend_type IS DISTINCT FROM 'autovacuum worker'
+UNION ALL
+SELECT 'prepared ' || gid FROM pg_prepared_xacts WHERE database = current_database()
 
 -- name: keep_referred
 -- Versions that a prediction was made from stay, so that lineage and replay are plain SQL.
