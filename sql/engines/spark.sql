@@ -18,6 +18,7 @@ FROM {relation} AS spine ORDER BY {ordinal}
 -- The last time that versions left history for the copy alone.
 SELECT coalesce(max(removal_id), 0) FROM fsdb.removals
 
--- name: reach
--- Since when PostgreSQL holds every version of a set; NULL where none ever left.
-SELECT fsdb.reach(%(feature_set)s)
+-- name: loose_collations
+-- Keys whose collation takes different texts for equal.
+SELECT a.attname FROM pg_catalog.pg_attribute AS a JOIN pg_catalog.pg_collation AS l ON l.oid = a.attcollation
+WHERE a.attrelid = to_regclass(%(history)s) AND a.attname = ANY (%(keys)s) AND NOT l.collisdeterministic

@@ -19,9 +19,9 @@ class SparkEngine:
         missing = session.absence()
         if missing is not None:
             return Absence(missing)
-        from fsdb.engines.spark.reach import out_of_reach
+        from fsdb.engines.spark import reach
 
-        return out_of_reach(connection, description)
+        return reach.refusal(connection, description)
 
     def run(self, connection: Connection[Any], description: AsOf) -> Result:
         """The description's rows; starts a session where there is none.

@@ -3,10 +3,12 @@
 from typing import Any
 
 from psycopg import Connection
+from psycopg.sql import Identifier
 
 from fsdb.asof import AsOf
 from fsdb.columnar import read_copy
 from fsdb.columnar.copies import Copy
+from fsdb.config import HISTORY_SCHEMA
 from fsdb.engines.protocol import Absence
 from fsdb.errors import CopyBroken
 from fsdb.sql import query
@@ -14,19 +16,18 @@ from fsdb.sql import query
 FILE = "engines/spark"
 
 
-def out_of_reach(connection: Connection[Any], description: AsOf) -> str | None:
-    """Why some version cannot be read, in one sentence; None where all can."""
+def refusal(connection: Connection[Any], description: AsOf) -> str | None:
+    """Why some set cannot be read exactly, in one sentence; None where all can."""
     for read in description.reads:
+        history = Identifier(HISTORY_SCHEMA, read.history_table).as_string(connection)
+        keys = {"history": history, "keys": [key.column for key in read.keys]}
+        loose = connection.execute(query(FILE, "loose_collations"), keys).fetchone()
+        if loose is not None:
+            return f"Key {loose[0]!r} of {read.feature_set} has a nondeterministic collation, which PostgreSQL alone can compare."
         try:
-            copy = read_copy(connection, read.feature_set)
+            read_copy(connection, read.feature_set)
         except CopyBroken as broken:
             return Absence(str(broken))
-        if copy is None:
-            row = connection.execute(query(FILE, "reach"), {"feature_set": read.feature_set}).fetchone()
-            if row is not None and row[0] is not None:
-                return Absence(
-                    f"Versions of {read.feature_set} before {row[0]} have left PostgreSQL for a columnar copy that is not there: restore its folder."
-                )
     return None
 
 
