@@ -92,13 +92,16 @@ def _named(copy: Copy, ids: list[int], names: list[str], kinds: list[str]) -> Co
     """The copy with its features under the names that they have in history now."""
     now = dict(zip(ids, zip(names, kinds, strict=True), strict=True))
     columns = tuple(
-        replace(column, name=now[column.feature_id][0]) if column.feature_id in now else column
+        replace(column, name=now[column.feature_id][0])
+        if column.feature_id in now and column.name != now[column.feature_id][0]
+        else column
         for column in copy.columns
     )
     for column in columns:
-        if column.feature_id in now and not same_digits(column.kind, now[column.feature_id][1]):
+        kind = now[column.feature_id][1] if column.feature_id in now else column.kind
+        if kind != column.kind and not same_digits(column.kind, kind):
             raise CopyBroken(
-                f"Column {column.name!r} of {copy.feature_set} became {now[column.feature_id][1]} after its columnar copy was written, where its digits differ: run fsdb sync --rebuild {copy.feature_set}."
+                f"Column {column.name!r} of {copy.feature_set} became {kind} after its columnar copy was written, where its digits differ: run fsdb sync --rebuild {copy.feature_set}."
             )
     return copy if columns == copy.columns else replace(copy, columns=columns)
 

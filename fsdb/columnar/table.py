@@ -13,6 +13,7 @@ from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.table import Table as IcebergTable
 from pyiceberg.table import Transaction
+from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.sorting import SortField, SortOrder
 from pyiceberg.table.update import (
     AddSchemaUpdate,
@@ -21,6 +22,7 @@ from pyiceberg.table.update import (
     SetLocationUpdate,
     SetPropertiesUpdate,
     TableUpdate,
+    update_table_metadata,
 )
 from pyiceberg.transforms import BucketTransform, IdentityTransform
 
@@ -109,16 +111,30 @@ def own_folder(connection: Connection[Any]) -> str:
     return str(row[0])
 
 
+class _Transaction(Transaction):
+    """A transaction that keeps the metadata with its changes, which pyiceberg otherwise makes anew each time that it looks."""
+
+    _made: tuple[Any, Any, TableMetadata] | None = None
+
+    @property
+    def table_metadata(self) -> TableMetadata:
+        """The table's metadata with the changes so far."""
+        base, updates = self._table.metadata, self._updates
+        if self._made is None or self._made[0] is not base or self._made[1] is not updates:
+            self._made = (base, updates, update_table_metadata(base, updates))
+        return self._made[2]
+
+
 class Change:
     """What the next commit of a table changes, prepared step by step; nothing of it is seen before `commit`."""
 
     def __init__(self, table: IcebergTable) -> None:
         self._table = table
-        self._transaction = Transaction(table)
+        self._transaction = _Transaction(table)
         self._last_id = table.metadata.last_column_id
 
     @property
-    def metadata(self) -> Any:
+    def metadata(self) -> TableMetadata:
         """The table's metadata with the changes so far: what files must be written for."""
         return self._transaction.table_metadata
 
@@ -136,7 +152,7 @@ class Change:
     def rows(self) -> int:
         """How many versions the table holds with the changes so far."""
         snapshot = self.metadata.current_snapshot()
-        return 0 if snapshot is None else int(snapshot.summary["total-records"] or 0)
+        return 0 if snapshot is None or snapshot.summary is None else int(snapshot.summary["total-records"] or 0)
 
     def discard(self) -> None:
         """Removes the manifests that were written for a commit that failed."""
@@ -205,8 +221,8 @@ def watermark(table: IcebergTable) -> Watermark | None:
     return None if snapshot is None else watermark_of(snapshot)
 
 
-def _newest(metadata: Any) -> list[Any]:
-    return sorted(metadata.snapshots, key=lambda snapshot: snapshot.sequence_number)[-KEPT_SNAPSHOTS:]
+def _newest(metadata: TableMetadata) -> list[Any]:
+    return sorted(metadata.snapshots, key=lambda snapshot: snapshot.sequence_number or 0)[-KEPT_SNAPSHOTS:]
 
 
 def _spec(schema: Schema, bucketed: tuple[str, int] | None) -> PartitionSpec:
