@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.dataset as ds
 
 from fsdb.errors import InvalidData
 
@@ -25,6 +24,8 @@ def read_files(given: str | Path | Sequence[str | Path], what: str) -> pa.Table:
 
     Raises InvalidData where there is no such file, one cannot be read, or two have different columns.
     """
+    import pyarrow.dataset as ds  # which loads pandas where it is installed
+
     paths = [
         path for one in (given if isinstance(given, (list, tuple)) else [given]) for path in _found(str(one), what)
     ]
