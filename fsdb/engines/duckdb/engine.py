@@ -9,7 +9,7 @@ from psycopg.sql import SQL, Identifier
 
 from fsdb.asof import AsOf, SetRead
 from fsdb.asof.description import plain_type
-from fsdb.columnar import read_copy
+from fsdb.columnar import broken, read_copy
 from fsdb.columnar.copies import Copy
 from fsdb.config import HISTORY_SCHEMA
 from fsdb.engines.duckdb.report import ReadReport
@@ -57,7 +57,7 @@ class DuckdbEngine:
 def run_on(connection: Connection[Any], description: AsOf, copies: list[Copy | None]) -> Result:
     """The description's rows, of given copies: one for each read, None where there is none."""
     from fsdb.engines.duckdb.result import Answer, DuckdbResult
-    from fsdb.engines.duckdb.session import Session
+    from fsdb.engines.duckdb.session import Session, Unreadable
     from fsdb.engines.duckdb.spine import spine_rows
 
     spine = spine_rows(connection, description)
@@ -67,7 +67,10 @@ def run_on(connection: Connection[Any], description: AsOf, copies: list[Copy | N
     with session.given("given_spine", spine.narrow):
         for number, (read, copy) in enumerate(zip(description.reads, copies, strict=True)):
             answer = Answer(read, f"answer_{number}")
-            reports.append(_read(session, connection, description, spine, answer, copy))
+            try:
+                reports.append(_read(session, connection, description, spine, answer, copy))
+            except Unreadable as error:
+                raise broken(read.feature_set, error.path, error.problem) from error
             late_values += session.one("late", answer=Identifier(answer.table)) * len(read.features)
             answers.append(answer)
     for table in ("spine", "tail", "found", "repeated", "hot", "cool", "payload"):
@@ -102,7 +105,8 @@ def _read(
         versions = [tail.versions(read, description.known)]
         if chosen is not None and chosen.files:
             versions.append(chosen.versions(read, description.known, description.snapshot, moments))
-        hot = match(session, joined(versions, " UNION ALL "), len(read.keys))
+        count = taken + (0 if chosen is None else sum(file.rows for file in chosen.files))
+        hot = match(session, joined(versions, " UNION ALL "), count, len(read.keys))
         matched = session.one("count", table=Identifier("found"))
     payload.collect(session, connection, read, chosen)
     payload.answer(session, connection, read, answer.table)

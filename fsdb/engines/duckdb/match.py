@@ -12,15 +12,15 @@ from collections.abc import Sequence
 
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
-from fsdb.engines.duckdb.session import Session
+from fsdb.engines.duckdb.session import FILE, Session
 from fsdb.engines.duckdb.values import numbered
-from fsdb.sql import joined
+from fsdb.sql import joined, query
 
 FEW = 32  # of a key's rows or versions; the product with fewer than these costs no more than sorting
 
 
-def match(session: Session, versions: Composable, keys: int) -> int:
-    """Fills DuckDB's table `found` from its table `spine` and a query of versions; gives how many keys were hot."""
+def match(session: Session, versions: Composable, count: int, keys: int) -> int:
+    """Fills DuckDB's table `found` from its table `spine` and a query of about `count` versions; gives how many keys were hot."""
     names = numbered("key", keys)
     session.run("found")
     session.run("repeated", keys=joined(names), few=Literal(FEW))
@@ -43,12 +43,10 @@ def match(session: Session, versions: Composable, keys: int) -> int:
             version_is_hot=same(("version", "hot"), keys),
             spine_is_hot=same(("spine", "hot"), keys),
         )
-    session.run(
-        "match_hashed",
-        versions=versions,
-        spine=Identifier("cool" if hot else "spine"),
-        same_key=same(("version", "spine"), keys),
-    )
+    rows = Identifier("cool" if hot else "spine")
+    first = "versions_first" if session.one("count", table=rows) <= count else "spine_first"
+    sides = query(FILE, first, versions=versions, spine=rows)
+    session.run("match_hashed", sides=sides, same_key=same(("version", "spine"), keys))
     return hot
 
 

@@ -1,5 +1,6 @@
 """A DuckDB of one join's own: in memory up to a limit, then in a folder that goes with it."""
 
+import re
 import tempfile
 import weakref
 from collections.abc import Iterator, Sequence
@@ -11,20 +12,21 @@ import pyarrow as pa
 from psycopg.sql import Composable
 
 from fsdb.config import MEMORY_VARIABLE, memory_limit
-from fsdb.errors import CopyBroken, EngineUnavailable, InvalidData
+from fsdb.errors import EngineUnavailable, InvalidData
 from fsdb.sql import query
 
 FILE = "engines/duckdb"
 REFUSED = "fsdb: "  # how a query says that a value cannot be taken
 _OFFLINE = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
-_REPAIR = "run fsdb doctor, and fsdb sync --rebuild where it says so."
+_FOLDER = "fsdb-duckdb-"  # of temporary files
+_PATH = re.compile(r"""['"]([^'"]+\.parquet)['"]""")
 
 
 class Session:
     """An open DuckDB. Closing it, or losing the last reference to it, leaves nothing in memory or on disk."""
 
     def __init__(self) -> None:
-        folder = tempfile.TemporaryDirectory(prefix="fsdb-duckdb-", ignore_cleanup_errors=True)
+        folder = tempfile.TemporaryDirectory(prefix=_FOLDER, ignore_cleanup_errors=True)
         settings: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": memory_limit(),
             "temp_directory": folder.name,
@@ -86,35 +88,40 @@ def text(name: str, /, **parts: Composable) -> str:
     return query(FILE, name, **parts).as_string(None)
 
 
+class Unreadable(Exception):
+    """A file that DuckDB cannot read, and what is the matter with it."""
+
+    def __init__(self, error: Exception) -> None:
+        said = first_line(error)
+        named = _PATH.search(str(error))
+        self.path = named[1] if named else "a file"
+        self.problem = "is gone" if "No files found" in said else f"is damaged ({said})"
+        super().__init__(said)
+
+
 @contextmanager
 def told() -> Iterator[None]:
-    """DuckDB's errors in the project's words."""
+    """DuckDB's errors in the project's words; Unreadable for what is the matter with a file."""
     try:
         yield
     except duckdb.InvalidInputException as error:
         _, refused, sentence = str(error).partition(REFUSED)
         if refused:
             raise InvalidData(sentence.splitlines()[0]) from error
-        raise CopyBroken(
-            f"A file of a columnar copy cannot be read: {first_line(error)}. To mend it {_REPAIR}"
-        ) from error
+        raise Unreadable(error) from error
     except duckdb.OutOfMemoryException as error:
         raise EngineUnavailable(
-            f"DuckDB ran out of memory or of disk for what does not fit: {first_line(error)}. Give it more with {MEMORY_VARIABLE}, or free space in the folder of temporary files."
+            f"DuckDB ran out of memory, or of disk for what does not fit: {first_line(error)}. Give it more memory with {MEMORY_VARIABLE}, or free space for temporary files."
         ) from error
     except duckdb.IOException as error:
-        if "No space left" in str(error) or "temp" in str(error).lower():
+        if _FOLDER in str(error) or "No space left" in str(error):
             raise EngineUnavailable(
-                f"DuckDB has no disk for what does not fit into memory: {first_line(error)}. Free space in the folder of temporary files, or give it more memory with {MEMORY_VARIABLE}."
+                f"DuckDB has no disk for what does not fit into memory: {first_line(error)}. Free space for temporary files, or give it more memory with {MEMORY_VARIABLE}."
             ) from error
-        raise CopyBroken(
-            f"A file of a columnar copy cannot be read: {first_line(error)}. To mend it {_REPAIR}"
-        ) from error
+        raise Unreadable(error) from error
     except duckdb.Error as error:
         if "TProtocolException" in str(error) or isinstance(error, duckdb.SerializationException):
-            raise CopyBroken(
-                f"A file of a columnar copy is damaged: {first_line(error)}. To mend it {_REPAIR}"
-            ) from error
+            raise Unreadable(error) from error
         raise
 
 
