@@ -31,7 +31,9 @@ def beyond_reach(connection: Connection[Any], description: AsOf) -> str | None:
         return f"{left}, and one of them may be what was known at the time."
     if not description.snapshot.fresh:
         return f"{left}, and the saved snapshot may have seen one of them."
-    return f"{left}, and the spine begins before that." if _begins_before(connection, description.spine, reach) else None
+    return (
+        f"{left}, and the spine begins before that." if _begins_before(connection, description.spine, reach) else None
+    )
 
 
 def _begins_before(connection: Connection[Any], spine: Spine, moment: datetime) -> bool:
