@@ -86,7 +86,7 @@ def versions(
     if not parts:
         nothing = [F.lit(None).cast(spark_type(field.type)).alias(field.name) for field in schema(read)]
         parts.append(session.range(0).select(*nothing))
-    return Versions(read, reduce(DataFrame.unionByName, parts), files)
+    return Versions(read, reduce(lambda one, other: one.unionByName(other), parts), files)
 
 
 def parquet(session: SparkSession, columns: T.StructType, paths: Sequence[str]) -> DataFrame:
