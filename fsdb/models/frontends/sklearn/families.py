@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fsdb.errors import UnsupportedModel
 from fsdb.models.frontends.sklearn import composition
+from fsdb.models.frontends.sklearn.boosters import booster, is_booster
 from fsdb.models.frontends.sklearn.kinds import CONTAINERS, PREDICTORS, SUPPORTED, TRANSFORMERS
 from fsdb.models.frontends.sklearn.translation import Prediction, Slot, Translation
 from fsdb.models.program import Regression
@@ -42,10 +43,11 @@ def predict(estimator: Any, slots: Sequence[Slot], translation: Translation) -> 
         for step in transformers:
             current = transform(step, current, translation)
         return predict(predictor, current, translation)
-    if type(estimator) not in PREDICTORS:
+    if type(estimator) not in PREDICTORS and not is_booster(estimator):
         translation.refuse(estimator, "is not a supported predictor")
     _require_bound(estimator, slots)
-    prediction = PREDICTORS[type(estimator)](estimator, slots, translation)
+    translate = booster if is_booster(estimator) else PREDICTORS[type(estimator)]
+    prediction = translate(estimator, slots, translation)
     if prediction.classes or isinstance(prediction.output, Regression):
         return prediction
     labels = tuple(label.item() if hasattr(label, "item") else label for label in estimator.classes_)

@@ -48,8 +48,10 @@ def program_of(estimator: Any, inputs: Mapping[str, str]) -> Program:
     return Program(given, tuple(steps.steps), output, links.labels(output))
 
 
-def output_of(estimator: Any, columns: Sequence[Column], add: Add) -> Output:
+def output_of(estimator: Any, columns: Sequence[Column], add: Add) -> tuple[Output, tuple[Any, ...]]:
     """What a classifier, regressor or ranker makes of the columns that a pipeline gives it, its steps added by `add`.
+
+    The labels are those of what is no classifier; a classifier has its own.
 
     UnsupportedModel: as program_of; a Booster, which is no estimator; columns of text.
     """
@@ -64,7 +66,8 @@ def output_of(estimator: Any, columns: Sequence[Column], add: Add) -> Output:
         raise UnsupportedModel(
             f"{name} was fitted on categories of a data frame inside a pipeline: fit it alone, or encode them before it"
         )
-    return _output(estimator, model, columns, add)
+    output = _output(estimator, model, columns, add)
+    return output, () if isinstance(estimator, _CLASSIFIERS) else links.labels(output) or ()
 
 
 def is_fitted(estimator: Any) -> bool:
