@@ -17,7 +17,7 @@ from psycopg.conninfo import make_conninfo
 from fsdb.catalog.feature_sets import get_set
 from fsdb.columnar import compact, expire, moment, rebuild, sync
 from fsdb.definitions import Feature, FeatureSet
-from fsdb.errors import ChangeRefused, EngineUnavailable
+from fsdb.errors import ChangeRefused, EngineUnavailable, RetentionRefused
 from fsdb.retention import retain
 from fsdb.training import TrainingSet, build, load, save, verify
 from tests.conftest import TestDatabase
@@ -138,7 +138,7 @@ class World:
         """Lets versions leave that were superseded so long ago; refused while a writer's transaction is in the way."""
         age = self.clock() - (NOW - half_days * DAY / 2)
         self.control.execute("UPDATE fsdb.feature_sets SET retention = %s", [max(age, timedelta(seconds=1))])
-        with suppress(ChangeRefused):
+        with suppress(RetentionRefused):
             retain(self.control, [SET.name])
 
     def read(self, who: int | None, which: str) -> None:
