@@ -208,10 +208,6 @@ CASE WHEN {total} = 0 THEN {otherwise} WHEN {value} < 1e-290 THEN 0 ELSE {value}
 -- The number of the first of the largest, from 0.
 (pg_catalog.array_position({scores}, GREATEST({values})) - 1)::pg_catalog.float8
 
--- name: number_of
--- The number of an indicator from a slot.
-{value}::pg_catalog.int4
-
 -- name: weighted_median
 -- The first of the sorted numbers at which the weights so far are at least half of all.
 (SELECT r.v FROM (SELECT q.v, q.c, pg_catalog.max(q.c) OVER () AS t FROM (SELECT p.v, pg_catalog.sum(p.w) OVER (ORDER BY p.v ROWS UNBOUNDED PRECEDING) AS c FROM ROWS FROM (pg_catalog.unnest(ARRAY[{values}]::pg_catalog.float8[]), pg_catalog.unnest({weights}::pg_catalog.float8[])) AS p (v, w)) AS q) AS r WHERE r.c >= 0.5 * r.t ORDER BY r.v LIMIT 1)

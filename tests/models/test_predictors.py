@@ -176,10 +176,11 @@ def _rows(seed: int) -> list[dict[str, Any]]:
 
 
 def _raw(X: np.ndarray) -> np.ndarray:
-    return X @ [2.0, -1.0, 0.3] + np.sin(3 * X[:, 0])
+    raw: np.ndarray = X @ [2.0, -1.0, 0.3] + np.sin(3 * X[:, 0])
+    return raw
 
 
-def _fit(estimator: Any, X: np.ndarray, y: np.ndarray) -> Any:
+def _fit(estimator: Any, X: np.ndarray, y: np.ndarray | None) -> Any:
     if "random_state" in estimator.get_params():
         estimator.set_params(random_state=7)
     with warnings.catch_warnings():

@@ -187,7 +187,7 @@ def test_target_encoder(module_database: TestDatabase, target: str, missing: Any
             "n": rng.normal(size=200),
         }
     )
-    y = frame["n"] + (frame["place"] == "JFK")
+    y: Any = frame["n"] + (frame["place"] == "JFK")
     if target != "continuous":
         y = np.digitize(y, [0.3] if target == "binary" else [-0.3, 0.6])
     columns = ColumnTransformer([("t", TargetEncoder(cv=KFold(2)), ["place", "code"])], remainder="passthrough")
