@@ -10,7 +10,7 @@ from pyiceberg.table import Table as IcebergTable
 from fsdb.catalog.feature_sets import list_sets
 from fsdb.columnar import table
 from fsdb.columnar.iceberg import data_files, reading
-from fsdb.columnar.work import COPIES, working
+from fsdb.columnar.work import COPIES, Work, working
 from fsdb.sql import query
 
 
@@ -18,8 +18,6 @@ def expire(url: str, older_than: timedelta) -> int:
     """What fsdb.columnar.expire does."""
     with working(url) as work:
         work.forget_dropped()
-        left = work.control.execute(query(COPIES, "leftovers"), {"age": older_than}).fetchall()
-        ripe = {location: long_enough for location, folder, long_enough in left if not folder}
         kept, removed, locations = set(), 0, set()
         for name, registered in list_sets(work.control).items():
             with work.alone(name):
@@ -32,13 +30,21 @@ def expire(url: str, older_than: timedelta) -> int:
                 _forget_snapshots(copy, older_than)
                 needed = set(_needed(copy, name))
                 kept |= needed
+                # Asked for while nobody else works on this copy: what was replaced a moment ago is among them.
+                ripe = {location: long_enough for location, _, long_enough in _leftovers(work, older_than)}
                 removed += _clean(copy.location(), needed, ripe, older_than)
+        left = _leftovers(work, older_than)
         for location, folder, long_enough in left:
             if folder and long_enough and location not in locations and _own(location, work.owner):
                 removed += _removed_folder(location)
         done = [location for location, _, long_enough in left if long_enough and location not in kept | locations]
         work.control.execute(query(COPIES, "forget_leftovers"), {"locations": done})
         return removed
+
+
+def _leftovers(work: Work, age: timedelta) -> list[tuple[str, bool, bool]]:
+    """Files and folders that nothing refers to any more: where, whether a folder, and whether for that long."""
+    return list(work.control.execute(query(COPIES, "leftovers"), {"age": age}).fetchall())
 
 
 def _own(location: str, owner: str) -> bool:

@@ -90,6 +90,7 @@ def fill(
     with psycopg.connect(work.url, application_name="fsdb sync") as reader, writing(registered.name):
         reader.isolation_level = IsolationLevel.REPEATABLE_READ
         reader.read_only = True
+        reader.execute(query(FILE, "unhurried"))
         reader.execute(query(FILE, "hold", history=registered.history))
         seen = moment.seen(reader, registered, before, floor)
         current = get_set(reader, registered.name)

@@ -6,6 +6,10 @@ SELECT pg_advisory_xact_lock(hashtextextended('fsdb copy of ' || %(feature_set)s
 -- A sync may take long, and its transaction that holds the lock is idle meanwhile.
 SELECT set_config('idle_in_transaction_session_timeout', '0', true), set_config('lock_timeout', '0', true), set_config('statement_timeout', '0', true)
 
+-- name: unhurried
+-- A sync may take long. SET, unlike a query, leaves it to a later statement to fix what the transaction sees.
+SET LOCAL statement_timeout = 0
+
 -- name: position
 -- How far the set's versions have been counted.
 SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence(%(history)s, 'version_id')::regclass), 0)

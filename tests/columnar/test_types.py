@@ -1,6 +1,7 @@
 """Every type goes into the copy and comes back as history has it."""
 
 import math
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,11 +24,6 @@ KINDS = list(VALUES)
 NAMES = {kind: f"f{number}" for number, kind in enumerate(KINDS)}
 # Beyond what a copy holds, and refused: see below.
 BEYOND = {"294276-12-31 23:59:59.999999+00", "{{1,2},{3,4}}"}
-
-
-def every_type(connection: psycopg.Connection, keys: dict[str, str] | None = None) -> None:
-    features = [Feature(name, kind) for kind, name in NAMES.items()]
-    history.create(connection, FeatureSet("typed", keys=keys or {"k": "integer"}, features=features))
 
 
 def texts(connection: psycopg.Connection, kind: str, rows: list[Any]) -> list[str | None]:
@@ -75,15 +71,23 @@ def numbers(column: pa.ChunkedArray) -> list[Any]:
     return list(column.to_pylist())
 
 
+@pytest.fixture(scope="module")
+def server(module_database: TestDatabase) -> Iterator[psycopg.Connection]:
+    with module_database.connect() as connection:
+        connection.execute("SET timezone = 'UTC'")
+        yield connection
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_edge_values_of_every_type(database: TestDatabase, connection: psycopg.Connection, kind: str) -> None:
-    connection.execute("SET timezone = 'UTC'")
-    history.create(connection, FeatureSet("typed", keys={"k": "integer"}, features=[Feature("x", kind)]))
+def test_edge_values_of_every_type(server: psycopg.Connection, module_database: TestDatabase, kind: str) -> None:
+    connection, name = server, f"typed_{NAMES[kind]}"
+    history.create(connection, FeatureSet(name, keys={"k": "integer"}, features=[Feature("x", kind)]))
     values = [value for value in VALUES[kind] if value not in BEYOND]
     for number, value in enumerate(values):
-        connection.execute("INSERT INTO typed (k, x) VALUES (%s, %s)", (number, value))
-    sync(database.url)
-    copy = read_copy(connection, "typed")
+        insert = SQL("INSERT INTO {} (k, x) VALUES (%s, %s)").format(Identifier(name))
+        connection.execute(insert, (number, value))
+    sync(module_database.url, [name])
+    copy = read_copy(connection, name)
     assert copy is not None
     table = arrow_rows(copy)
     held = numbers(table.column("x"))

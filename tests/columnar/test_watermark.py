@@ -1,12 +1,16 @@
 """What a copy holds is what was committed when it was taken, whatever was open then."""
 
 import threading
+from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
+from psycopg.sql import SQL, Identifier
 from pyiceberg.exceptions import CommitFailedException
 
 from fsdb.columnar import moment, read_copy, sync, table
+from fsdb.columnar.versions import versions
 from fsdb.errors import ChangeRefused
 from tests.columnar.made import history_ids, ids, simple_set, tail_ids, write
 from tests.conftest import TestDatabase
@@ -137,4 +141,20 @@ def test_another_commit_in_between_fails_this_one(
     with pytest.raises(ChangeRefused, match="another process") as refused:
         sync(database.url)
     assert isinstance(refused.value.__cause__, CommitFailedException)
+    assert ids(read_copy(connection, "readings")) == history_ids(connection)
+
+
+def test_a_sync_may_take_longer_than_statements_may(
+    database: TestDatabase, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simple_set(connection)
+    write(connection, 50)
+    connection.execute(SQL("ALTER DATABASE {} SET statement_timeout = '50ms'").format(Identifier(database.name)))
+
+    def slowly(reader: psycopg.Connection, *rest: Any) -> Iterator[Any]:
+        reader.execute("SELECT pg_sleep(0.1)")
+        yield from versions(reader, *rest)
+
+    monkeypatch.setattr("fsdb.columnar.syncing.versions", slowly)
+    sync(database.url)
     assert ids(read_copy(connection, "readings")) == history_ids(connection)
