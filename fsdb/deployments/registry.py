@@ -14,7 +14,7 @@ from fsdb.deployments import parity, provenance
 from fsdb.deployments.binding import widest
 from fsdb.deployments.objects import scorer_name
 from fsdb.errors import InvalidDefinition, NotReproducible
-from fsdb.models import Program, compile_functions, program_of
+from fsdb.models import Program, compile_functions, knows_names, program_of
 from fsdb.training import TrainingSet
 
 
@@ -43,7 +43,7 @@ def register_model(
     checked_name(name, "model")
     bound = provenance.named(connection, inputs or {})
     if training_set is not None:
-        by_position = not hasattr(estimator, "feature_names_in_")
+        by_position = not knows_names(estimator)
         bound = {**provenance.columns_of(connection, training_set, by_position), **bound}
     if not bound:
         raise InvalidDefinition(

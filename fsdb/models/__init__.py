@@ -1,7 +1,7 @@
 """Models: a front end turns a fitted estimator into a model program, a back end computes the program."""
 
 from fsdb.models.backends.sql import compile_functions, function_call
-from fsdb.models.frontends import native_outputs, program_of
+from fsdb.models.frontends import knows_names, native_outputs, program_of
 from fsdb.models.parity import PARITY_FLOOR, PARITY_TOLERANCE, same_outputs
 from fsdb.models.program import Input, Program
 from fsdb.models.splits import split_rows
@@ -13,6 +13,7 @@ __all__ = [
     "Program",
     "compile_functions",
     "function_call",
+    "knows_names",
     "native_outputs",
     "program_of",
     "same_outputs",

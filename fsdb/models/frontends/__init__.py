@@ -35,6 +35,11 @@ def native_outputs(estimator: Any, program: Program, rows: Sequence[Mapping[str,
     return outputs
 
 
+def knows_names(estimator: Any) -> bool:
+    """Whether a fitted estimator knows its inputs by name: otherwise they go by position."""
+    return _frontend(estimator).input_names(estimator) is not None
+
+
 def _frontend(estimator: Any) -> ModuleType:
     """The front end of the library that the estimator's class, or one that it derives from, comes from."""
     for cls in type(estimator).__mro__:

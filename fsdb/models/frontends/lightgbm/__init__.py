@@ -68,7 +68,7 @@ def is_fitted(estimator: Any) -> bool:
 
 def input_names(estimator: Any) -> Sequence[str] | None:
     """The names that a fitted model knows its columns by, None where it knows none."""
-    return read(type(estimator).__name__, _booster(estimator)).names
+    return read(type(estimator).__name__, _booster(estimator)).names if is_fitted(estimator) else None
 
 
 def _booster(estimator: Any) -> lightgbm.Booster:

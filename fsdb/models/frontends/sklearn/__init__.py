@@ -1,6 +1,6 @@
 """The scikit-learn front end. scikit-learn is imported in this folder and nowhere else."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fsdb.errors import UnsupportedModel
@@ -11,7 +11,7 @@ from fsdb.models.frontends.sklearn.translation import Prediction, Slot, Translat
 from fsdb.models.input_types import has_no_nan, kind_of
 from fsdb.models.program import Input, Program, Regression
 
-__all__ = ["native_outputs", "program_of"]
+__all__ = ["input_names", "native_outputs", "program_of"]
 
 _CLASS_TYPES = (bool, int, str, float)
 
@@ -48,6 +48,12 @@ def program_of(estimator: Any, inputs: Mapping[str, str]) -> Program:
         _classes(estimator, prediction),
         tuple(sorted(translation.none_inputs)),
     )
+
+
+def input_names(estimator: Any) -> Sequence[str] | None:
+    """The names that a fitted estimator knows its columns by, None where it knows none."""
+    names: Sequence[str] | None = getattr(estimator, "feature_names_in_", None)
+    return names
 
 
 def _wanted(estimator: Any, inputs: Mapping[str, str]) -> list[str]:

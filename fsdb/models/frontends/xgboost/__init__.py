@@ -77,6 +77,8 @@ def is_fitted(estimator: Any) -> bool:
 
 def input_names(estimator: Any) -> Sequence[str] | None:
     """The names that a fitted model knows its columns by, None where it knows none."""
+    if not is_fitted(estimator):
+        return None
     booster = estimator if isinstance(estimator, xgboost.Booster) else estimator.get_booster()
     names: Sequence[str] | None = booster.feature_names
     return names
