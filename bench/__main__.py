@@ -25,6 +25,7 @@ from fsdb.migrate import catalog
 BENCHES = {
     "pit": "bench.pit",
     "router": "bench.router",
+    "scale": "bench.scale",
     "write": "bench.write",
     "vector": "bench.vector",
     "score": "bench.score",
