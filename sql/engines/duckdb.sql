@@ -1,6 +1,6 @@
 -- name: settings
--- Moments come out in UTC. Of a join's two sides the second is hashed, as it is written: what DuckDB guesses of files read by field id is wrong.
-SET TimeZone = 'UTC'; SET disabled_optimizers = 'join_order,build_side_probe_side'
+-- Moments come out in UTC. Progress is shown to people alone. Of a join's two sides the second is hashed, as it is written: what DuckDB guesses of files read by field id is wrong.
+SET TimeZone = 'UTC'; SET enable_progress_bar = {progress}; SET disabled_optimizers = 'join_order,build_side_probe_side'
 
 -- name: files
 -- The files of a copy as one relation, with columns of our own names, found by field id.

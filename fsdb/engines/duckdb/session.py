@@ -1,6 +1,7 @@
 """A DuckDB of one join's own: in memory up to a limit, then in a folder that goes with it."""
 
 import re
+import sys
 import tempfile
 import weakref
 from collections.abc import Iterator, Sequence
@@ -9,7 +10,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-from psycopg.sql import Composable
+from psycopg.sql import Composable, Literal
 
 from fsdb.config import MEMORY_VARIABLE, memory_limit
 from fsdb.errors import EngineUnavailable, InvalidData
@@ -39,7 +40,7 @@ class Session:
             raise EngineUnavailable(
                 f"DuckDB does not start: {first_line(error)}. ${MEMORY_VARIABLE} is a size such as '2GB'."
             ) from error
-        self.run("settings")
+        self.run("settings", progress=Literal(sys.stderr.isatty()))
         self.close = weakref.finalize(self, _release, self.connection, folder)
 
     def run(self, name: str, /, **parts: Composable) -> Any:
