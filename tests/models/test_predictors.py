@@ -126,6 +126,7 @@ CLASSIFIERS: list[Any] = [
     AdaBoostClassifier(DecisionTreeClassifier(max_depth=3), n_estimators=5),
     AdaBoostClassifier(lm.LogisticRegression(), n_estimators=3),
     BaggingClassifier(DecisionTreeClassifier(max_depth=3), n_estimators=4, max_features=2),
+    BaggingClassifier(GaussianNB(), n_estimators=2, max_features=2),
     BaggingClassifier(LinearSVC(), n_estimators=3),
     VotingClassifier([("l", lm.LogisticRegression()), ("t", DecisionTreeClassifier(max_depth=2))]),
     VotingClassifier(

@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor
+
 from fsdb.models.frontends.sklearn.responses import class_number, mean, probabilities
 from fsdb.models.frontends.sklearn.translation import Prediction, Slot, Translation
+from fsdb.models.frontends.sklearn.trees import bag_of_trees
 from fsdb.models.program import Argmax, Regression, Threshold
 from fsdb.models.steps import Indicators, Scale, Shares
 
@@ -35,6 +38,9 @@ def voting_classifier(estimator: Any, slots: Sequence[Slot], translation: Transl
 
 def bagging_regressor(estimator: Any, slots: Sequence[Slot], translation: Translation) -> Prediction:
     """The mean of members that see some of the columns each."""
+    if _all_trees(estimator):
+        members, chosen = estimator.estimators_, estimator.estimators_features_
+        return Prediction(Regression(bag_of_trees(estimator, members, chosen, slots, translation)[0]))
     values = [[class_number(p, translation)] for p in _members(estimator, slots, translation)]
     return Prediction(Regression(mean(values, None, translation)[0]))
 
@@ -42,11 +48,15 @@ def bagging_regressor(estimator: Any, slots: Sequence[Slot], translation: Transl
 def bagging_classifier(estimator: Any, slots: Sequence[Slot], translation: Translation) -> Prediction:
     """The mean of the members' probabilities, or of their votes where they have none."""
     count = len(estimator.classes_)
+    if _all_trees(estimator) and all(len(member.classes_) == count for member in estimator.estimators_):
+        members, chosen = estimator.estimators_, estimator.estimators_features_
+        shares = tuple(bag_of_trees(estimator, members, chosen, slots, translation))
+        return Prediction(Argmax(shares, shares))
     parts = []
     for prediction in _members(estimator, slots, translation):
         _check_numbered(estimator, prediction, count, translation)
-        shares = probabilities(prediction, translation)
-        parts.append(shares or translation.add(Indicators(class_number(prediction, translation), count)))
+        known = probabilities(prediction, translation)
+        parts.append(known or translation.add(Indicators(class_number(prediction, translation), count)))
     shares = tuple(mean(parts, None, translation))
     return Prediction(Argmax(shares, shares))
 
@@ -95,6 +105,11 @@ def one_against_the_rest(estimator: Any, slots: Sequence[Slot], translation: Tra
         [score] = translation.add(Scale((score,), (0.5,), (1.0,)))
     second = seconds[0] if has_probabilities else None
     return Prediction(Threshold(score, inclusive=False, probability=second), tuple(scores))
+
+
+def _all_trees(estimator: Any) -> bool:
+    trees = (DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor)
+    return all(type(member) in trees and member.n_outputs_ == 1 for member in estimator.estimators_)
 
 
 def _predictions(members: Sequence[Any], slots: Sequence[Slot], translation: Translation) -> list[Prediction]:

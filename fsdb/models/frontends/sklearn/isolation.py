@@ -1,15 +1,14 @@
 """Isolation forests."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from fsdb.models.frontends.sklearn.translation import Prediction, Slot, Translation
-from fsdb.models.frontends.sklearn.trees import single_tree
+from fsdb.models.frontends.sklearn.trees import renumbered, single_tree
 from fsdb.models.program import Threshold
-from fsdb.models.steps import Scale, Tree, TreeEnsemble
+from fsdb.models.steps import Scale, TreeEnsemble
 
 _EULER_GAMMA = float(np.euler_gamma)
 
@@ -25,7 +24,7 @@ def isolation_forest(estimator: Any, slots: Sequence[Slot], translation: Transla
     for number, (member, features) in enumerate(zip(members, estimator.estimators_features_, strict=True)):
         depths = estimator._decision_path_lengths[number] + estimator._average_path_length_per_tree[number] - 1.0
         tree = single_tree(member.tree_, None, np.asarray(depths, dtype=np.float64)[:, None])
-        trees.append(_renumbered(tree, features))
+        trees.append(renumbered(tree, features))
     denominator = len(members) * _average_path_length(int(estimator._max_samples))
     if denominator == 0:
         translation.refuse(estimator, "was fitted on a single row")
@@ -36,11 +35,6 @@ def isolation_forest(estimator: Any, slots: Sequence[Slot], translation: Transla
     )
     [score] = translation.add(Scale((length,), (_shortest_inlier(float(estimator.offset_)),), (1.0,)))
     return Prediction(Threshold(score, inclusive=True, probability=None), classes=(-1, 1))
-
-
-def _renumbered(tree: Tree, features: Any) -> Tree:
-    """A tree on some of the columns as one on all of them."""
-    return replace(tree, feature=tuple(int(features[f]) if f >= 0 else -1 for f in tree.feature))
 
 
 def _average_path_length(count: int) -> float:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from fsdb.models.frontends.sklearn.support_vectors import MOST_ARRAYS
 from fsdb.models.frontends.sklearn.translation import Prediction, Slot, Translation, floats
 from fsdb.models.program import Argmax, Regression
 from fsdb.models.steps import Neighbors
@@ -39,6 +40,8 @@ def _neighbors(estimator: Any, slots: Sequence[Slot], targets: Any, translation:
         translation.refuse(
             estimator, f"has {points.size:,} numbers in its points, more than {_MOST_NUMBERS:,}: fit it on fewer rows"
         )
+    if len(columns) + len(targets) > MOST_ARRAYS:
+        translation.refuse(estimator, f"has more than {MOST_ARRAYS:,} columns and classes: reduce them first")
     metric = estimator.effective_metric_
     power = estimator.effective_metric_params_.get("p") if metric == "minkowski" else _POWERS.get(metric)
     if power not in (1, 2) or estimator.effective_metric_params_.get("w") is not None:

@@ -11,6 +11,7 @@ from fsdb.models.program import Argmax, Regression, Threshold
 from fsdb.models.steps import Above, Kernel
 
 _KERNELS = ("linear", "poly", "sigmoid", "rbf")
+MOST_ARRAYS = 1_600  # as columns of one query
 _MOST_NUMBERS = 200_000
 
 
@@ -69,6 +70,8 @@ def _decisions(estimator: Any, slots: Sequence[Slot], weights: Any, translation:
             f"has {vectors.size:,} numbers in its support vectors, more than the {_MOST_NUMBERS:,} that a function can hold: "
             "fit it on fewer rows",
         )
+    if len(columns) + len(weights) > MOST_ARRAYS:
+        translation.refuse(estimator, f"has more than {MOST_ARRAYS:,} columns and pairs of classes: reduce them first")
     return translation.add(
         Kernel(
             tuple(slot.index for slot in columns),

@@ -1,6 +1,7 @@
 """Decision trees, random forests, extra trees."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,38 @@ def single_tree(tree: Any, output: int | None, values: Any) -> Tree:
         missing_left=tuple((tree.missing_go_to_left.astype(bool) & ~leaf).tolist()),
         values=tuple(map(tuple, np.where(leaf[:, None], values, 0.0).tolist())),
         output=output,
+    )
+
+
+def renumbered(tree: Tree, features: Any) -> Tree:
+    """A tree on some of the columns as one on all of them."""
+    return replace(tree, feature=tuple(int(features[f]) if f >= 0 else -1 for f in tree.feature))
+
+
+def bag_of_trees(
+    estimator: Any, members: Sequence[Any], chosen: Sequence[Any], slots: Sequence[Slot], translation: Translation
+) -> range:
+    """The mean of trees each of which sees some of the columns, and checks those alone."""
+    translation.check_size(estimator, sum(member.tree_.node_count for member in members))
+    seen = sorted({int(feature) for features in chosen for feature in features})
+    missing = takes_missing(members[0]) and not any(slot.sparse for slot in slots)
+    checked = translation.bounded(estimator, [slots[position] for position in seen], missing=missing, float32=True)
+    columns = list(slots)
+    for position, slot in zip(seen, checked, strict=True):
+        columns[position] = slot
+    values = [member.tree_.value[:, 0, :] for member in members]
+    return translation.add(
+        TreeEnsemble(
+            tuple(slot.index for slot in columns),
+            tuple(
+                renumbered(single_tree(member.tree_, None, value), features)
+                for member, value, features in zip(members, values, chosen, strict=True)
+            ),
+            base=(0.0,) * values[0].shape[1],
+            divisor=float(len(members)),
+            float32=True,
+            strict=False,
+        )
     )
 
 
