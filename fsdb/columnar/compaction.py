@@ -15,7 +15,8 @@ from fsdb.columnar.iceberg import data_files, reading
 from fsdb.columnar.result import SetSync, SyncResult
 from fsdb.columnar.work import Work, working, writing
 
-SMALL = 64 << 20  # bytes: a file below this is worth putting together with others
+SMALL = 64 << 20  # bytes: a file below this is worth putting together with others, where that is asked for
+TINY = 8 << 20  # and below this by itself: what a first sync writes is larger, and is not written again at once
 GROUP = 160 << 20  # bytes of files that are read at once; in memory they are about twice that
 MOST_SMALL = 8  # small files of a bucket that a sync leaves as they are
 _ONE_CHUNK = 1 << 62
@@ -85,7 +86,7 @@ def compact_table(work: Work, registered: RegisteredSet, copy: IcebergTable, *, 
 def _groups(files: list[DataFile], every: bool) -> list[list[DataFile]]:
     buckets: dict[tuple[int, str], list[DataFile]] = defaultdict(list)
     for file in files:
-        if file.file_size_in_bytes < SMALL:
+        if file.file_size_in_bytes < (SMALL if every else TINY):
             buckets[file.spec_id, repr(file.partition)].append(file)
     return [group for small in buckets.values() for group in _packed(small, every) if len(group) > 1]
 

@@ -22,7 +22,7 @@ from pyiceberg.typedef import Record
 from fsdb.columnar.bounds import bounds
 from fsdb.columnar.schema import EVENT_TIME, RECORDED_AT, VERSION_ID, XID, arrow_schema, note
 
-CHUNK_BYTES = 192 << 20  # versions in memory before they are written; twice this and a little more is the peak
+CHUNK_BYTES = 128 << 20  # versions in memory before they are written; twice this and a little more is the peak
 GROUP_ROWS = 1 << 17  # of a row group: what DuckDB reads in parallel
 _SAMPLE = 4096
 _REPEATING = 0.3  # a column of which fewer values than this are distinct is worth a dictionary
