@@ -109,7 +109,7 @@ SELECT asked.position, step.place FROM asked ASOF JOIN step ON asked.code = step
 
 -- name: payload
 -- What the winning versions hold, for each row of the spine that has one.
-CREATE OR REPLACE TABLE payload (position BIGINT, event_time BIGINT, recorded_at BIGINT, {columns})
+CREATE OR REPLACE TABLE {payload} (position BIGINT, event_time BIGINT, recorded_at BIGINT, {columns})
 
 -- name: winners
 -- Winners that are in the copy, file by file in the order of their rows.
@@ -117,24 +117,24 @@ SELECT place, position FROM found WHERE place >= 0 ORDER BY place
 
 -- name: fill_payload
 -- Takes rows of the copy. Tombstones leave their rows without.
-INSERT INTO payload SELECT position, epoch_us(event_time), epoch_us(recorded_at), {columns} FROM batch WHERE NOT deleted
+INSERT INTO {payload} SELECT position, epoch_us(event_time), epoch_us(recorded_at), {columns} FROM batch WHERE NOT deleted
 
 -- name: wanted_tail
--- Winners that are in the tail.
-SELECT DISTINCT -place AS version_id FROM found WHERE place < 0 ORDER BY version_id
-
--- name: fetch_tail
--- The payload of winners of the tail, from a batch of them.
-INSERT INTO payload
-SELECT found.position, epoch_us(batch.event_time), epoch_us(batch.recorded_at), {columns}
-FROM batch JOIN found ON found.place = -batch.version_id WHERE NOT batch.deleted
+-- Winners that are in the tail, for each row of the spine that they hold for.
+SELECT -place AS version_id, position FROM found WHERE place < 0 ORDER BY version_id
 
 -- name: answer
--- Every row of the spine in order, with what comes out; NULLs where there is no version, or one of too long ago.
-CREATE TABLE {answer} AS
-SELECT coalesce(payload.recorded_at > given_spine.moment, false) AS late, {outputs}
-FROM payload RIGHT JOIN given_spine ON payload.position = given_spine.position AND {fresh} {defaults}
-ORDER BY given_spine.position
+-- What comes out, in order.
+CREATE TABLE {answer} (late BOOLEAN, {columns})
+
+-- name: fill_answer
+-- Some rows of the spine in order, with what comes out; NULLs where there is no version, or one of too long ago.
+INSERT INTO {answer}
+SELECT coalesce(payload.recorded_at > spine.moment, false), {outputs}
+FROM {payload} AS payload
+RIGHT JOIN (SELECT position, moment FROM given_spine WHERE position >= {first} AND position < {end}) AS spine
+    ON payload.position = spine.position AND {fresh} {defaults}
+ORDER BY spine.position
 
 -- name: with_defaults
 -- What stands for NULL, in one row.
@@ -142,7 +142,7 @@ CROSS JOIN given_defaults
 
 -- name: fresh
 -- Not older than the age at which values no longer hold.
-payload.event_time >= given_spine.moment - {age}
+payload.event_time >= spine.moment - {age}
 
 -- name: always
 -- Values of any age hold.
@@ -176,3 +176,7 @@ DROP TABLE IF EXISTS {table}
 -- name: count
 -- How many rows a table has.
 SELECT count(*) FROM {table}
+
+-- name: memory
+-- How many bytes of memory there are.
+SELECT parse_formatted_bytes(current_setting('memory_limit'))

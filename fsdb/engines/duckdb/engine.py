@@ -73,7 +73,7 @@ def run_on(connection: Connection[Any], description: AsOf, copies: list[Copy | N
                 raise broken(read.feature_set, error.path, error.problem) from error
             late_values += session.one("late", answer=Identifier(answer.table)) * len(read.features)
             answers.append(answer)
-    for table in ("spine", "tail", "found", "repeated", "hot", "cool", "payload"):
+    for table in ("spine", "tail", "found", "repeated", "hot", "cool"):
         session.run("drop", table=Identifier(table))
     return DuckdbResult(session, spine.rows, description.outputs, answers, reports, late_values)
 
@@ -108,8 +108,8 @@ def _read(
         count = taken + (0 if chosen is None else sum(file.rows for file in chosen.files))
         hot = match(session, joined(versions, " UNION ALL "), count, len(read.keys))
         matched = session.one("count", table=Identifier("found"))
-    payload.collect(session, connection, read, chosen)
-    payload.answer(session, connection, read, answer.table)
+    slices = payload.collect(session, connection, read, chosen, spine.rows.num_rows)
+    payload.answer(session, connection, read, slices, answer.table)
     return ReadReport(
         read.feature_set,
         0 if copy is None else copy.rows,

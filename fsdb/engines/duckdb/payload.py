@@ -6,6 +6,8 @@ against 1.1 s with a join for each file, 1.8 s with one join for all, by row num
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -23,53 +25,98 @@ from fsdb.engines.duckdb.session import FILE, Session
 from fsdb.engines.duckdb.values import coming_out, duckdb_type, held_type, numbered, sent
 from fsdb.engines.postgres.lookup import typed_literal
 from fsdb.exchange import copy_binary
+from fsdb.exchange.types import arrow_type
 from fsdb.sql import joined, query
 
 PLACE_BITS = 40  # of a place that number the row in its file, as the text `copy_versions` packs them
 _LUMP = 32 << 20  # bytes
+_SHARE = 5  # of DuckDB's memory is what sorting takes of it
 Numbers = NDArray[np.int64]
 
 
-def collect(session: Session, connection: Connection[Any], read: SetRead, needed: Needed | None) -> None:
-    """Fills DuckDB's table `payload` for the winners that are in its table `found`."""
-    count = len(read.features)
-    declared = [
-        SQL("{} {}").format(name, SQL(duckdb_type(held_type(feature))))
-        for name, feature in zip(numbered("feature", count), read.features, strict=True)
-    ]
-    session.run("payload", columns=joined(declared))
-    fill = {"columns": joined(numbered("feature", count))}
-    for rows in _lumps(rows_of(needed.copy, _by_file(session, needed), wanted_of(read)) if needed else ()):
-        with session.given("batch", rows):
-            session.run("fill_payload", **fill)
+@dataclass(frozen=True)
+class Slices:
+    """The payload in DuckDB's tables payload_0, payload_1, …: each is of `rows` rows of the spine that follow each other.
+
+    DuckDB sorts a table only where that fits into memory.
+    """
+
+    rows: int
+    count: int
+
+    @property
+    def tables(self) -> list[tuple[Identifier, int, int]]:
+        """Each table, with its first row of the spine and the one after its last."""
+        return [(Identifier(f"payload_{n}"), n * self.rows, (n + 1) * self.rows) for n in range(self.count)]
+
+
+def collect(
+    session: Session, connection: Connection[Any], read: SetRead, needed: Needed | None, spine_rows: int
+) -> Slices:
+    """Fills DuckDB's payload tables for the winners that are in its table `found`."""
+    columns = {"columns": joined(numbered("feature", len(read.features)))}
+    copied = rows_of(needed.copy, _by_file(session, needed), wanted_of(read)) if needed else ()
     wanted = session.table("wanted_tail")
-    if wanted.num_rows:
-        tail.fetch(session, connection, read, wanted)
+    tail_rows = tail.fetch(connection, read, wanted) if wanted.num_rows else ()
+    slices: Slices | None = None
+    for lump in chain(_lumps(copied), _lumps(tail_rows)):
+        if slices is None:
+            slices = _sliced(session, read, spine_rows, lump.nbytes // lump.num_rows + 1)
+        of = lump.column("position").to_numpy() // slices.rows
+        order = np.argsort(of, kind="stable") if slices.count > 1 else None
+        cuts = np.searchsorted(of if order is None else of[order], np.arange(slices.count + 1))
+        rows = lump if order is None else lump.take(pa.array(order))
+        for (table, _, _), begin, end in zip(slices.tables, cuts, cuts[1:], strict=False):
+            if end > begin:
+                with session.given("batch", rows.slice(begin, end - begin)):
+                    session.run("fill_payload", payload=table, **columns)
+    return slices or _sliced(session, read, spine_rows, 1)
 
 
-def answer(session: Session, connection: Connection[Any], read: SetRead, table: str) -> None:
+def answer(session: Session, connection: Connection[Any], read: SetRead, slices: Slices, table: str) -> None:
     """Makes the DuckDB table of this name: late, and the features as they come out, a row for each row of the spine.
 
     Raises InvalidData for values that Arrow cannot hold.
     """
     names = numbered("feature", len(read.features))
-    outputs = []
+    outputs, declared = [], []
     for number, (name, feature) in enumerate(zip(names, read.features, strict=True)):
         held: Composable = Identifier("payload", f"feature_{number}")
         if feature.default is not None:
             held = SQL("coalesce({}, {})").format(held, Identifier("given_defaults", f"feature_{number}"))
-        outputs.append(SQL("{} AS {}").format(coming_out(feature, held), name))
+        outputs.append(coming_out(feature, held))
+        declared.append(SQL("{} {}").format(name, SQL(duckdb_type(arrow_type(feature.type)))))
+    session.run("answer", answer=Identifier(table), columns=joined(declared))
+    fresh = query(FILE, "always")
+    if read.max_age is not None:
+        fresh = query(FILE, "fresh", age=Literal(micros_of(read.max_age)))
     defaults = defaults_of(connection, read.features)
     with session.given("given_defaults", defaults):
-        session.run(
-            "answer",
-            answer=Identifier(table),
-            outputs=joined(outputs),
-            fresh=query(FILE, "always")
-            if read.max_age is None
-            else query(FILE, "fresh", age=Literal(micros_of(read.max_age))),
-            defaults=query(FILE, "with_defaults") if defaults.num_columns else SQL(""),
-        )
+        for payload, first, end in slices.tables:
+            session.run(
+                "fill_answer",
+                answer=Identifier(table),
+                outputs=joined(outputs),
+                payload=payload,
+                fresh=fresh,
+                defaults=query(FILE, "with_defaults") if defaults.num_columns else SQL(""),
+                first=Literal(first),
+                end=Literal(end),
+            )
+            session.run("drop", table=payload)
+
+
+def _sliced(session: Session, read: SetRead, spine_rows: int, width: int) -> Slices:
+    """Makes the tables, so that what one holds can be sorted in memory; width: about how many bytes a row has."""
+    rows = max(2048, session.memory // (_SHARE * width))
+    slices = Slices(rows, max(1, -(-spine_rows // rows)))
+    declared = [
+        SQL("{} {}").format(name, SQL(duckdb_type(held_type(feature))))
+        for name, feature in zip(numbered("feature", len(read.features)), read.features, strict=True)
+    ]
+    for table, _, _ in slices.tables:
+        session.run("payload", payload=table, columns=joined(declared))
+    return slices
 
 
 def defaults_of(connection: Connection[Any], features: Sequence[FeatureRead]) -> pa.Table:

@@ -16,6 +16,8 @@ from fsdb.columnar.copies import Copy, CopyFile
 from fsdb.engines.duckdb.files import local
 
 COLUMNS = 64  # of a row group that are in memory at a time
+ROWS = 65_536  # of a table that is handed on
+_PIECE = 32 << 20  # bytes of values that are kept of a row group at a time
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
@@ -31,9 +33,12 @@ class Wanted:
 
 @dataclass(frozen=True)
 class _Piece:
+    """Rows of a row group, each once; for each position the one of them that it wants."""
+
     file: CopyFile
     group: int
     rows: NDArray[np.int64]
+    again: NDArray[np.int64]
     positions: NDArray[np.int64]
 
 
@@ -42,18 +47,26 @@ def rows_of(
     found: Iterable[tuple[CopyFile, NDArray[np.int64], NDArray[np.int64]]],
     wanted: Sequence[Wanted],
 ) -> Iterator[pa.Table]:
-    """A table for each row group with rows that are wanted: the columns, and the `position` that came with each row.
+    """Tables of the columns, and of the `position` that came with each row.
 
-    found: files with the numbers of their rows in order, some perhaps twice, and the positions. Columns that a file is older than are NULL.
-    Raises CopyBroken.
+    found: files with the numbers of their rows in order, some perhaps many times, and the positions. Columns that a file is older
+    than are NULL. Raises CopyBroken.
     """
     ids = {column.name: column.field_id for column in copy.columns}
     workers = pa.cpu_count()
+    most = max(1024, _PIECE // (8 * len(wanted)))
     with ThreadPoolExecutor(workers) as pool:
-        yield from _ahead(pool, lambda piece: _read(copy, piece, wanted, ids), _pieces(copy, found), 2 * workers)
+        read = _ahead(pool, lambda piece: (piece, _read(copy, piece, wanted, ids)), _pieces(copy, found, most), workers)
+        for piece, rows in read:
+            for begin in range(0, len(piece.positions), ROWS):
+                again = pa.array(piece.again[begin : begin + ROWS])
+                positions = pa.array(piece.positions[begin : begin + ROWS])
+                yield rows.take(again).append_column("position", positions)
 
 
-def _pieces(copy: Copy, found: Iterable[tuple[CopyFile, NDArray[np.int64], NDArray[np.int64]]]) -> Iterator[_Piece]:
+def _pieces(
+    copy: Copy, found: Iterable[tuple[CopyFile, NDArray[np.int64], NDArray[np.int64]]], most: int
+) -> Iterator[_Piece]:
     for file, rows, positions in found:
         with _opened(copy, file) as opened:
             counts = [opened.metadata.row_group(group).num_rows for group in range(opened.metadata.num_row_groups)]
@@ -61,8 +74,11 @@ def _pieces(copy: Copy, found: Iterable[tuple[CopyFile, NDArray[np.int64], NDArr
         cuts = np.searchsorted(rows, ends)
         begin = 0
         for group, (end, cut) in enumerate(zip(ends.tolist(), cuts.tolist(), strict=True)):
-            if cut > begin:
-                yield _Piece(file, group, rows[begin:cut] - (end - counts[group]), positions[begin:cut])
+            once, again = np.unique(rows[begin:cut], return_inverse=True)
+            for first in range(0, len(once), most):
+                low, high = np.searchsorted(again, [first, first + most])
+                held = once[first : first + most] - (end - counts[group])
+                yield _Piece(file, group, held, again[low:high] - first, positions[begin + low : begin + high])
             begin = cut
 
 
@@ -89,11 +105,13 @@ def _read(copy: Copy, piece: _Piece, wanted: Sequence[Wanted], ids: dict[str, in
                 pa.chunked_array([pa.nulls(len(rows), one.type)]) if name is None else _cast(taken[name], one.type)
                 for one, name in zip(some, theirs, strict=True)
             ]
-    return pa.table([pa.chunked_array([piece.positions]), *columns], names=["position", *(one.name for one in wanted)])
+    return pa.table(columns, names=[one.name for one in wanted])
 
 
 def _cast(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
-    return column if column.type == kind else column.cast(kind)
+    return (
+        column if str(column.type) == str(kind) else column.cast(kind)
+    )  # equal lists may call their items differently
 
 
 def _opened(copy: Copy, file: CopyFile) -> pq.ParquetFile:

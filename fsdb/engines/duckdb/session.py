@@ -58,6 +58,11 @@ class Session:
         with told():
             return self.connection.sql(text(name, **parts)).to_arrow_table()
 
+    @property
+    def memory(self) -> int:
+        """How many bytes it may take."""
+        return self.one("memory")
+
     def one(self, name: str, /, **parts: Composable) -> int:
         """The number that a named text gives."""
         return int(self.rows(name, **parts)[0][0])

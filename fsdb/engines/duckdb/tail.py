@@ -1,8 +1,11 @@
 """The tail: what of history is not in the copy, read on the caller's connection, keys and times first."""
 
+from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from psycopg import Connection
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
@@ -11,6 +14,7 @@ from fsdb.columnar.copies import Copy
 from fsdb.columnar.watermark import NOTHING
 from fsdb.config import HISTORY_SCHEMA
 from fsdb.engines.duckdb.files import micros_of
+from fsdb.engines.duckdb.rows import ROWS
 from fsdb.engines.duckdb.session import FILE as DUCKDB
 from fsdb.engines.duckdb.session import Session
 from fsdb.engines.duckdb.values import duckdb_type, held_type, key_type, numbered, sent
@@ -69,8 +73,11 @@ def versions(read: SetRead, known: Known) -> Composed:
     return query(DUCKDB, "tail_versions", keys=joined(numbered("key", len(read.keys))), since=since)
 
 
-def fetch(session: Session, connection: Connection[Any], read: SetRead, wanted: pa.Table) -> None:
-    """Adds to DuckDB's table `payload` what the versions of these ids hold. wanted: one column, version_id."""
+def fetch(connection: Connection[Any], read: SetRead, wanted: pa.Table) -> Iterator[pa.Table]:
+    """What versions hold, for each row of the spine that one of them holds for.
+
+    wanted: columns version_id, in order, and position.
+    """
     kinds = [held_type(feature) for feature in read.features]
     schema = pa.schema([*((f"feature_{n}", kind) for n, kind in enumerate(kinds)), *_NARROW, ("deleted", pa.bool_())])
     expressions = [
@@ -81,19 +88,28 @@ def fetch(session: Session, connection: Connection[Any], read: SetRead, wanted: 
         *(Identifier("version", name) for name, _ in _NARROW),
         Identifier("version", "deleted"),
     ]
-    ids = wanted.column("version_id").to_numpy()
+    ids, positions = wanted.column("version_id").to_numpy(), wanted.column("position").to_numpy()
+    once = np.unique(ids)
     with connection.transaction(force_rollback=True):
-        for start in range(0, len(ids), _IDS):
-            listed = ",".join(map(str, ids[start : start + _IDS].tolist()))
-            source = query(
-                FILE,
-                "winners",
-                history=Identifier(HISTORY_SCHEMA, read.history_table),
-                wanted=Literal("{" + listed + "}"),
-            )
+        for start in range(0, len(once), _IDS):
+            listed = Literal("{" + ",".join(map(str, once[start : start + _IDS].tolist())) + "}")
+            history = Identifier(HISTORY_SCHEMA, read.history_table)
+            source = query(FILE, "winners", history=history, wanted=listed)
             for batch in copy_binary.stream(connection, schema, expressions, source):
-                with session.given("batch", pa.Table.from_batches([batch])):
-                    session.run("fetch_tail", columns=joined(numbered("feature", len(kinds), "batch")))
+                yield from _repeated(pa.Table.from_batches([batch]), ids, positions)
+
+
+def _repeated(versions: pa.Table, ids: NDArray[np.int64], positions: NDArray[np.int64]) -> Iterator[pa.Table]:
+    """The versions, each as often as it is wanted, with the positions."""
+    held = versions.column("version_id").to_numpy()
+    first = np.searchsorted(ids, held)
+    counts = np.searchsorted(ids, held, "right") - first
+    again = np.repeat(np.arange(len(held)), counts)
+    # Within each version's run of `ids` one after the other.
+    places = np.arange(len(again)) + np.repeat(first - np.cumsum(counts) + counts, counts)
+    for begin in range(0, len(again), ROWS):
+        rows = versions.take(pa.array(again[begin : begin + ROWS]))
+        yield rows.append_column("position", pa.array(positions[places[begin : begin + ROWS]]))
 
 
 def instant(micros: int) -> Composed:
