@@ -49,6 +49,7 @@ SETS = (
     MadeSet("other", 5_000, 10),
     MadeSet("large", 400_000, 10),
     MadeSet("tail", 50_000, 10, copied=False),
+    MadeSet("wide", 1_000, 400),
 )
 LARGEST_CACHE = 1 << 30  # a server that keeps more pages in memory is not outgrown here; the page's constant stays
 _BLOCK = 8192
@@ -63,6 +64,7 @@ RUNS = {
         Run(("large",), 1, 2_000),
         Run(("large",), 10, 20_000),
         Run(("large",), 1, 100_000),
+        Run(("wide",), 400, 10),
         Run(("pages",), 2, 5_000),
         Run(("pages",), 2, 50_000),
     ),
@@ -76,6 +78,7 @@ RUNS = {
         Run(("large",), 1, 100_000),
         Run(("large",), 10, 200_000),
         Run(("large",), 10, 20_000),
+        Run(("wide",), 400, 10),
         Run(("tail",), 1, 10),
         Run(("tail",), 10, 1_000),
         Run(("tail",), 10, 50_000),

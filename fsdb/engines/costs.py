@@ -26,6 +26,7 @@ UNITS: dict[str, tuple[Unit, ...]] = {
     "postgres": (
         Unit("start", 6e-3, "a query: settings, the round trips"),
         Unit("read", 1e-3, "a feature set: planning its part of the query"),
+        Unit("column", 1e-4, "a feature: its part of the query and of its plan"),
         Unit("spine_row", 1.5e-6, "a spine row from memory that is copied into a temporary table"),
         Unit("descent", 1.5e-6, "the look-up of one spine row in one feature set, without the way down its index"),
         Unit("level", 1.5e-7, "halving the versions that are left on the way down, so log2(versions) a look-up"),
@@ -35,6 +36,7 @@ UNITS: dict[str, tuple[Unit, ...]] = {
     "duckdb": (
         Unit("start", 2.5e-2, "starting DuckDB"),
         Unit("read", 2e-2, "a feature set: opening its files, the tail's query"),
+        Unit("column", 6e-4, "a feature: its part of the queries and of their plans"),
         Unit("spine_value", 3e-7, "a value of a spine that is in PostgreSQL, fetched from there"),
         Unit("spine_row", 4e-7, "a spine row that is matched with one feature set"),
         Unit("pair", 2e-8, "a spine row met with one version of its key; 32 a row at most, since hot keys are sorted"),
@@ -53,6 +55,7 @@ UNITS: dict[str, tuple[Unit, ...]] = {
         Unit("session", 8.0, "starting a session, where none is running"),
         Unit("start", 2.0, "jobs: their plans and compiled code"),
         Unit("read", 2.0, "a feature set: its files and its tail, two shuffles"),
+        Unit("column", 5e-3, "a feature: its part of the plans and of compiled code"),
         Unit("spine_value", 1e-6, "a value of the spine that is put where Spark reads it"),
         Unit("spine_row", 2e-6, "a spine row that is matched with one feature set"),
         Unit("scanned_row", 4e-7, "a version that is sorted by its keys and times"),
@@ -75,6 +78,7 @@ def postgres(work: Work, started: bool) -> Amounts:  # noqa: ARG001
     return {
         "start": 1,
         "read": len(work.reads),
+        "column": work.features,
         "spine_row": work.spine_rows if work.in_memory else 0,
         "descent": look_ups,
         "level": work.spine_rows * sum(log2(read.versions + 2) for read in work.reads),
@@ -89,6 +93,7 @@ def duckdb(work: Work, started: bool) -> Amounts:  # noqa: ARG001
     return {
         "start": 1,
         "read": len(work.reads),
+        "column": work.features,
         "spine_value": 0 if work.in_memory else work.spine_rows * work.spine_columns,
         "spine_row": work.spine_rows * len(work.reads),
         "pair": work.spine_rows * sum(min(read.per_key, MOST_PAIRS) for read in work.reads),
@@ -107,6 +112,7 @@ def spark(work: Work, started: bool) -> Amounts:
         "session": 0 if started else 1,
         "start": 1,
         "read": len(work.reads),
+        "column": work.features,
         "spine_value": work.spine_rows * work.spine_columns,
         "spine_row": work.spine_rows * len(work.reads),
         "scanned_row": sum(read.kept_rows + read.tail for read in work.reads),
