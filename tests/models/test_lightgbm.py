@@ -412,3 +412,9 @@ def test_too_many_categories_split_in_too_many_ways(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("fsdb.models.frontends.boosters.categories._MOST_CELLS", 100)
     with pytest.raises(UnsupportedModel, match=r"cells, where 100 are supported.*group rare categories"):
         program_of(model, FRAME_TYPES)
+
+
+def test_an_ensemble_too_large_for_a_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fsdb.models.frontends.boosters.size._MOST_NODES", 20)
+    with pytest.raises(UnsupportedModel, match=r"LGBMRegressor has [0-9]+ tree nodes, more than the 20"):
+        program_of(regressor().fit(X, Y), TYPES)

@@ -433,3 +433,9 @@ def categories(values: list[Any]) -> Any:
 def test_refusals(fitted: Callable[[], Any], types: dict[str, str], said: str) -> None:
     with pytest.raises(UnsupportedModel, match=said):
         program_of(fitted(), types)
+
+
+def test_an_ensemble_too_large_for_a_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fsdb.models.frontends.boosters.size._MOST_NODES", 20)
+    with pytest.raises(UnsupportedModel, match=r"XGBRegressor has [0-9]+ tree nodes, more than the 20"):
+        program_of(small().fit(X, Y), TYPES)

@@ -9,6 +9,7 @@ from fsdb.errors import UnsupportedModel
 from fsdb.models.frontends.boosters import labels
 from fsdb.models.frontends.boosters.categories import Categories, coded, renumbered
 from fsdb.models.frontends.boosters.columns import Add, Column, Steps, bound
+from fsdb.models.frontends.boosters.size import check_size
 from fsdb.models.frontends.lightgbm import links
 from fsdb.models.frontends.lightgbm.inputs import categories_of, known_as
 from fsdb.models.frontends.lightgbm.model import Model, read
@@ -95,6 +96,7 @@ def _output(
 ) -> Output:
     name = type(estimator).__name__
     found, read_columns = trees_of(model)
+    check_size(name, found)
     trees, splits = renumbered(name, found, len(columns))
     slots: list[int] = []
     for position, (number, zero_is_missing) in enumerate(read_columns):

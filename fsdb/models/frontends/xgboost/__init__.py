@@ -11,6 +11,7 @@ from fsdb.errors import UnsupportedModel
 from fsdb.models.frontends.boosters import labels
 from fsdb.models.frontends.boosters.categories import Categories, coded, renumbered
 from fsdb.models.frontends.boosters.columns import Add, Column, Steps, bound
+from fsdb.models.frontends.boosters.size import check_size
 from fsdb.models.frontends.xgboost import links
 from fsdb.models.frontends.xgboost.model import Model, read
 from fsdb.models.frontends.xgboost.native import native_outputs
@@ -106,7 +107,9 @@ def _model(estimator: Any) -> Model:
 def _output(estimator: Any, model: Model, columns: Sequence[Column], add: Add) -> Output:
     name = type(estimator).__name__
     inplace = not isinstance(estimator, xgboost.Booster)
-    trees, splits = renumbered(name, trees_of(name, model, inplace), len(columns))
+    found = trees_of(name, model, inplace)
+    check_size(name, found)
+    trees, splits = renumbered(name, found, len(columns))
     missing = getattr(estimator, "missing", None)
     placeholder = None if missing is None or math.isnan(missing) else float(np.float32(missing))
     if placeholder is not None and any(model.categorical):
