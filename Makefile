@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-fast hunt check format install bench clean
+.PHONY: demo test test-fast hunt check format install bench bench-small clean
 
 demo: install
 	$(BIN)/fsdb demo
@@ -34,10 +34,23 @@ install: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
+# Each prints its figures beside a baseline of the same run; together about half an hour.
 bench: install
 	$(BIN)/python -m bench write
 	$(BIN)/python -m bench vector
 	$(BIN)/python -m bench score
+	$(BIN)/python -m bench sync
+	$(BIN)/python -m bench pit --versions 20e6 --spine 1e6
+	$(BIN)/python -m bench pit --hot
+	$(BIN)/python -m bench router
+	$(BIN)/python -m bench wide
+	$(BIN)/python -m bench spark
+	$(BIN)/python -m bench scale --versions 1e7
+
+# What of the benchmarks runs with every change: small, to show that they run.
+bench-small: install
+	$(BIN)/python -m bench scale --versions 1e6 --spine 1e5
+	$(BIN)/python -m bench pit --versions 2e5 --spine 2e4
 
 clean:
 	rm -rf .venv
