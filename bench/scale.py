@@ -14,7 +14,6 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyarrow as pa
-from fsdb.columnar.work import working
 from numpy.typing import NDArray
 from pyiceberg.transforms import BucketTransform
 from pyiceberg.types import LongType
@@ -26,6 +25,7 @@ from fsdb.catalog.feature_sets import get_set
 from fsdb.columnar import table
 from fsdb.columnar.files import FileWriter
 from fsdb.columnar.watermark import Watermark
+from fsdb.columnar.work import working
 
 BENCH = "scale"
 PER_KEY = 100

@@ -186,7 +186,7 @@ def test_more_columns_than_a_query_has(connection: psycopg.Connection) -> None:
         wide = build(connection, spine=spine, features=wanted, timestamp="at").to_arrow()
         assert wide.column_names == ["n", "at", *(reference.partition(".")[2] for reference in wanted)]
         assert (wide["n"].to_pylist(), wide["a5"].to_pylist(), wide["b0"].to_pylist()) == ([1], [5], [None])
-    
+
 
 def test_large_values(connection: psycopg.Connection) -> None:
     with connection.transaction():
