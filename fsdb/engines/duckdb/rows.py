@@ -59,9 +59,10 @@ def rows_of(
         read = _ahead(pool, lambda piece: (piece, _read(copy, piece, wanted, ids)), _pieces(copy, found, most), workers)
         for piece, rows in read:
             for begin in range(0, len(piece.positions), ROWS):
-                again = pa.array(piece.again[begin : begin + ROWS])
-                positions = pa.array(piece.positions[begin : begin + ROWS])
-                yield rows.take(again).append_column("position", positions)
+                some = rows.slice(begin, ROWS)
+                if len(piece.positions) > len(piece.rows):
+                    some = rows.take(pa.array(piece.again[begin : begin + ROWS]))
+                yield some.append_column("position", pa.array(piece.positions[begin : begin + ROWS]))
 
 
 def _pieces(
