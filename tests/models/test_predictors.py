@@ -1,5 +1,6 @@
 """Each family of predictors against its own predict, on ordinary rows and on numbers at the edges."""
 
+import re
 import warnings
 from typing import Any
 
@@ -165,7 +166,7 @@ BINARY: list[Any] = [
 
 
 def _name(estimator: Any) -> str:
-    return " ".join(repr(estimator).split())
+    return re.sub(r" at 0x[0-9a-f]+", "", " ".join(repr(estimator).split()))
 
 
 def _rows(seed: int) -> list[dict[str, Any]]:

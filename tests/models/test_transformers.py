@@ -1,5 +1,6 @@
 """Each transformer before a linear model, which sees the numbers, and before trees, which see missing and infinite ones."""
 
+import re
 import warnings
 from typing import Any
 
@@ -96,7 +97,7 @@ TAKING_NUMBERS: list[Any] = [
 
 
 def _name(estimator: Any) -> str:
-    return " ".join(repr(estimator).split())
+    return re.sub(r" at 0x[0-9a-f]+", "", " ".join(repr(estimator).split()))
 
 
 def _data(seed: int) -> tuple[np.ndarray, np.ndarray]:
