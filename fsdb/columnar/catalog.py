@@ -11,6 +11,7 @@ from pyiceberg.catalog import MetastoreCatalog
 from pyiceberg.catalog.sql import SqlCatalog
 from sqlalchemy.pool import StaticPool
 
+from fsdb.columnar.iceberg import io_properties
 from fsdb.config import ICEBERG_SCHEMA
 from fsdb.db import CONNECT_SECONDS
 
@@ -21,7 +22,7 @@ class DatabaseCatalog(SqlCatalog):
     """pyiceberg's SQL catalog on one connection of its own to the database at `url`; its tables are in the schema fsdb_iceberg."""
 
     def __init__(self, url: str) -> None:
-        MetastoreCatalog.__init__(self, NAME)
+        MetastoreCatalog.__init__(self, NAME, **io_properties())
 
         def connected() -> Connection[Any]:
             return psycopg.connect(url, connect_timeout=CONNECT_SECONDS, application_name="fsdb sync")

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pyarrow.fs as pafs
@@ -9,8 +10,9 @@ from pyiceberg.table import Table as IcebergTable
 
 from fsdb.catalog.feature_sets import list_sets
 from fsdb.columnar import table
-from fsdb.columnar.iceberg import data_files, reading
+from fsdb.columnar.iceberg import data_files, file_system, reading
 from fsdb.columnar.work import COPIES, Work, working
+from fsdb.errors import FsdbError
 from fsdb.sql import query
 
 
@@ -32,11 +34,13 @@ def expire(url: str, older_than: timedelta) -> int:
                 kept |= needed
                 # Asked for while nobody else works on this copy: what was replaced a moment ago is among them.
                 ripe = {location: long_enough for location, _, long_enough in _leftovers(work, older_than)}
-                removed += _clean(copy.location(), needed, ripe, older_than)
+                with _cleaning(copy.location()):
+                    removed += _clean(copy.location(), needed, ripe, older_than)
         left = _leftovers(work, older_than)
         for location, folder, long_enough in left:
             if folder and long_enough and location not in locations and _own(location, work.owner):
-                removed += _removed_folder(location)
+                with _cleaning(location):
+                    removed += _removed_folder(location)
         done = [location for location, _, long_enough in left if long_enough and location not in kept | locations]
         work.control.execute(query(COPIES, "forget_leftovers"), {"locations": done})
         return removed
@@ -72,9 +76,20 @@ def _needed(copy: IcebergTable, feature_set: str) -> Iterator[str]:
             yield from (file.file_path for file in data_files(copy.io, snapshot))
 
 
+@contextmanager
+def _cleaning(location: str) -> Iterator[None]:
+    """Says a folder that cannot be cleaned up in the project's words."""
+    try:
+        yield
+    except OSError as error:
+        raise FsdbError(
+            f"Files that no copy refers to could not be removed from {location}: {error}. No copy has changed; run fsdb sync --expire again when the folder can be reached and written."
+        ) from error
+
+
 def _clean(location: str, needed: set[str], ripe: dict[str, bool], older_than: timedelta) -> int:
     """Removes what is not needed from a table's folder: replaced files some time after that, others some time after they were written."""
-    system, folder = _file_system(location)
+    system, folder = file_system(location)
     prefix = location.removesuffix(folder)
     limit = datetime.now(UTC) - older_than
     removed = 0
@@ -89,16 +104,8 @@ def _clean(location: str, needed: set[str], ripe: dict[str, bool], older_than: t
 
 
 def _removed_folder(location: str) -> int:
-    system, folder = _file_system(location)
+    system, folder = file_system(location)
     found = system.get_file_info(pafs.FileSelector(folder, allow_not_found=True, recursive=True))
     if system.get_file_info(folder).type != pafs.FileType.NotFound:
         system.delete_dir(folder)
     return sum(info.type == pafs.FileType.File for info in found)
-
-
-def _file_system(location: str) -> tuple[pafs.FileSystem, str]:
-    """The file system of a place, and the place's path in it."""
-    if "://" not in location:
-        return pafs.LocalFileSystem(), location
-    found: tuple[pafs.FileSystem, str] = pafs.FileSystem.from_uri(location)
-    return found

@@ -1,11 +1,16 @@
 """What Iceberg's metadata and manifests say of a copy, in fsdb's terms."""
 
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
-from pyiceberg.io import FileIO, load_file_io
+import fsspec
+import pyarrow.fs as pafs
+from pyiceberg.io import S3_ENDPOINT, S3_REGION, FileIO, load_file_io
+from pyiceberg.io.pyarrow import PyArrowFileIO
 from pyiceberg.manifest import DataFile, ManifestFile
 from pyiceberg.serializers import FromInputFile
 from pyiceberg.table.metadata import TableMetadata
@@ -20,12 +25,41 @@ from fsdb.errors import CopyBroken
 
 LAYOUT = 1  # how this fsdb writes copies; a newer one may write them so that this one must not read them
 LAYOUT_PROPERTY = "fsdb.layout"
+_ANY_REGION = "us-east-1"  # of endpoints that are not Amazon's: without one, pyiceberg would ask Amazon
 SNAPSHOT, HIGH, RESTORED, FLOOR = "fsdb.snapshot", "fsdb.high", "fsdb.restored", "fsdb.floor"
 
 
 def file_io(location: str) -> FileIO:
     """Reads and writes files at this place: the local file system or any that pyiceberg knows by the URL's scheme."""
-    return load_file_io({}, location)
+    return _file_io(location.partition("://")[0] if "://" in location else "file", tuple(io_properties().items()))
+
+
+def file_system(location: str) -> tuple[pafs.FileSystem, str]:
+    """The file system of a place, and the place's path in it."""
+    io = file_io(location)
+    if isinstance(io, PyArrowFileIO):
+        scheme, host, path = io.parse_location(location)
+        return io.fs_by_scheme(scheme, host), path
+    system, path = fsspec.core.url_to_fs(location)
+    return pafs.PyFileSystem(pafs.FSSpecHandler(system)), path
+
+
+def io_properties() -> dict[str, str]:
+    """What pyiceberg must be told of S3: the endpoint and region of the environment, which Arrow's client does not look for.
+
+    Credentials are not among them: the client finds these itself, in the environment, a profile or the machine's role, and renews them.
+    """
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    if endpoint and not region:
+        region = _ANY_REGION
+    return {name: value for name, value in ((S3_ENDPOINT, endpoint), (S3_REGION, region)) if value}
+
+
+@cache
+def _file_io(scheme: str, properties: tuple[tuple[str, str], ...]) -> FileIO:
+    # One for all of a process: each opens connections of its own, and goes on with them.
+    return load_file_io(dict(properties), f"{scheme}://")
 
 
 def read(location: str, feature_set: str) -> Copy | None:

@@ -1,5 +1,6 @@
 """Reading which files a copy consists of: one query for the place of its metadata, then files that never change."""
 
+import re
 from collections import OrderedDict
 from dataclasses import replace
 from datetime import datetime
@@ -15,6 +16,9 @@ from fsdb.sql import query
 
 FILE = "columnar/copies"
 _KEPT = 256  # copies remembered; a Copy is small but for its list of files
+
+_AWAY = re.compile(r"AWS Error [^\n]*[^\n.)]")  # how Arrow's client says that S3 gave no answer, or refused one
+AWAY = "Check the network, the credentials and $AWS_ENDPOINT_URL, and try again"
 
 _remembered: "OrderedDict[str, Copy | None]" = OrderedDict()
 _remembering = Lock()
@@ -63,7 +67,10 @@ def check_files(copy: Copy) -> None:
 
 
 def broken(feature_set: str, path: str, problem: str) -> CopyBroken:
-    """What to say where a file of a copy cannot be read."""
+    """What to say where a file of a copy cannot be read, or only not be reached now."""
+    away = _AWAY.search(problem)
+    if away is not None:
+        return CopyBroken(f"The columnar copy of {feature_set} cannot be reached ({path}: {away[0]}). {AWAY}.")
     return CopyBroken(
         f"The columnar copy of {feature_set} cannot be read: {path} {problem}. Run fsdb sync --rebuild {feature_set} to make it anew from history."
     )

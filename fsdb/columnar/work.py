@@ -17,7 +17,7 @@ from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.columnar import moment, table
 from fsdb.columnar.catalog import DatabaseCatalog, opened
 from fsdb.columnar.files import FileWriter
-from fsdb.columnar.reading import lost
+from fsdb.columnar.reading import AWAY, lost
 from fsdb.errors import ChangeRefused, ConnectionFailed, FsdbError
 from fsdb.sql import query
 from fsdb.types import base_name
@@ -142,6 +142,9 @@ def writing(feature_set: str) -> Iterator[None]:
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         reason = "the disk is full" if full else str(error)
+        advice = (
+            AWAY if "AWS Error" in reason else "Make room or choose another place with FSDB_WAREHOUSE, and sync again"
+        )
         raise FsdbError(
-            f"The columnar copy of {feature_set} could not be written: {reason}. The copy and the database are as they were; make room or choose another place with FSDB_WAREHOUSE, and sync again."
+            f"The columnar copy of {feature_set} could not be written: {reason}. The copy and the database are as they were. {advice}."
         ) from error

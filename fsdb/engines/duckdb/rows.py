@@ -120,9 +120,10 @@ def _opened(copy: Copy, file: CopyFile) -> pq.ParquetFile:
     try:
         if "://" not in path:
             return pq.ParquetFile(path)
-        import fsspec
+        from fsdb.columnar.iceberg import file_system  # loads Iceberg's library
 
-        return pq.ParquetFile(fsspec.open(path).open())
+        system, inside = file_system(path)
+        return pq.ParquetFile(inside, filesystem=system, pre_buffer=True)
     except FileNotFoundError as error:
         raise broken(copy.feature_set, file.path, "is gone") from error
     except (OSError, pa.ArrowException) as error:

@@ -20,6 +20,7 @@ FILE = "engines/duckdb"
 REFUSED = "fsdb: "  # how a query says that a value cannot be taken
 _OFFLINE = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
 _FOLDER = "fsdb-duckdb-"  # of temporary files
+_AWAY = re.compile(r"AWS Error .*")
 _PATH = re.compile(r"""['"]([^'"]+\.parquet)['"]""")
 
 
@@ -79,14 +80,16 @@ class Session:
                 self.connection.unregister(name)
 
     def use_filesystems(self, paths: Sequence[str]) -> None:
-        """Makes files readable that are not on this machine, through fsspec."""
-        schemes = {path.partition("://")[0] for path in paths if "://" in path}
-        if schemes:
-            import fsspec
+        """Makes files readable that are not on this machine: on S3 by Arrow's client, else through fsspec."""
+        for scheme, path in {path.partition("://")[0]: path for path in paths if "://" in path}.items():
+            if not self.connection.filesystem_is_registered(scheme):
+                import fsspec
+                from fsspec.implementations.arrow import ArrowFSWrapper
 
-            for scheme in schemes:
-                if not self.connection.filesystem_is_registered(scheme):
-                    self.connection.register_filesystem(fsspec.filesystem(scheme))
+                from fsdb.columnar.iceberg import file_system  # loads Iceberg's library
+
+                system = ArrowFSWrapper(file_system(path)[0]) if scheme == "s3" else fsspec.filesystem(scheme)
+                self.connection.register_filesystem(system)
 
 
 def text(name: str, /, **parts: Composable) -> str:
@@ -101,7 +104,8 @@ class Unreadable(Exception):
         said = first_line(error)
         named = _PATH.search(str(error))
         self.path = named[1] if named else "a file"
-        self.problem = "is gone" if "No files found" in said else f"is damaged ({said})"
+        away = _AWAY.search(str(error))  # what Arrow's client raises comes with its traceback
+        self.problem = "is gone" if "No files found" in said else f"is damaged ({away[0] if away else said})"
         super().__init__(said)
 
 
@@ -126,7 +130,11 @@ def told() -> Iterator[None]:
             ) from error
         raise Unreadable(error) from error
     except duckdb.Error as error:
-        if "TProtocolException" in str(error) or isinstance(error, duckdb.SerializationException):
+        if (
+            "TProtocolException" in str(error)
+            or _AWAY.search(str(error))
+            or isinstance(error, duckdb.SerializationException)
+        ):
             raise Unreadable(error) from error
         raise
 
