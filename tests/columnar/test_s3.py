@@ -166,6 +166,7 @@ def test_damaged_objects_are_told_and_made_anew(
     assert joined(database, "duckdb") == expected
 
 
+@pytest.mark.slow
 def test_s3_that_cannot_be_reached(
     database: TestDatabase, connection: psycopg.Connection, s3: S3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -173,6 +174,7 @@ def test_s3_that_cannot_be_reached(
     simple_set(connection, "others")
     write(connection, 20)
     sync(database.url, ["readings"])
+    expected = joined(database, "postgres")
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{port}")  # counts before the one of all services
@@ -181,6 +183,8 @@ def test_s3_that_cannot_be_reached(
         joined(database, "duckdb")
     (problem,) = copy_problems(connection)
     assert re.search(away, problem.sentence)
+    forget()
+    assert joined(database, "auto") == expected
     with pytest.raises(FsdbError, match=r"of others could not be written.*AWS_ENDPOINT_URL, and try again\.$"):
         sync(database.url, ["others"])
     history.drop(connection, get_set(connection, "readings"))
