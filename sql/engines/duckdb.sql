@@ -2,6 +2,10 @@
 -- Moments come out in UTC. Progress is shown to people alone. Of a join's two sides the second is hashed, as it is written: what DuckDB guesses of files read by field id is wrong.
 SET TimeZone = 'UTC'; SET enable_progress_bar = {progress}; SET disabled_optimizers = 'join_order,build_side_probe_side'
 
+-- name: named_files
+-- The files of a copy as one relation, with columns of our own names, found by the names that they have in every file.
+(SELECT {columns}, file_index, file_row_number FROM read_parquet([{paths}], hive_partitioning = false))
+
 -- name: files
 -- The files of a copy as one relation, with columns of our own names, found by field id.
 read_parquet([{paths}], schema = MAP {{{columns}}})
@@ -117,7 +121,7 @@ SELECT place, position FROM found WHERE place >= 0 ORDER BY place
 
 -- name: fill_payload
 -- Takes rows of the copy. Tombstones leave their rows without.
-INSERT INTO {payload} SELECT position, epoch_us(event_time), epoch_us(recorded_at), {columns} FROM batch WHERE NOT deleted
+INSERT INTO {payload} SELECT position, {event_time}, epoch_us(recorded_at), {columns} FROM batch WHERE NOT deleted
 
 -- name: wanted_tail
 -- Winners that are in the tail, for each row of the spine that they hold for.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from psycopg.sql import SQL, Composable, Composed, Literal
+from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from fsdb.asof import At, Known, SetRead, Snapshot, Then
 from fsdb.columnar.copies import Copy, CopyColumn, CopyFile
@@ -16,6 +16,7 @@ from fsdb.sql import joined, query
 
 _NOBODY = -1  # an xid, and a file, that there is not
 _MICROSECOND = timedelta(microseconds=1)
+_OWN = ("file_index", "file_row_number", "filename")  # columns that DuckDB adds to those of files
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,19 @@ class Needed:
         )
 
     def _relation(self, columns: Sequence[tuple[str, str, str | None]]) -> Composed:
-        """Files with columns (name here, name in the copy, type if not the copy's)."""
+        """Files with columns (name here, name in the copy, type if not the copy's).
+
+        These are keys and what every copy has: first in each file, never renamed. By name they are read twice as fast as by
+        field id; but DuckDB takes upper case for lower, and has columns of its own.
+        """
+        folded = [column.lower() for _, column, _ in columns]
+        if len({*folded, *_OWN}) < len(folded) + len(_OWN):
+            return self._by_field_id(columns)
+        named = [SQL("{} AS {}").format(_as(column, kind), Identifier(name)) for name, column, kind in columns]
+        paths = [Literal(local(file.path)) for file in self.files]
+        return query(FILE, "named_files", paths=joined(paths), columns=joined(named))
+
+    def _by_field_id(self, columns: Sequence[tuple[str, str, str | None]]) -> Composed:
         by_name = {column.name: column for column in self.copy.columns}
         missing = max(column.field_id for column in self.copy.columns) + 1
         fields = []
@@ -102,6 +115,10 @@ def needed(
         and all(least is not None for least, _ in keys.values())
     )
     return Needed(copy, files)
+
+
+def _as(column: str, kind: str | None) -> Composable:
+    return Identifier(column) if kind is None else query(FILE, "cast", value=Identifier(column), type=SQL(kind))
 
 
 def micros_of(length: timedelta) -> int:

@@ -54,7 +54,7 @@ def collect(
     session: Session, connection: Connection[Any], read: SetRead, needed: Needed | None, spine_rows: int
 ) -> Slices:
     """Fills DuckDB's payload tables for the winners that are in its table `found`."""
-    columns = {"columns": joined(numbered("feature", len(read.features)))}
+    columns = {"columns": joined(numbered("feature", len(read.features))), "event_time": _event_time(read)}
     copied = rows_of(needed.copy, _by_file(session, needed), wanted_of(read)) if needed else ()
     wanted = session.table("wanted_tail")
     tail_rows = tail.fetch(connection, read, wanted) if wanted.num_rows else ()
@@ -134,9 +134,18 @@ def wanted_of(read: SetRead) -> list[Wanted]:
     """The columns of a copy that the payload is made of."""
     return [
         *(Wanted(f"feature_{n}", feature.column, held_type(feature)) for n, feature in enumerate(read.features)),
-        *(Wanted(name, name, pa.timestamp("us", "UTC")) for name in ("event_time", "recorded_at")),
+        *(Wanted(name, name, pa.timestamp("us", "UTC")) for name in _times(read)),
         Wanted("deleted", "deleted", pa.bool_()),
     ]
+
+
+def _times(read: SetRead) -> tuple[str, ...]:
+    """event_time is of use where values grow too old."""
+    return ("recorded_at",) if read.max_age is None else ("event_time", "recorded_at")
+
+
+def _event_time(read: SetRead) -> Composable:
+    return query(FILE, "since_event") if read.max_age is not None else SQL("NULL")
 
 
 def _by_file(session: Session, needed: Needed) -> Iterator[tuple[CopyFile, Numbers, Numbers]]:
