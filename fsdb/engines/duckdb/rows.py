@@ -53,7 +53,7 @@ def rows_of(
     than are NULL. Raises CopyBroken.
     """
     ids = {column.name: column.field_id for column in copy.columns}
-    workers = pa.cpu_count()
+    workers = pa.cpu_count() + 1  # one of them waits for the disk
     most = max(1024, _PIECE // (8 * len(wanted)))
     with ThreadPoolExecutor(workers) as pool:
         read = _ahead(pool, lambda piece: (piece, _read(copy, piece, wanted, ids)), _pieces(copy, found, most), workers)
