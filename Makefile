@@ -7,11 +7,12 @@ BIN := .venv/bin
 demo: install
 	$(BIN)/fsdb demo
 
+# On every core, each with a server of its own.
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 test-fast: install
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not slow"
 
 # Property tests on examples that no run has seen, again and again until one fails or Ctrl-C.
 hunt: install

@@ -16,7 +16,9 @@ from fsdb.columnar.result import SetSync, SyncResult
 from fsdb.columnar.work import Work, working, writing
 
 SMALL = 64 << 20  # bytes: a file below this is worth putting together with others, where that is asked for
-TINY = 32 << 20  # and below this by itself: a large sync's own files too, which costs it a quarter and makes every join twice as fast
+TINY = (
+    32 << 20
+)  # and below this by itself: a large sync's own files too, which costs it a quarter and makes every join twice as fast
 GROUP = 160 << 20  # bytes of files that are read at once; in memory they are about twice that
 MOST_SMALL = 8  # small files of a bucket that a sync leaves as they are
 _ONE_CHUNK = 1 << 62
