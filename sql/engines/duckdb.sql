@@ -140,9 +140,17 @@ RIGHT JOIN (SELECT position, moment FROM given_spine WHERE position >= {first} A
     ON payload.position = spine.position AND {fresh} {defaults}
 ORDER BY spine.position
 
+-- name: fill_ordered
+-- All rows of the spine, put in order before.
+INSERT INTO {answer} SELECT payload.late, {outputs} FROM batch AS payload {defaults}
+
 -- name: with_defaults
 -- What stands for NULL, in one row.
 CROSS JOIN given_defaults
+
+-- name: ordered_with_defaults
+-- The same; a join need not keep the order that it is given.
+CROSS JOIN given_defaults ORDER BY payload.position
 
 -- name: fresh
 -- Not older than the age at which values no longer hold.

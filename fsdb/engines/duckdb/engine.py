@@ -109,7 +109,9 @@ def _read(
         hot = match(session, joined(versions, " UNION ALL "), count, len(read.keys))
         matched = session.one("count", table=Identifier("found"))
     slices = payload.collect(session, connection, read, chosen, spine.rows.num_rows)
-    payload.answer(session, connection, read, slices, answer.table)
+    payload.answer(
+        session, connection, read, slices, answer.table, spine.narrow.column("moment").to_numpy(zero_copy_only=False)
+    )
     return ReadReport(
         read.feature_set,
         0 if copy is None else copy.rows,
