@@ -4,12 +4,12 @@
  ORDER BY h.event_time DESC, h.version_id DESC LIMIT 1)
 
 -- name: settle_late
--- Rows whose key has a newer tombstone: those whose event_time was taken from the clock in this statement are moved past it,
--- and that UPDATE writes their version; the others are late, are versions already, and leave the live table.
+-- Rows whose key has a tombstone of their moment or newer: those whose event_time was taken from the clock in this statement
+-- are moved past it, and that UPDATE writes their version; the others are late, are versions already, and leave the live table.
 FOR late IN
     SELECT {n_keys}, {n_time} AS event_time, newest.event_time AS valid_from
     FROM new_rows n CROSS JOIN LATERAL {newest_of_n} newest
-    WHERE newest.deleted AND newest.event_time > {n_time}
+    WHERE newest.deleted AND newest.event_time >= {n_time}
 LOOP
     IF late.event_time > statement_timestamp() AND late.valid_from <= learned THEN
         UPDATE {live} l SET {time} = greatest(clock_timestamp(), late.valid_from + interval '1 microsecond')
@@ -47,7 +47,7 @@ BEGIN
     INSERT INTO {history} ({columns}, event_time, recorded_at)
     SELECT {n_columns}, {n_time}, learned
     FROM new_rows n LEFT JOIN LATERAL {newest_of_n} newest ON true
-    WHERE NOT (coalesce(newest.deleted, false) AND newest.event_time > {n_time}
+    WHERE NOT (coalesce(newest.deleted, false) AND newest.event_time >= {n_time}
                AND newest.event_time <= learned AND {n_time} > statement_timestamp());
     {settle_late}
     RETURN NULL;
@@ -97,7 +97,7 @@ BEGIN
     SELECT {n_columns}, {n_time}, learned
     FROM new_rows n LEFT JOIN old_rows o ON {o_is_n} LEFT JOIN LATERAL {newest_of_n} newest ON true
     WHERE ({o_key} IS NULL OR {n_time} <> {o_time} OR newest.deleted OR record_image_ne({n_image}, {o_image}))
-      AND NOT (coalesce(newest.deleted, false) AND newest.event_time > {n_time}
+      AND NOT (coalesce(newest.deleted, false) AND newest.event_time >= {n_time}
                AND newest.event_time <= learned AND {n_time} > statement_timestamp());
     {settle_late}
     RETURN NULL;

@@ -1,7 +1,7 @@
 """Each way of changing a live row, with the versions that it must leave (invariants 1, 3 and 4)."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
@@ -324,6 +324,28 @@ def test_a_clock_that_was_overtaken_is_read_again(
     kept = assert_live_is_newest(connection, weather)
     assert live(connection, weather)[2,]["a"] == 9
     times = [v.event_time for v in kept if v.key == (2,)]
+    assert len(times) == 3
+    assert times == sorted(set(times))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "INSERT INTO weather SELECT 1, 9, 'z', %s FROM pg_sleep(0.6)",
+        "UPDATE weather SET k = 1, a = 9, event_time = %s FROM pg_sleep(0.6)",
+    ],
+)
+def test_a_clock_in_the_moment_of_the_tombstone_is_moved_past_it(
+    connection: psycopg.Connection, weather: RegisteredSet, change: str
+) -> None:
+    """A clock read while waiting for the delete of another session can fall into the delete's own microsecond."""
+    soon = datetime.now(UTC) + timedelta(seconds=0.5)
+    connection.execute("INSERT INTO weather VALUES (1, 1, 'x', %s), (2, 2, 'y', %s)", (soon, day(1)))
+    connection.execute("DELETE FROM weather WHERE k = 1")
+    connection.execute(SQL(change), (soon + timedelta(microseconds=1),))  # type: ignore[arg-type]
+    kept = assert_live_is_newest(connection, weather)
+    assert live(connection, weather)[1,]["a"] == 9
+    times = [v.event_time for v in kept if v.key == (1,)]
     assert len(times) == 3
     assert times == sorted(set(times))
 
