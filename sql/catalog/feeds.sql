@@ -1,0 +1,49 @@
+-- name: list_feeds
+-- Feeds: of a deployment, or the one that makes its shadow.
+SELECT deployment_id, role, source_schema, source_table, links, link_columns, inputs, input_columns, on_inputs, on_features,
+       result_columns, view_name, shadow_of, active
+FROM fsdb.deployment_feeds
+WHERE deployment_id = %(deployment_id)s OR shadow_of = %(shadow_of)s
+
+-- name: insert_feed
+-- Registers a feed.
+INSERT INTO fsdb.deployment_feeds (deployment_id, role, source_schema, source_table, links, link_columns, inputs, input_columns,
+                                   on_inputs, on_features, result_columns, view_name, shadow_of, active)
+VALUES (%(deployment_id)s, %(role)s, %(source_schema)s, %(source_table)s, %(links)s::text[], %(link_columns)s::text[], %(inputs)s::text[],
+        %(input_columns)s::text[], %(on_inputs)s, %(on_features)s, %(result_columns)s::text[], %(view_name)s, %(shadow_of)s, %(active)s)
+
+-- name: set_active
+-- Lets rows come, or no more.
+UPDATE fsdb.deployment_feeds SET active = %(active)s WHERE deployment_id = %(deployment_id)s
+
+-- name: set_result_columns
+-- Notes which columns were added to the source.
+UPDATE fsdb.deployment_feeds SET result_columns = %(result_columns)s::text[] WHERE deployment_id = %(deployment_id)s
+
+-- name: deployment_name
+-- What a deployment is called.
+SELECT name FROM fsdb.deployments WHERE deployment_id = %(deployment_id)s
+
+-- name: attached_to
+-- Deployments whose rows come from a table.
+SELECT d.name FROM fsdb.deployments d JOIN fsdb.deployment_feeds f USING (deployment_id)
+WHERE f.role = 'attached' AND f.source_schema = %(schema)s AND f.source_table = %(table)s ORDER BY d.name
+
+-- name: upstream
+-- The tables whose changes put rows into a model table: its source, the source's own, and live tables of features. Statements take
+-- their locks before the model table's.
+WITH RECURSIVE feeds AS (
+    SELECT f.* FROM fsdb.deployment_feeds f WHERE f.deployment_id = %(deployment_id)s AND f.active
+    UNION ALL
+    SELECT f.* FROM feeds JOIN fsdb.deployment_feeds f ON f.deployment_id = feeds.shadow_of AND f.active
+), tables (schema_name, table_name) AS (
+    SELECT source_schema, source_table FROM feeds
+    UNION
+    SELECT s.live_schema, s.live_table
+    FROM feeds JOIN fsdb.deployment_sets d ON d.deployment_id = feeds.deployment_id JOIN fsdb.feature_sets s ON s.name = d.feature_set
+    WHERE feeds.on_features
+)
+SELECT t.schema_name, t.table_name FROM tables t
+JOIN pg_catalog.pg_namespace n ON n.nspname = t.schema_name
+JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = t.table_name
+ORDER BY t.schema_name, t.table_name
