@@ -313,11 +313,27 @@ class Store:
                 rows=rows,
             )
 
-    def deploy(self, name: str, table: str, version: int | None = None, runtime: str = "auto") -> Deployment:
-        """Binds a model version (else the newest) to a table whose inserts it scores, or replaces the one bound to it."""
+    def deploy(
+        self,
+        name: str,
+        table: str,
+        version: int | str | None = None,
+        runtime: str = "auto",
+        on_error: str | None = None,
+    ) -> Deployment:
+        """Binds a model version to a table whose inserts it scores, or replaces the one bound to it.
+
+        version: a number, a stage such as "production", or None for the newest. on_error: "reject" fails the insert of a
+        row that cannot be scored, "null" records it with the reason in column error.
+        """
         with self.transaction() as connection:
-            deployed = deployments.deploy(connection, name, table, version, runtime)
+            deployed = deployments.deploy(connection, name, table, version, runtime, on_error)
             return Deployment(self._database, deployed.name)
+
+    def set_stage(self, model: str, version: int, stage: str) -> None:
+        """Puts a model version into a stage: "staging", "production" (the former one goes to the archive), "archived" or "none"."""
+        with self.transaction() as connection:
+            deployments.set_stage(connection, model, version, stage)
 
     def deployment(self, table: str) -> Deployment:
         """The deployment of that table."""

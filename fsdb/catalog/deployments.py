@@ -42,21 +42,35 @@ class ReleaseInput:
 
 @dataclass(frozen=True)
 class Release:
-    """A form of a deployment's scoring: a model version with the max_age and defaults of its features.
+    """A form of a deployment's scoring: a model version in a runtime, with the max_age and defaults of its features.
 
-    `former` is the release that a rollback returns to, None for the first one.
+    `former` is the release that a rollback returns to, None for the first one; `reason` why the runtime was chosen.
     """
 
     release: int
     version: int
     former: int | None
+    runtime: str
+    reason: str
     inputs: tuple[ReleaseInput, ...]
     sets: tuple[ReleaseSet, ...]
 
 
 @dataclass(frozen=True)
+class Canary:
+    """The release that scores a share of the keys, and the columns of the model table that make up a key."""
+
+    release: int
+    share: float
+    by: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class RegisteredDeployment:
-    """A deployment as the catalog knows it; `releases` by number, `release` the current one's."""
+    """A deployment as the catalog knows it; `releases` by number, `release` the current one's.
+
+    on_error: "reject" fails the insert of a row that cannot be scored, "null" records NULL with the reason.
+    """
 
     deployment_id: int
     name: str
@@ -67,6 +81,8 @@ class RegisteredDeployment:
     schema_name: str
     table_name: str
     created_at: datetime
+    on_error: str
+    canary: Canary | None
     releases: dict[int, Release]
 
     @property
@@ -81,8 +97,13 @@ class RegisteredDeployment:
 
     @property
     def current(self) -> Release:
-        """The release that scores now."""
+        """The release that scores now, of most keys where there is a canary."""
         return self.releases[self.release]
+
+    @property
+    def scoring(self) -> list[Release]:
+        """The releases that score now: the current one, and the canary's."""
+        return [self.current, *([self.releases[self.canary.release]] if self.canary else [])]
 
 
 def find_deployment(connection: Connection[Any], name: str) -> RegisteredDeployment | None:
@@ -111,7 +132,14 @@ def lock(connection: Connection[Any]) -> None:
 
 
 def insert_deployment(
-    connection: Connection[Any], name: str, schema_name: str, table_name: str, model: str, version: int, runtime: str
+    connection: Connection[Any],
+    name: str,
+    schema_name: str,
+    table_name: str,
+    model: str,
+    version: int,
+    runtime: str,
+    on_error: str,
 ) -> int:
     """Registers a deployment whose release 1 is to follow, and returns its deployment_id."""
     row = connection.execute(
@@ -123,18 +151,56 @@ def insert_deployment(
             "model": model,
             "version": version,
             "runtime": runtime,
+            "on_error": on_error,
         },
     ).fetchone()
     assert row is not None
     return int(row[0])
 
 
+def set_on_error(connection: Connection[Any], deployment_id: int, on_error: str) -> None:
+    """Says what becomes of rows that cannot be scored."""
+    connection.execute(
+        query("catalog/deployments", "set_on_error"), {"deployment_id": deployment_id, "on_error": on_error}
+    )
+
+
+def set_canary(connection: Connection[Any], deployment_id: int, canary: Canary | None) -> None:
+    """Makes a registered release score a share of the keys; None: the live release scores all again."""
+    values = {
+        "release": canary and canary.release,
+        "share": canary and canary.share,
+        "by": canary and list(canary.by),
+    }
+    connection.execute(query("catalog/deployments", "set_canary"), {"deployment_id": deployment_id, **values})
+
+
+def set_release(connection: Connection[Any], deployment_id: int, release: Release) -> None:
+    """Makes a registered release the one that scores."""
+    connection.execute(
+        query("catalog/deployments", "set_release"),
+        {
+            "deployment_id": deployment_id,
+            "release": release.release,
+            "version": release.version,
+            "runtime": release.runtime,
+        },
+    )
+
+
 def insert_release(connection: Connection[Any], deployment_id: int, release: Release) -> None:
-    """Registers a release and makes it the one that scores."""
+    """Registers a release; it scores once it is made the current one, or a canary."""
     of = {"deployment_id": deployment_id, "release": release.release}
     with connection.cursor() as cursor:
         cursor.execute(
-            query("catalog/deployments", "insert_release"), {**of, "version": release.version, "former": release.former}
+            query("catalog/deployments", "insert_release"),
+            {
+                **of,
+                "version": release.version,
+                "former": release.former,
+                "runtime": release.runtime,
+                "reason": release.reason,
+            },
         )
         cursor.executemany(
             query("catalog/deployments", "insert_set"),
@@ -163,7 +229,6 @@ def insert_release(connection: Connection[Any], deployment_id: int, release: Rel
                 for position, given in enumerate(release.inputs, start=1)
             ],
         )
-        cursor.execute(query("catalog/deployments", "set_release"), {**of, "version": release.version})
 
 
 def delete_deployment(connection: Connection[Any], deployment_id: int) -> None:
@@ -172,7 +237,7 @@ def delete_deployment(connection: Connection[Any], deployment_id: int) -> None:
 
 
 def insert_event(connection: Connection[Any], deployment: str, action: str, model: str, version: int) -> None:
-    """Notes what happened: action is deploy, replace, rollback, refresh or undeploy."""
+    """Notes what happened, by one of the actions that fsdb.deployment_events knows."""
     connection.execute(
         query("catalog/deployments", "insert_event"),
         {"deployment": deployment, "action": action, "model": model, "version": version},
@@ -207,7 +272,13 @@ def _names(connection: Connection[Any], text: str, values: dict[str, Any]) -> li
 def _read(connection: Connection[Any], name: str | None) -> list[RegisteredDeployment]:
     with connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(query("catalog/deployments", "list_deployments"), {"name": name}).fetchall()
-        return [RegisteredDeployment(**row, releases=_releases(connection, row["deployment_id"])) for row in rows]
+        return [_deployment(connection, row) for row in rows]
+
+
+def _deployment(connection: Connection[Any], row: dict[str, Any]) -> RegisteredDeployment:
+    release, share, by = (row.pop(f"canary_{part}") for part in ("release", "share", "by"))
+    canary = None if release is None else Canary(release, share, tuple(by))
+    return RegisteredDeployment(**row, canary=canary, releases=_releases(connection, row["deployment_id"]))
 
 
 def _releases(connection: Connection[Any], deployment_id: int) -> dict[int, Release]:

@@ -7,11 +7,13 @@ from fsdb.catalog.deployments import (
 )
 from fsdb.catalog.deployments import using_feature as deployments_using
 from fsdb.catalog.models import ModelInput, ModelVersion
+from fsdb.deployments.canary import promote_canary, start_canary, stop_canary
 from fsdb.deployments.deployments import deploy, refresh, repair, rollback, status, undeploy
 from fsdb.deployments.handle import Deployment
 from fsdb.deployments.lineage import lineage
 from fsdb.deployments.registry import register_model
 from fsdb.deployments.replay import Replay, replay
+from fsdb.deployments.stages import set_stage
 from fsdb.history.status import ObjectStatus
 
 __all__ = [
@@ -26,11 +28,15 @@ __all__ = [
     "get_deployment",
     "lineage",
     "list_deployments",
+    "promote_canary",
     "refresh",
     "register_model",
     "repair",
     "replay",
     "rollback",
+    "set_stage",
+    "start_canary",
     "status",
+    "stop_canary",
     "undeploy",
 ]

@@ -10,6 +10,7 @@ from psycopg.sql import SQL, Literal
 from fsdb.catalog.deployments import Release, ReleaseInput, ReleaseSet
 from fsdb.catalog.feature_sets import RegisteredFeature, RegisteredSet, list_sets
 from fsdb.catalog.models import ModelInput, ModelVersion
+from fsdb.deployments.runtimes import Choice
 from fsdb.errors import ChangeRefused, InvalidDefinition, UnsupportedModel
 from fsdb.sql import query
 from fsdb.types import base_name
@@ -22,7 +23,10 @@ RECORDED = (
     "probabilities",
     "model_version",
     "scored_at",
+    "scoring_us",
     "model_release",
+    "error",
+    "predicted_at",
 )
 MOST_LOOKED_UP = 1664  # columns of one query
 _WIDEST = {
@@ -47,9 +51,10 @@ def bound_release(
     version: ModelVersion,
     number: int,
     former: int | None,
+    choice: Choice,
     earlier: Sequence[Release] = (),
 ) -> Release:
-    """The release `number` of a deployment: a model version with the max_age and defaults that its features have now.
+    """The release `number` of a deployment: a model version in a runtime, with the max_age and defaults that its features have now.
 
     Version columns of `earlier` releases keep their sets. Raises ChangeRefused where a feature was dropped,
     UnsupportedModel where there are more than one query can look up.
@@ -76,7 +81,8 @@ def bound_release(
             f"Version {version.version} of model {version.model} takes {features} features; a deployment looks up at most "
             f"{MOST_LOOKED_UP - len(used)} at once: fit it on fewer."
         )
-    return Release(number, version.version, former, tuple(inputs), _release_sets(list(used.values()), inputs, earlier))
+    reads = _release_sets(list(used.values()), inputs, earlier)
+    return Release(number, version.version, former, choice.runtime, choice.reason, tuple(inputs), reads)
 
 
 def table_columns(release: Release, sets: Mapping[str, RegisteredSet]) -> dict[str, str]:
@@ -106,8 +112,8 @@ def table_columns(release: Release, sets: Mapping[str, RegisteredSet]) -> dict[s
 
 
 def same_scoring(one: Release, other: Release) -> bool:
-    """Whether two releases score alike, whatever their numbers."""
-    return replace(one, release=other.release, former=other.former) == other
+    """Whether two releases score alike, whatever their numbers and why their runtime was chosen."""
+    return replace(one, release=other.release, former=other.former, reason=other.reason) == other
 
 
 def _feature_input(

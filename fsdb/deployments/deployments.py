@@ -1,59 +1,73 @@
 """Deploying a model version as a table, replacing it, going back, and taking it away: each in one transaction."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from psycopg import Connection
 
 from fsdb.catalog import deployments as catalog
 from fsdb.catalog.deployments import RegisteredDeployment
-from fsdb.catalog.feature_sets import RegisteredSet, list_sets
-from fsdb.catalog.models import ModelVersion, get_version
-from fsdb.config import MODEL_SCHEMA
+from fsdb.catalog.feature_sets import list_sets
+from fsdb.catalog.models import get_version
 from fsdb.definitions import checked_name
-from fsdb.deployments import objects, parity
+from fsdb.deployments import objects, releases
 from fsdb.deployments import table as model_table
-from fsdb.deployments.binding import bound_release, same_scoring, table_columns
-from fsdb.deployments.objects import Generated, scorer_name, trigger_function_name
+from fsdb.deployments.binding import bound_release, same_scoring
+from fsdb.deployments.objects import scorer_name, trigger_function_name
 from fsdb.deployments.registry import load_program
-from fsdb.deployments.scoring import result_types, trigger_function
-from fsdb.errors import ChangeRefused, NotReproducible, UnsupportedModel
+from fsdb.deployments.runtimes import IN_SERVER, Choice, choose, scorer
+from fsdb.deployments.stages import staged_version
+from fsdb.errors import ChangeRefused, InvalidDefinition, NotReproducible
 from fsdb.history.status import ObjectStatus
-from fsdb.models import Program, compile_functions
-from fsdb.sql import joined
 
-RUNTIMES = ("sql",)
+ON_ERROR = ("reject", "null")
 
 
 def deploy(
-    connection: Connection[Any], model: str, table: str, version: int | None = None, runtime: str = "auto"
+    connection: Connection[Any],
+    model: str,
+    table: str,
+    version: int | str | None = None,
+    runtime: str = "auto",
+    on_error: str | None = None,
 ) -> RegisteredDeployment:
-    """Deploys a version of a model (the newest where none is named) as the table `table` ("table" or "schema.table").
+    """Deploys a version of a model as the table `table` ("table" or "schema.table").
+
+    version: its number, a stage ("production", "staging"), or None for the newest. runtime: "sql", "onnx", "worker", or
+    "auto" for the first of these that can have it. on_error: "reject" fails the insert of a row that cannot be scored,
+    "null" records it with NULL and the reason in column error; None leaves what the table has, and is "reject" for a new one.
 
     Where the model is deployed as that table already, the version replaces the one that scores: rows stay, columns that
     it needs besides are added. Inserts see the former version or this one; they wait while this transaction ends, and it
     waits for transactions that have inserted.
 
-    Raises UnknownName, UnsupportedModel for an unknown runtime, ParityFailed where the compiled model does not give what
-    the native predict gave, and ChangeRefused where the table is something else or cannot hold the version's predictions.
+    Raises UnknownName, UnsupportedModel for a runtime that cannot have the model, ParityFailed where the deployed model
+    does not give what the native predict gave, and ChangeRefused where the table is something else or cannot hold the
+    version's predictions.
     """
-    chosen = _runtime(runtime)
+    if on_error not in (None, *ON_ERROR):
+        raise InvalidDefinition(f"on_error cannot be {on_error!r}: use 'reject' or 'null'.")
     schema, table_name = _table_name(table)
+    shown = _shown_name(schema, table_name)
     with connection.transaction():
         catalog.lock(connection)
-        found = get_version(connection, model, version)
+        found = staged_version(connection, model, version)
         program = load_program(connection, found)
-        deployed = catalog.find_deployment(connection, _shown_name(schema, table_name))
+        deployed = catalog.find_deployment(connection, shown)
         if deployed is not None and deployed.model != model:
             raise ChangeRefused(
                 f"Table {deployed.name} is a deployment of model {deployed.model}, not of {model}: deploy {model} as another table."
             )
         if deployed is None:
-            return _first(connection, found, program, schema, table_name, chosen)
-        if deployed.version == found.version:
+            choice = choose(connection, found, program, runtime)
+            return releases.first(
+                connection, found, program, schema, table_name, shown, choice, on_error or ON_ERROR[0]
+            )
+        if on_error not in (None, deployed.on_error):
+            deployed = _with_policy(connection, deployed, on_error or ON_ERROR[0])
+        if deployed.version == found.version and runtime in ("auto", deployed.runtime):
             return deployed
-        former = deployed.release
-        return _released(connection, deployed, found, program, former, "replace")
+        choice = choose(connection, found, program, runtime)
+        return releases.further(connection, deployed, found, program, deployed.release, choice, "replace")
 
 
 def rollback(connection: Connection[Any], name: str) -> RegisteredDeployment:
@@ -69,7 +83,8 @@ def rollback(connection: Connection[Any], name: str) -> RegisteredDeployment:
         target = deployed.releases[former]
         version = get_version(connection, deployed.model, target.version)
         program = load_program(connection, version)
-        return _released(connection, deployed, version, program, target.former, "rollback")
+        choice = Choice(target.runtime, target.reason)
+        return releases.further(connection, deployed, version, program, target.former, choice, "rollback")
 
 
 def refresh(connection: Connection[Any], feature_set: str) -> list[str]:
@@ -81,12 +96,7 @@ def refresh(connection: Connection[Any], feature_set: str) -> list[str]:
     with connection.transaction():
         catalog.lock(connection)
         for name in catalog.using_set(connection, feature_set, current=True):
-            deployed = catalog.get_deployment(connection, name)
-            version = get_version(connection, deployed.model, deployed.version)
-            bound = bound_release(connection, version, deployed.release, None, list(deployed.releases.values()))
-            if not same_scoring(bound, deployed.current):
-                program = load_program(connection, version)
-                _released(connection, deployed, version, program, deployed.current.former, "refresh")
+            if _refreshed(connection, catalog.get_deployment(connection, name)):
                 refreshed.append(name)
     return refreshed
 
@@ -108,9 +118,7 @@ def undeploy(connection: Connection[Any], name: str, drop_predictions: bool = Fa
             model_table.drop(connection, deployed)
         objects.drop_function(connection, trigger_function_name(deployed))
         catalog.delete_deployment(connection, deployed.deployment_id)
-        for number in deployed.versions:
-            if not catalog.using_version(connection, deployed.model, number):
-                objects.drop_function(connection, scorer_name(deployed.model, number))
+        releases.drop_scorers(connection, deployed)
         catalog.insert_event(connection, deployed.name, "undeploy", deployed.model, deployed.version)
 
 
@@ -120,20 +128,22 @@ def status(connection: Connection[Any], name: str) -> list[ObjectStatus]:
     A stored program that is not the registered one is `foreign`.
     """
     deployed = catalog.get_deployment(connection, name)
-    sets = list_sets(connection)
     generated = []
     found = []
-    for number in deployed.versions:
-        version = get_version(connection, deployed.model, number)
+    sound = True
+    for release in releases.kinds(deployed):
+        version = get_version(connection, deployed.model, release.version)
         try:
             program = load_program(connection, version)
         except NotReproducible:
-            found.append(ObjectStatus(scorer_name(deployed.model, number), "program", "foreign"))
+            found.append(ObjectStatus(scorer_name(deployed.model, release.version), "program", "foreign"))
+            sound = sound and release.version not in {scoring.version for scoring in deployed.scoring}
             continue
-        generated.append(_scorer(version, program))
-        if number == deployed.version:
-            generated.append(_trigger_function(connection, deployed, sets, program))
-    generated += model_table.triggers(connection, deployed, sets)
+        if release.runtime in IN_SERVER:
+            generated.append(scorer(connection, version, program, release.runtime))
+    if sound:
+        generated.append(releases.scoring_function(connection, deployed))
+    generated += model_table.triggers(connection, deployed, list_sets(connection))
     return [*found, *objects.states(connection, deployed, generated)]
 
 
@@ -143,110 +153,42 @@ def repair(connection: Connection[Any], name: str) -> None:
         catalog.lock(connection)
         deployed = catalog.get_deployment(connection, name)
         model_table.check_there(connection, deployed)
-        for number in deployed.versions:
-            version = get_version(connection, deployed.model, number)
+        for release in releases.kinds(deployed):
+            version = get_version(connection, deployed.model, release.version)
             program = load_program(connection, version)
-            _ensure_scorer(connection, deployed, version, program)
-            if number == deployed.version:
-                model_table.lock(connection, deployed, "lock")
-                _install(connection, deployed, list_sets(connection), program)
+            releases.ensure_scorer(connection, deployed, version, program, release.runtime)
+        model_table.lock(connection, deployed, "lock")
+        releases.install(connection, deployed)
 
 
-def _first(
-    connection: Connection[Any], version: ModelVersion, program: Program, schema: str, name: str, runtime: str
-) -> RegisteredDeployment:
-    model_table.check_free(connection, schema, name)
-    sets = list_sets(connection)
-    shown = _shown_name(schema, name)
-    deployment_id = catalog.insert_deployment(connection, shown, schema, name, version.model, version.version, runtime)
-    release = bound_release(connection, version, 1, None)
-    catalog.insert_release(connection, deployment_id, release)
-    deployed = catalog.get_deployment(connection, shown)
-    _ensure_scorer(connection, deployed, version, program)
-    model_table.create(connection, deployed, release, sets, program)
-    _install(connection, deployed, sets, program)
-    catalog.insert_event(connection, shown, "deploy", version.model, version.version)
-    return deployed
+def _with_policy(connection: Connection[Any], deployed: RegisteredDeployment, on_error: str) -> RegisteredDeployment:
+    """Changes what becomes of rows that cannot be scored; those that are recorded stay."""
+    catalog.set_on_error(connection, deployed.deployment_id, on_error)
+    changed = catalog.get_deployment(connection, deployed.name)
+    model_table.check_there(connection, changed)
+    model_table.lock(connection, changed, "lock")
+    if on_error == "null":
+        model_table.allow_null(connection, changed)
+    return releases.in_force(connection, changed, "on error", changed.version)
 
 
-def _released(
-    connection: Connection[Any],
-    deployed: RegisteredDeployment,
-    version: ModelVersion,
-    program: Program,
-    former: int | None,
-    action: str,
-) -> RegisteredDeployment:
-    """A further release of a deployment, which scores from the end of this transaction on."""
-    model_table.check_there(connection, deployed)
-    earlier = list(deployed.releases.values())
-    release = bound_release(connection, version, max(deployed.releases) + 1, former, earlier)
-    sets = list_sets(connection)
-    table_columns(release, sets)
-    _ensure_scorer(connection, deployed, version, program)
-    model_table.lock(connection, deployed, "lock")
-    model_table.widen(connection, deployed, release, sets, program)
-    catalog.insert_release(connection, deployed.deployment_id, release)
-    deployed = catalog.get_deployment(connection, deployed.name)
-    _install(connection, deployed, sets, program)
-    catalog.insert_event(connection, deployed.name, action, version.model, version.version)
-    return deployed
-
-
-def _ensure_scorer(
-    connection: Connection[Any], deployed: RegisteredDeployment, version: ModelVersion, program: Program
-) -> None:
-    """Makes the version's scoring function where it is not there as it should be, and holds it against the version's checks."""
-    scorer = _scorer(version, program)
-    (found,) = objects.states(connection, deployed, [scorer])
-    if found.state == "foreign":
-        raise ChangeRefused(
-            f"Schema {MODEL_SCHEMA} has a function {scorer.name} that is not fsdb's: rename or drop it, then deploy again."
-        )
-    if found.state == "outdated":
-        objects.drop_function(connection, scorer.name)
-    if found.state != "installed":
-        objects.install(connection, scorer)
-    parity.check(connection, version.model, version.version, version.inputs, program, scorer.name)
-
-
-def _install(
-    connection: Connection[Any], deployed: RegisteredDeployment, sets: Mapping[str, RegisteredSet], program: Program
-) -> None:
-    """Makes the trigger function and the triggers as the current release needs them."""
-    objects.install(connection, _trigger_function(connection, deployed, sets, program))
-    objects.revoke(connection, trigger_function_name(deployed))
-    for trigger in model_table.triggers(connection, deployed, sets):
-        objects.install(connection, trigger, deployed.table)
-
-
-def _scorer(version: ModelVersion, program: Program) -> Generated:
-    name = scorer_name(version.model, version.version)
-    statements = compile_functions(program, MODEL_SCHEMA, name)
-    return Generated(
-        "function", name, joined(statements, ";\n"), f"scores by model {version.model} version {version.version}."
-    )
-
-
-def _trigger_function(
-    connection: Connection[Any], deployed: RegisteredDeployment, sets: Mapping[str, RegisteredSet], program: Program
-) -> Generated:
-    name = trigger_function_name(deployed)
-    release = deployed.current
-    filled = {*result_types(program), "prediction_id", "model_version", "model_release", "scored_at"}
-    filled |= {read.version_column for read in release.sets}
-    unused = [column for column in model_table.recorded_columns(connection, deployed) if column not in filled]
-    scorer = scorer_name(deployed.model, release.version)
-    statement = trigger_function(connection, objects.function(name), scorer, program, release, sets, unused)
-    return Generated("function", name, statement, f"scores rows inserted into {deployed.name}.")
-
-
-def _runtime(runtime: str) -> str:
-    if runtime == "auto":
-        return RUNTIMES[0]
-    if runtime not in RUNTIMES:
-        raise UnsupportedModel(f"There is no runtime {runtime!r}: use 'auto' or one of {', '.join(RUNTIMES)}.")
-    return runtime
+def _refreshed(connection: Connection[Any], deployed: RegisteredDeployment) -> bool:
+    """Binds the releases that score anew where their sets are not what they were; whether any was."""
+    changed = False
+    for role, release in zip(("live", "canary"), deployed.scoring, strict=False):
+        version = get_version(connection, deployed.model, release.version)
+        choice = Choice(release.runtime, release.reason)
+        bound = bound_release(connection, version, release.release, None, choice, list(deployed.releases.values()))
+        if same_scoring(bound, release):
+            continue
+        program = load_program(connection, version)
+        if role == "live":
+            deployed = releases.further(connection, deployed, version, program, release.former, choice, "refresh")
+        elif deployed.canary is not None:
+            share, by = deployed.canary.share, deployed.canary.by
+            deployed = releases.canary(connection, deployed, version, program, choice, share, by, "refresh")
+        changed = True
+    return changed
 
 
 def _table_name(given: str) -> tuple[str, str]:

@@ -1,9 +1,14 @@
 """The handle of a deployment that users hold."""
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from fsdb.catalog.deployments import RegisteredDeployment, get_deployment, list_events
 from fsdb.db import Database
 from fsdb.deployments import deployments
+from fsdb.deployments.canary import promote_canary, start_canary, stop_canary
 from fsdb.deployments.lineage import lineage
+from fsdb.deployments.measures import compare, costs
 from fsdb.deployments.replay import Replay, replay
 from fsdb.table import Table
 
@@ -39,6 +44,53 @@ class Deployment:
         """Scores the newest predictions again from the versions that they recorded."""
         with self._database.transaction() as connection:
             return replay(connection, self.name, limit)
+
+    @property
+    def runtime(self) -> str:
+        """How the live version computes: "sql", "onnx" or "worker"."""
+        return self._registered().current.runtime
+
+    @property
+    def reason(self) -> str:
+        """Why that runtime was chosen."""
+        return self._registered().current.reason
+
+    def canary(
+        self,
+        version: int | str | None = None,
+        share: float = 0.1,
+        by: Sequence[str] = (),
+        runtime: str = "auto",
+    ) -> "Deployment":
+        """Lets another version score a share of the keys, always the same ones; by: the columns that make up a key."""
+        with self._database.transaction() as connection:
+            start_canary(connection, self.name, version, share, by, runtime)
+        return self
+
+    def stop_canary(self) -> "Deployment":
+        """Lets the live version score every key again."""
+        with self._database.transaction() as connection:
+            stop_canary(connection, self.name)
+        return self
+
+    def promote_canary(self) -> "Deployment":
+        """Makes the canary's version the live one."""
+        with self._database.transaction() as connection:
+            promote_canary(connection, self.name)
+        return self
+
+    def compare(self, labels: str, label: str, id_column: str = "prediction_id") -> Table:
+        """How the versions did, live, canary and shadow, where labels are known: one row for each that predicted.
+
+        labels: a table or view with the column `id_column` (prediction_ids of the live table) and the column `label`.
+        """
+        with self._database.transaction() as connection:
+            return compare(connection, self.name, labels, label, id_column)
+
+    def costs(self, since: datetime | None = None) -> Table:
+        """Rows, errors and time in scoring by model version, of rows scored since a moment."""
+        with self._database.transaction() as connection:
+            return costs(connection, self.name, since)
 
     def rollback(self) -> "Deployment":
         """Lets the former version score again."""

@@ -32,9 +32,14 @@ class Generated:
         return hashlib.sha256(self.statement.as_string(connection).encode()).hexdigest()[:12]
 
 
-def scorer_name(model: str, version: int) -> str:
-    """The name of a model version's scoring function in schema fsdb_models."""
-    return f"{model}_v{version}"
+def scorer_name(model: str, version: int, runtime: str = "sql") -> str:
+    """The name of a model version's scoring function in schema fsdb_models: one for each runtime."""
+    return f"{model}_v{version}" + ("" if runtime == "sql" else f"__{runtime}")
+
+
+def rejections_name(deployment: RegisteredDeployment, version: int) -> str:
+    """The name of the sequence in schema fsdb_models that counts the rows that a version refused, also those rolled back."""
+    return f"rejected_{deployment.deployment_id}_{version}"
 
 
 def trigger_function_name(deployment: RegisteredDeployment) -> str:
@@ -43,7 +48,7 @@ def trigger_function_name(deployment: RegisteredDeployment) -> str:
 
 
 def function(name: str) -> Identifier:
-    """A function of schema fsdb_models, quoted."""
+    """A function or sequence of schema fsdb_models, quoted."""
     return Identifier(MODEL_SCHEMA, name)
 
 
@@ -76,6 +81,16 @@ def revoke(connection: Connection[Any], name: str) -> None:
 def drop_function(connection: Connection[Any], name: str) -> None:
     """Removes a function of schema fsdb_models, if it is there."""
     connection.execute(query("deployments/objects", "drop_function", function=function(name)))
+
+
+def create_sequence(connection: Connection[Any], name: str) -> None:
+    """Makes a sequence of schema fsdb_models, if it is not there."""
+    connection.execute(query("deployments/objects", "create_sequence", sequence=function(name)))
+
+
+def drop_sequence(connection: Connection[Any], name: str) -> None:
+    """Removes a sequence of schema fsdb_models, if it is there."""
+    connection.execute(query("deployments/objects", "drop_sequence", sequence=function(name)))
 
 
 def states(

@@ -1,65 +1,66 @@
-"""Compiles a release to the function of its model table's trigger."""
+"""Compiles the releases that score now to the function of their model table's trigger."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from psycopg import Connection
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from fsdb.asof import FeatureRead, KeyBinding, SetRead
-from fsdb.catalog.deployments import Release, ReleaseInput, ReleaseSet
+from fsdb.catalog.deployments import RegisteredDeployment, Release, ReleaseInput, ReleaseSet
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.config import MODEL_SCHEMA
+from fsdb.deployments.objects import rejections_name, scorer_name
 from fsdb.engines.postgres.lookup import newest, values
 from fsdb.models import Program, function_call
 from fsdb.sql import joined, query
+from fsdb.types import base_name
 
 FILE = "deployments/scoring"
+_SENT = {
+    "timestamp with time zone": "timestamptz_send",
+    "date": "date_send",
+    "double precision": "float8send",
+    "real": "float4send",
+}
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """A release with the program that it runs."""
+
+    release: Release
+    program: Program
 
 
 def trigger_function(
     connection: Connection[Any],
     function: Identifier,
-    scorer: str,
-    program: Program,
-    release: Release,
+    deployed: RegisteredDeployment,
+    live: Scoring,
+    canary: Scoring | None,
     sets: Mapping[str, RegisteredSet],
-    unused: Sequence[str],
+    columns: Mapping[str, str],
+    recorded: Sequence[str],
 ) -> Composed:
-    """CREATE OR REPLACE of the trigger function `function`, which scores by the function `scorer` of schema fsdb_models.
+    """CREATE OR REPLACE of the trigger function `function` of a deployment.
 
-    unused: columns that fsdb records and this release does not fill; they become NULL. Everything that the release is
-    goes into the body as constants: nothing of the catalog is read when a row is scored.
+    columns: of the model table, with types; recorded: those that fsdb fills in, of which a release that does not fill
+    one makes it NULL. Everything that the releases are goes into the body as constants: nothing of the catalog is read
+    when a row is scored.
     """
-    at = SQL("NEW.scored_at")
-    aliases = {given.name: f"i{number}" for number, given in enumerate(release.inputs, start=1)}
-    records: list[tuple[str, Composable]] = []
-    reads: list[Composable] = []
-    columns: list[Composable] = []
-    for number, read in enumerate(release.sets, start=1):
-        described = set_read(release, read, sets[read.feature_set], aliases)
-        name = f"s{number}"
-        keys = [Identifier("new", key.spine_column) for key in described.keys]
-        newest_version = newest(described, keys, at)
-        reads.append(SQL("\n    LEFT JOIN LATERAL (\n{}\n    ) AS {} ON true").format(newest_version, Identifier(name)))
-        columns += [
-            SQL("{} AS {}").format(value, Identifier(feature.output))
-            for feature, value in zip(described.features, values(described, name), strict=True)
-        ]
-        columns.append(SQL("{}.version_id AS {}").format(Identifier(name), Identifier(f"v{number}")))
-        records.append((read.version_column, Identifier("seen", f"v{number}")))
-    look_up = query(FILE, "look_up", columns=joined(columns), reads=joined(reads, "")) if reads else SQL("")
-    arguments = [_argument(given, aliases[given.name]) for given in release.inputs]
-    call = function_call(program, MODEL_SCHEMA, scorer, arguments)
-    if program.has_probability:
-        score = SQL("    scored := {};").format(call)
-        records += [(output, Identifier("scored", output)) for output in result_types(program)]
-    else:
-        score = SQL("    NEW.prediction := {};").format(call)
-    records += [(name, SQL("NULL")) for name in unused]
-    records += [("model_version", Literal(release.version)), ("model_release", Literal(release.release))]
-    assigned = [SQL("    NEW.{} := {};").format(Identifier(name), value) for name, value in records]
-    body = query(FILE, "body", look_up=look_up, score=score, records=joined(assigned, "\n"))
+    score = _release(deployed, live, sets, recorded)
+    if canary is not None and deployed.canary is not None:
+        score = query(
+            FILE,
+            "canary",
+            key=joined([_key_part(name, columns[name]) for name in deployed.canary.by]),
+            share=Literal(deployed.canary.share),
+            canary=_release(deployed, canary, sets, recorded),
+            live=score,
+        )
+    body = query(FILE, "body", score=score)
     return query(FILE, "function", function=function, body=Literal(body.as_string(connection)))
 
 
@@ -90,7 +91,98 @@ def set_read(release: Release, read: ReleaseSet, registered: RegisteredSet, outp
     )
 
 
+def canary_key(release: Release, sets: Mapping[str, RegisteredSet]) -> tuple[str, ...]:
+    """The columns that tell whose a row is where nothing else is said: the keys of the sets that are looked up, else every input."""
+    keys = dict.fromkeys(key for read in release.sets for key in sets[read.feature_set].keys)
+    return tuple(keys) or tuple(given.name for given in release.inputs)
+
+
+def _release(
+    deployed: RegisteredDeployment, scoring: Scoring, sets: Mapping[str, RegisteredSet], recorded: Sequence[str]
+) -> Composed:
+    release = scoring.release
+    aliases = {given.name: f"i{number}" for number, given in enumerate(release.inputs, start=1)}
+    look_up, versions = _look_up(release, sets, aliases)
+    results = result_types(scoring.program)
+    records: dict[str, Composable] = {
+        "model_version": Literal(release.version),
+        "model_release": Literal(release.release),
+    }
+    records |= versions
+    score: Composable = SQL("")
+    if release.runtime == "worker":
+        records |= {name: SQL("NULL") for name in results}
+    else:
+        score = _scored(deployed, scoring, aliases)
+    filled = {*results, "scored_at", "scoring_us", "prediction_id"}
+    nulls = [_assignment(name, SQL("NULL")) for name in recorded if name not in filled and name not in records]
+    assigned = [_assignment(name, value) for name, value in records.items()]
+    # The unused first: the reason of a row that cannot be scored comes after.
+    return query(
+        FILE,
+        "release",
+        look_up=look_up,
+        score=joined([*nulls, score], "\n"),
+        records=joined(assigned, "\n"),
+    )
+
+
+def _look_up(
+    release: Release, sets: Mapping[str, RegisteredSet], aliases: Mapping[str, str]
+) -> tuple[Composable, dict[str, Composable]]:
+    """The query of all features into `seen`, and what is recorded of the versions read."""
+    reads: list[Composable] = []
+    columns: list[Composable] = []
+    versions: dict[str, Composable] = {}
+    for number, read in enumerate(release.sets, start=1):
+        described = set_read(release, read, sets[read.feature_set], aliases)
+        name = f"s{number}"
+        keys = [Identifier("new", key.spine_column) for key in described.keys]
+        newest_version = newest(described, keys, SQL("NEW.scored_at"))
+        reads.append(SQL("\n    LEFT JOIN LATERAL (\n{}\n    ) AS {} ON true").format(newest_version, Identifier(name)))
+        columns += [
+            SQL("{} AS {}").format(value, Identifier(feature.output))
+            for feature, value in zip(described.features, values(described, name), strict=True)
+        ]
+        columns.append(SQL("{}.version_id AS {}").format(Identifier(name), Identifier(f"v{number}")))
+        versions[read.version_column] = Identifier("seen", f"v{number}")
+    if not reads:
+        return SQL(""), {}
+    return query(FILE, "look_up", columns=joined(columns), reads=joined(reads, "")), versions
+
+
+def _scored(deployed: RegisteredDeployment, scoring: Scoring, aliases: Mapping[str, str]) -> Composed:
+    """Calls the scoring function, and does with a row that it refuses what the deployment says."""
+    release, program = scoring.release, scoring.program
+    arguments = [_argument(given, aliases[given.name]) for given in release.inputs]
+    name = scorer_name(deployed.model, release.version, release.runtime)
+    call = function_call(program, MODEL_SCHEMA, name, arguments)
+    results = result_types(program)
+    if program.has_probability:
+        assigned = [SQL("    scored := {};").format(call)]
+        assigned += [_assignment(output, Identifier("scored", output)) for output in results]
+    else:
+        assigned = [_assignment("prediction", call)]
+    score = joined(assigned, "\n")
+    if deployed.on_error == "null":
+        nulls = [_assignment(output, SQL("NULL")) for output in results]
+        return query(FILE, "recording", score=score, nulls=joined(nulls, "\n"))
+    rejections = Identifier(MODEL_SCHEMA, rejections_name(deployed, release.version)).as_string()
+    return query(FILE, "rejecting", score=score, rejections=Literal(rejections))
+
+
+def _assignment(column: str, value: Composable) -> Composed:
+    return SQL("    NEW.{} := {};").format(Identifier(column), value)
+
+
 def _argument(given: ReleaseInput, alias: str) -> Composable:
     if given.feature_id is not None:
         return Identifier("seen", alias)
     return Identifier("new", given.name)
+
+
+def _key_part(column: str, kind: str) -> Composed:
+    send = _SENT.get(base_name(kind))
+    if send is None:
+        return query(FILE, "key_part", column=Identifier(column))
+    return query(FILE, "key_part_sent", column=Identifier(column), send=SQL(send))

@@ -26,6 +26,9 @@ _COMMENTS = {
     "probabilities": "Of each class, in the order of fsdb.model_versions.classes.",
     "model_version": "The model version that scored the row.",
     "scored_at": "When the row was scored; features are as of this moment.",
+    "scoring_us": "Microseconds that looking up and scoring took.",
+    "error": "Why the row could not be scored; NULL where it was.",
+    "predicted_at": "When a worker filled the prediction in.",
     "model_release": "Number in fsdb.deployment_releases: the form of scoring that was in force.",
 }
 
@@ -63,21 +66,22 @@ def create(
 ) -> None:
     """Makes the model table for a first release."""
     results = result_types(program)
+    always = {"prediction"} if _is_always_scored(deployment, release) else set()
     columns: list[Composable] = [_column("column", name, kind) for name, kind in table_columns(release, sets).items()]
-    columns += [
-        _column("column_always" if name == "prediction" else "column", name, kind) for name, kind in results.items()
-    ]
+    columns += [_column("column_always" if name in always else "column", name, kind) for name, kind in results.items()]
     columns += [
         _column("column_always", "model_version", "integer"),
         _column("column_always", "scored_at", "timestamp with time zone"),
         _column("column_always", "model_release", "integer"),
-        *(_column("column", read.version_column, "bigint") for read in release.sets),
+        *(_column("column", name, kind) for name, kind in _kept_beside(release).items()),
     ]
     connection.execute(query(FILE, "create", table=deployment.table, columns=joined(columns, ",\n    ")))
+    connection.execute(query(FILE, "index_moments", table=deployment.table))
     comment = Literal(f"Model {deployment.model} deployed by fsdb: an inserted row is scored and recorded.")
     connection.execute(query(FILE, "comment_table", table=deployment.table, comment=comment))
-    for name in [*results, "model_version", "scored_at", "model_release"]:
-        _comment(connection, deployment, name, _COMMENTS[name])
+    for name in [*results, "model_version", "scored_at", "model_release", *_kept_beside(release)]:
+        if name in _COMMENTS:
+            _comment(connection, deployment, name, _COMMENTS[name])
     _comment_versions(connection, deployment, release)
 
 
@@ -99,8 +103,9 @@ def widen(
             f"Version {release.version} of model {deployment.model} predicts {results['prediction']}, but table {deployment.name} "
             f"holds {found['prediction']}: deploy it as another table."
         )
-    added = {read.version_column: "bigint" for read in release.sets}
-    for name, kind in {**table_columns(release, sets), **results, **added}.items():
+    if not _is_always_scored(deployment, release):
+        allow_null(connection, deployment)
+    for name, kind in {**table_columns(release, sets), **results, **_kept_beside(release)}.items():
         if name not in found:
             connection.execute(query(FILE, "add", table=deployment.table, column=Identifier(name), type=_type(kind)))
             if name in _COMMENTS:
@@ -111,6 +116,24 @@ def widen(
                 f"{deployment.name} has it as {found[name]}: deploy it as another table."
             )
     _comment_versions(connection, deployment, release)
+
+
+def allow_null(connection: Connection[Any], deployment: RegisteredDeployment) -> None:
+    """Lets rows be recorded whose prediction is not there."""
+    connection.execute(query(FILE, "allow_null", table=deployment.table, column=Identifier("prediction")))
+
+
+def _is_always_scored(deployment: RegisteredDeployment, release: Release) -> bool:
+    """Whether a row that is committed has its prediction."""
+    return deployment.on_error == "reject" and release.runtime != "worker"
+
+
+def _kept_beside(release: Release) -> dict[str, str]:
+    """What is recorded beside the result, with the types."""
+    kept = {"scoring_us": "integer", "error": "text"}
+    if release.runtime == "worker":
+        kept["predicted_at"] = "timestamp with time zone"
+    return kept | {read.version_column: "bigint" for read in release.sets}
 
 
 def columns(connection: Connection[Any], deployment: RegisteredDeployment) -> dict[str, str]:

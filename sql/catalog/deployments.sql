@@ -4,12 +4,13 @@ LOCK TABLE fsdb.deployments IN SHARE ROW EXCLUSIVE MODE
 
 -- name: list_deployments
 -- Deployments, in order of name; only the named one where a name is given.
-SELECT deployment_id, name, model, version, runtime, release, schema_name, table_name, created_at
+SELECT deployment_id, name, model, version, runtime, release, schema_name, table_name, created_at, on_error,
+       canary_release, canary_share, canary_by
 FROM fsdb.deployments WHERE %(name)s::text IS NULL OR name = %(name)s::text ORDER BY name
 
 -- name: list_releases
 -- Releases of a deployment, oldest first.
-SELECT release, version, former FROM fsdb.deployment_releases WHERE deployment_id = %(deployment_id)s ORDER BY release
+SELECT release, version, former, runtime, reason FROM fsdb.deployment_releases WHERE deployment_id = %(deployment_id)s ORDER BY release
 
 -- name: list_inputs
 -- What each release of a deployment gives to its model, with the history column of each feature as it is called now.
@@ -24,14 +25,14 @@ FROM fsdb.deployment_sets WHERE deployment_id = %(deployment_id)s ORDER BY relea
 
 -- name: insert_deployment
 -- Registers a deployment; its first release follows.
-INSERT INTO fsdb.deployments (name, model, version, runtime, release, schema_name, table_name)
-VALUES (%(name)s, %(model)s, %(version)s, %(runtime)s, 1, %(schema_name)s, %(table_name)s)
+INSERT INTO fsdb.deployments (name, model, version, runtime, release, schema_name, table_name, on_error)
+VALUES (%(name)s, %(model)s, %(version)s, %(runtime)s, 1, %(schema_name)s, %(table_name)s, %(on_error)s)
 RETURNING deployment_id
 
 -- name: insert_release
 -- Registers a release.
-INSERT INTO fsdb.deployment_releases (deployment_id, release, version, former)
-VALUES (%(deployment_id)s, %(release)s, %(version)s, %(former)s)
+INSERT INTO fsdb.deployment_releases (deployment_id, release, version, former, runtime, reason)
+VALUES (%(deployment_id)s, %(release)s, %(version)s, %(former)s, %(runtime)s, %(reason)s)
 
 -- name: insert_set
 -- Registers a set that a release looks up.
@@ -45,7 +46,17 @@ VALUES (%(deployment_id)s, %(release)s, %(position)s, %(name)s, %(type)s, %(feat
 
 -- name: set_release
 -- Makes a release the one that scores.
-UPDATE fsdb.deployments SET release = %(release)s, version = %(version)s WHERE deployment_id = %(deployment_id)s
+UPDATE fsdb.deployments SET release = %(release)s, version = %(version)s, runtime = %(runtime)s
+WHERE deployment_id = %(deployment_id)s
+
+-- name: set_on_error
+-- What becomes of rows that cannot be scored.
+UPDATE fsdb.deployments SET on_error = %(on_error)s WHERE deployment_id = %(deployment_id)s
+
+-- name: set_canary
+-- Makes a release score a share of the keys, or none.
+UPDATE fsdb.deployments SET canary_release = %(release)s, canary_share = %(share)s, canary_by = %(by)s
+WHERE deployment_id = %(deployment_id)s
 
 -- name: delete_deployment
 -- Removes a deployment with its releases.
@@ -61,15 +72,15 @@ VALUES (%(deployment)s, %(action)s, %(model)s, %(version)s)
 SELECT at, action, model, version, by FROM fsdb.deployment_events WHERE deployment = %(deployment)s ORDER BY event_id
 
 -- name: using_feature
--- Deployments whose current release looks up a feature.
-SELECT d.name FROM fsdb.deployments d
-JOIN fsdb.deployment_inputs i ON i.deployment_id = d.deployment_id AND i.release = d.release
+-- Deployments that look up a feature now, by their current release or their canary.
+SELECT DISTINCT d.name FROM fsdb.deployments d
+JOIN fsdb.deployment_inputs i ON i.deployment_id = d.deployment_id AND i.release IN (d.release, d.canary_release)
 WHERE i.feature_id = %(feature_id)s ORDER BY d.name
 
 -- name: using_set
--- Deployments of which some release looks up a feature set; only those whose current release does, where asked for.
+-- Deployments of which some release looks up a feature set; only those of which a release that scores now does, where asked for.
 SELECT DISTINCT d.name FROM fsdb.deployments d
-JOIN fsdb.deployment_sets s ON s.deployment_id = d.deployment_id AND (NOT %(current)s OR s.release = d.release)
+JOIN fsdb.deployment_sets s ON s.deployment_id = d.deployment_id AND (NOT %(current)s OR s.release IN (d.release, d.canary_release))
 WHERE s.feature_set = %(feature_set)s ORDER BY d.name
 
 -- name: using_version

@@ -31,3 +31,11 @@ REVOKE ALL ON FUNCTION {function} FROM PUBLIC
 -- name: drop_function
 -- Removes a function of fsdb's.
 DROP FUNCTION IF EXISTS {function}
+
+-- name: create_sequence
+-- Counts what is rolled back.
+CREATE SEQUENCE IF NOT EXISTS {sequence}
+
+-- name: drop_sequence
+-- Removes a sequence of fsdb's.
+DROP SEQUENCE IF EXISTS {sequence}

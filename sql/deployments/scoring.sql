@@ -11,16 +11,55 @@ DECLARE
     scored record;
 BEGIN
     NEW.scored_at := clock_timestamp();
+{score}
+    NEW.scoring_us := date_part('epoch', clock_timestamp() - NEW.scored_at) * 1000000;
+    RETURN NEW;
+END
+
+-- name: release
+-- One release: features, result, record.
 {look_up}
 {score}
 {records}
-    RETURN NEW;
-END
+
+-- name: canary
+-- A share of the keys is scored by the canary's release.
+    IF fsdb.key_share({key}) < {share} THEN
+{canary}
+    ELSE
+{live}
+    END IF;
+
+-- name: key_part
+-- A column of the key as text.
+NEW.{column}::text
+
+-- name: key_part_sent
+-- The same of a type whose text is not the same in every session.
+encode({send}(NEW.{column}), 'hex')
 
 -- name: look_up
 -- All features in one query, thus in one snapshot.
     SELECT {columns} INTO seen
     FROM (VALUES (1)) AS once{reads};
+
+-- name: rejecting
+-- A row that cannot be scored fails its statement. It is counted by a sequence, since nothing else outlives the rollback.
+    BEGIN
+{score}
+    EXCEPTION WHEN data_exception OR external_routine_exception THEN
+        PERFORM nextval({rejections}::regclass);
+        RAISE;
+    END;
+
+-- name: recording
+-- A row that cannot be scored is kept, with the reason.
+    BEGIN
+{score}
+    EXCEPTION WHEN data_exception OR external_routine_exception THEN
+{nulls}
+        NEW.error := SQLERRM;
+    END;
 
 -- name: default
 -- A default in the type of the model's input, rounded as the feature's own type does.

@@ -43,6 +43,14 @@ CREATE TABLE {table} (
 -- Adds a column that a new release needs; older rows have NULL.
 ALTER TABLE {table} ADD COLUMN {column} {type}
 
+-- name: allow_null
+-- Lets rows be recorded whose prediction is not there, or not yet.
+ALTER TABLE {table} ALTER COLUMN {column} DROP NOT NULL
+
+-- name: index_moments
+-- Rows of a time are found without reading all of them; a block range index costs an insert nearly nothing.
+CREATE INDEX ON {table} USING brin (scored_at)
+
 -- name: comment_table
 -- Says what the table is.
 COMMENT ON TABLE {table} IS {comment}

@@ -1,12 +1,12 @@
 -- name: uses
 -- What uses any of the features, as kind and name: deployments by their current release or only by a past one, training views,
 -- saved training sets, and registered model versions.
-SELECT DISTINCT CASE WHEN i.release = d.release THEN 'deployment' ELSE 'past release of deployment' END AS kind, d.name
+SELECT DISTINCT CASE WHEN i.release IN (d.release, d.canary_release) THEN 'deployment' ELSE 'past release of deployment' END AS kind, d.name
 FROM fsdb.deployments AS d JOIN fsdb.deployment_inputs AS i USING (deployment_id)
 WHERE i.feature_id = ANY (%(features)s)
-  AND (i.release = d.release OR NOT EXISTS (
+  AND (i.release IN (d.release, d.canary_release) OR NOT EXISTS (
       SELECT FROM fsdb.deployment_inputs AS c
-      WHERE (c.deployment_id, c.release) = (d.deployment_id, d.release) AND c.feature_id = ANY (%(features)s)))
+      WHERE c.deployment_id = d.deployment_id AND c.release IN (d.release, d.canary_release) AND c.feature_id = ANY (%(features)s)))
 UNION
 SELECT 'training view', f.training_view FROM fsdb.training_view_features AS f WHERE f.feature_id = ANY (%(features)s)
 UNION

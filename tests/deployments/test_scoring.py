@@ -36,6 +36,7 @@ def insert(connection: psycopg.Connection, row: dict[str, Any]) -> dict[str, Any
     with connection.cursor(row_factory=dict_row) as cursor:
         found = cursor.execute(INSERT, row).fetchone()
     assert found is not None
+    assert found.pop("error") is None
     return found
 
 

@@ -1,0 +1,39 @@
+"""What deployments cost, and how their versions compare once labels are there: the SQL functions, as tables."""
+
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection
+
+from fsdb.catalog.deployments import get_deployment
+from fsdb.sql import query
+from fsdb.table import Table
+
+FILE = "deployments/measures"
+
+
+def costs(connection: Connection[Any], name: str | None = None, since: datetime | None = None) -> Table:
+    """Rows, errors, rejected and pending rows, and microseconds in scoring, by deployment and model version.
+
+    name: None is every deployment. since: only rows scored since then. rejected counts rows whose insert failed, ever.
+    Raises UnknownName.
+    """
+    shown = None if name is None else get_deployment(connection, name).name
+    cursor = connection.execute(query(FILE, "costs"), {"name": shown, "since": since})
+    columns = tuple(column.name for column in cursor.description or ())
+    return Table.of(columns, cursor.fetchall(), "What scoring costs")
+
+
+def compare(connection: Connection[Any], name: str, labels: str, label: str, id_column: str = "prediction_id") -> Table:
+    """How each version of a deployment did on the rows whose label is known, the live one, the canary and the shadow.
+
+    labels: a table or view, as SQL writes its name, with a column `id_column` of the live table's prediction_ids and a
+    column `label`. Of classes: accuracy, and with two of them log_loss, brier (mean square error of the probability) and
+    auc (chance that a positive row has the higher probability, ties half). Of numbers: mae, rmse and bias.
+    Raises UnknownName.
+    """
+    deployed = get_deployment(connection, name)
+    values = {"name": deployed.name, "labels": labels, "label": label, "id_column": id_column}
+    cursor = connection.execute(query(FILE, "compare"), values)
+    columns = tuple(column.name for column in cursor.description or ())
+    return Table.of(columns, cursor.fetchall(), f"Versions of {name} on {labels}.{label}")

@@ -1,0 +1,180 @@
+"""Releases: the forms that a deployment's scoring takes, with the functions and triggers that carry them out."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from psycopg import Connection
+from psycopg.sql import Identifier
+
+from fsdb.catalog import deployments as catalog
+from fsdb.catalog.deployments import Canary, RegisteredDeployment, Release
+from fsdb.catalog.feature_sets import RegisteredSet, list_sets
+from fsdb.catalog.models import ModelVersion, get_version
+from fsdb.config import MODEL_SCHEMA
+from fsdb.deployments import objects, parity
+from fsdb.deployments import table as model_table
+from fsdb.deployments.binding import bound_release, table_columns
+from fsdb.deployments.objects import Generated, rejections_name, scorer_name, trigger_function_name
+from fsdb.deployments.registry import load_program
+from fsdb.deployments.runtimes import IN_SERVER, Choice, scorer, worker
+from fsdb.deployments.scoring import Scoring, canary_key, trigger_function
+from fsdb.errors import ChangeRefused
+from fsdb.models import Program
+
+
+def first(
+    connection: Connection[Any],
+    version: ModelVersion,
+    program: Program,
+    schema: str,
+    name: str,
+    shown: str,
+    choice: Choice,
+    on_error: str,
+) -> RegisteredDeployment:
+    """Makes the model table `schema`.`name`, registered as `shown`, with its first release."""
+    model_table.check_free(connection, schema, name)
+    sets = list_sets(connection)
+    deployment_id = catalog.insert_deployment(
+        connection, shown, schema, name, version.model, version.version, choice.runtime, on_error
+    )
+    release = bound_release(connection, version, 1, None, choice)
+    catalog.insert_release(connection, deployment_id, release)
+    deployed = catalog.get_deployment(connection, shown)
+    ensure_scorer(connection, deployed, version, program, choice.runtime)
+    model_table.create(connection, deployed, release, sets, program)
+    install(connection, deployed)
+    catalog.insert_event(connection, shown, "deploy", version.model, version.version)
+    return deployed
+
+
+def further(
+    connection: Connection[Any],
+    deployed: RegisteredDeployment,
+    version: ModelVersion,
+    program: Program,
+    former: int | None,
+    choice: Choice,
+    action: str,
+) -> RegisteredDeployment:
+    """A further release of a deployment, which scores from the end of this transaction on."""
+    release = _added(connection, deployed, version, program, former, choice)
+    catalog.set_release(connection, deployed.deployment_id, release)
+    return in_force(connection, deployed, action, version.version)
+
+
+def canary(
+    connection: Connection[Any],
+    deployed: RegisteredDeployment,
+    version: ModelVersion,
+    program: Program,
+    choice: Choice,
+    share: float,
+    by: tuple[str, ...],
+    action: str,
+) -> RegisteredDeployment:
+    """A further release that scores a share of the keys, told by the columns `by`, from the end of this transaction on."""
+    release = _added(connection, deployed, version, program, deployed.release, choice)
+    key = by or canary_key(deployed.current, list_sets(connection))
+    catalog.set_canary(connection, deployed.deployment_id, Canary(release.release, share, key))
+    return in_force(connection, deployed, action, version.version)
+
+
+def ensure_scorer(
+    connection: Connection[Any], deployed: RegisteredDeployment, version: ModelVersion, program: Program, runtime: str
+) -> None:
+    """Makes the version's scoring function where it is not there as it should be, and holds it against the version's checks.
+
+    A worker's is outside of the server, and is held against them here.
+    """
+    if runtime not in IN_SERVER:
+        worker.check(connection, version, program)
+        return
+    wanted = scorer(connection, version, program, runtime)
+    (found,) = objects.states(connection, deployed, [wanted])
+    if found.state == "foreign":
+        raise ChangeRefused(
+            f"Schema {MODEL_SCHEMA} has a function {wanted.name} that is not fsdb's: rename or drop it, then deploy again."
+        )
+    if found.state == "outdated":
+        objects.drop_function(connection, wanted.name)
+    if found.state != "installed":
+        objects.install(connection, wanted)
+    parity.check(connection, version.model, version.version, version.inputs, program, wanted.name)
+
+
+def drop_scorers(connection: Connection[Any], deployed: RegisteredDeployment) -> None:
+    """Removes the scoring functions that no deployment uses any more; `deployed` is gone from the catalog already."""
+    for release in deployed.releases.values():
+        if not catalog.using_version(connection, deployed.model, release.version):
+            for runtime in IN_SERVER:
+                objects.drop_function(connection, scorer_name(deployed.model, release.version, runtime))
+        objects.drop_sequence(connection, rejections_name(deployed, release.version))
+
+
+def install(connection: Connection[Any], deployed: RegisteredDeployment) -> None:
+    """Makes the trigger function and the triggers as the releases that score now need them."""
+    for release in deployed.scoring:
+        objects.create_sequence(connection, rejections_name(deployed, release.version))
+    objects.install(connection, scoring_function(connection, deployed))
+    objects.revoke(connection, trigger_function_name(deployed))
+    for trigger in model_table.triggers(connection, deployed, list_sets(connection)):
+        objects.install(connection, trigger, deployed.table)
+
+
+def scoring_function(connection: Connection[Any], deployed: RegisteredDeployment) -> Generated:
+    """The trigger function as the releases that score now need it."""
+    live, *others = (_scoring(connection, deployed, release) for release in deployed.scoring)
+    name = trigger_function_name(deployed)
+    statement = trigger_function(
+        connection,
+        Identifier(MODEL_SCHEMA, name),
+        deployed,
+        live,
+        others[0] if others else None,
+        list_sets(connection),
+        model_table.columns(connection, deployed),
+        model_table.recorded_columns(connection, deployed),
+    )
+    return Generated("function", name, statement, f"scores rows inserted into {deployed.name}.")
+
+
+def kinds(deployed: RegisteredDeployment) -> list[Release]:
+    """A release for each version and runtime that a deployment has had."""
+    return list({(release.version, release.runtime): release for release in deployed.releases.values()}.values())
+
+
+def in_force(
+    connection: Connection[Any], deployed: RegisteredDeployment, action: str, version: int
+) -> RegisteredDeployment:
+    """Installs what the catalog says now of a deployment that is locked, and notes what happened."""
+    changed = catalog.get_deployment(connection, deployed.name)
+    install(connection, changed)
+    catalog.insert_event(connection, deployed.name, action, changed.model, version)
+    return changed
+
+
+def _scoring(connection: Connection[Any], deployed: RegisteredDeployment, release: Release) -> Scoring:
+    version = get_version(connection, deployed.model, release.version)
+    return Scoring(release, load_program(connection, version))
+
+
+def _added(
+    connection: Connection[Any],
+    deployed: RegisteredDeployment,
+    version: ModelVersion,
+    program: Program,
+    former: int | None,
+    choice: Choice,
+) -> Release:
+    """Registers a further release and makes room for what it needs; it does not score yet."""
+    model_table.check_there(connection, deployed)
+    earlier = list(deployed.releases.values())
+    release = bound_release(connection, version, max(deployed.releases) + 1, former, choice, earlier)
+    sets: Mapping[str, RegisteredSet] = list_sets(connection)
+    table_columns(release, sets)
+    ensure_scorer(connection, deployed, version, program, choice.runtime)
+    model_table.lock(connection, deployed, "lock")
+    model_table.widen(connection, deployed, release, sets, program)
+    catalog.insert_release(connection, deployed.deployment_id, release)
+    return release

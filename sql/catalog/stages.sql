@@ -1,0 +1,11 @@
+-- name: lock
+-- Makes changes of stages wait for each other.
+LOCK TABLE fsdb.stage_events IN SHARE ROW EXCLUSIVE MODE
+
+-- name: stages_of
+-- The stage of each version of a model.
+SELECT version, stage FROM fsdb.model_stages WHERE model = %(model)s ORDER BY version
+
+-- name: insert_event
+-- Puts a version into a stage.
+INSERT INTO fsdb.stage_events (model, version, stage) VALUES (%(model)s, %(version)s, %(stage)s)
