@@ -1,7 +1,7 @@
 """The parity gate: a compiled model must give what the native predict gives, on rows kept with the model version."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -66,24 +66,45 @@ def check(
     """
     arguments = [query(FILE, "input", position=Literal(number)) for number in range(1, len(inputs) + 1)]
     text = query(FILE, "outputs", call=function_call(program, MODEL_SCHEMA, function, arguments))
+    checks = stored_checks(connection, model, version)
+    with pinned(connection):
+        deployed = _deployed(connection, text, {"model": model, "version": version}, checks)
+        return compared(model, version, inputs, program, checks, deployed)
+
+
+def stored_checks(connection: Connection[Any], model: str, version: int) -> dict[int, CheckRow]:
+    """The rows that a version is checked on, by position. Raises ParityFailed where none of them can be compared."""
     checks = list_checks(connection, model, version)
     if all(row.refused for row in checks.values()):
         raise ParityFailed(
             f"Model {model} version {version} cannot be checked: the native predict takes none of the {len(checks)} rows. "
             "Register it with its training set, or with rows= that it takes."
         )
-    values = {"model": model, "version": version}
+    return checks
+
+
+def compared(
+    model: str,
+    version: int,
+    inputs: Sequence[ModelInput],
+    program: Program,
+    checks: Mapping[int, CheckRow],
+    deployed: Iterable[tuple[int, Mapping[str, Any]]],
+) -> Parity:
+    """Holds what a deployed model gives, by the position of the row, against what the native one gave.
+
+    Raises ParityFailed naming the row's inputs and both numbers.
+    """
     largest = 0.0
-    with pinned(connection):
-        for position, deployed in _deployed(connection, text, values, checks):
-            native = _native(checks[position], program)
-            if not same_outputs(native, deployed, program.tolerance):
-                shown = _shown(inputs, checks[position])
-                raise ParityFailed(
-                    f"Model {model} version {version} does not compute what the native predict gives. For {shown} the native model "
-                    f"gives {_result(native)}, the deployed one {_result(deployed)}: nothing was deployed; please report the model's class."
-                )
-            largest = max(largest, _difference(native, deployed))
+    for position, outputs in deployed:
+        native = _native(checks[position], program)
+        if not same_outputs(native, outputs, program.tolerance):
+            shown = _shown(inputs, checks[position])
+            raise ParityFailed(
+                f"Model {model} version {version} does not compute what the native predict gives. For {shown} the native model "
+                f"gives {_result(native)}, the deployed one {_result(outputs)}: nothing was deployed; please report the model's class."
+            )
+        largest = max(largest, _difference(native, outputs))
     return Parity(len(checks), largest)
 
 
