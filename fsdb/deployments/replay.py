@@ -6,18 +6,18 @@ from typing import Any
 
 import psycopg
 from psycopg import Connection
-from psycopg.sql import Composable, Composed, Identifier, Literal
+from psycopg.sql import Composed, Identifier, Literal
 
-from fsdb.catalog.deployments import RegisteredDeployment, Release, ReleaseInput, get_deployment
+from fsdb.catalog.deployments import RegisteredDeployment, Release, get_deployment
 from fsdb.catalog.feature_sets import RegisteredSet, list_sets
 from fsdb.catalog.models import get_version
 from fsdb.config import MODEL_SCHEMA
 from fsdb.deployments.objects import scorer_name
 from fsdb.deployments.parity import pinned
+from fsdb.deployments.recorded import recorded
 from fsdb.deployments.registry import load_program
 from fsdb.deployments.scoring import result_types
 from fsdb.deployments.table import check_there
-from fsdb.engines.postgres.lookup import duration, typed_literal
 from fsdb.errors import NotReproducible
 from fsdb.models import Program, function_call
 from fsdb.sql import joined, query
@@ -93,16 +93,7 @@ def _text(
     sets: Mapping[str, RegisteredSet],
     limit: int | None,
 ) -> Composed:
-    aliases = {read.feature_set: Identifier(f"s{number}") for number, read in enumerate(release.sets, start=1)}
-    reads: list[Composable] = []
-    missing: list[Composable] = [Literal(False)]
-    for read in release.sets:
-        of = {"read": aliases[read.feature_set], "version_column": Identifier(read.version_column)}
-        owner = sets[read.feature_set]
-        keys = [query(FILE, "key", read=of["read"], key=Identifier(key)) for key in owner.keys]
-        reads.append(query(FILE, "read", history=owner.history, keys=joined(keys, ""), **of))
-        missing.append(query(FILE, "missing", **of))
-    arguments = [_argument(release, given, aliases) for given in release.inputs]
+    given = recorded(release, sets)
     different = [query(FILE, "different", column=Identifier(name)) for name in result_types(program)]
     return query(
         FILE,
@@ -110,27 +101,10 @@ def _text(
         table=deployed.table,
         limit=Literal(limit),
         release=Literal(release.release),
-        reads=joined(reads, ""),
-        call=function_call(program, MODEL_SCHEMA, scorer_name(deployed.model, release.version), arguments),
+        reads=given.reads,
+        call=function_call(
+            program, MODEL_SCHEMA, scorer_name(deployed.model, release.version, release.runtime), given.inputs
+        ),
         different=joined(different, " OR "),
-        missing=joined(missing, " OR "),
+        missing=given.missing,
     )
-
-
-def _argument(release: Release, given: ReleaseInput, aliases: Mapping[str, Identifier]) -> Composable:
-    if given.feature_set is None or given.history_column is None:
-        return query(FILE, "request", column=Identifier(given.name))
-    (read,) = (read for read in release.sets if read.feature_set == given.feature_set)
-    fresh = (
-        query(FILE, "fresh", read=aliases[read.feature_set], max_age=duration(read.max_age)) if read.max_age else None
-    )
-    value = query(
-        FILE,
-        "feature",
-        read=aliases[read.feature_set],
-        column=Identifier(given.history_column),
-        fresh=joined([fresh] if fresh else [], ""),
-    )
-    if given.default_value is None:
-        return value
-    return query(FILE, "with_default", value=value, default=typed_literal(given.default_value, given.type))

@@ -11,6 +11,7 @@ from fsdb.catalog.deployments import RegisteredDeployment, Release
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.deployments.binding import RECORDED, table_columns
 from fsdb.deployments.objects import KEEP_TRIGGER, SCORE_TRIGGER, Generated, function, trigger_function_name
+from fsdb.deployments.queueing import FILLED, queue_triggers
 from fsdb.deployments.scoring import result_types
 from fsdb.errors import ChangeRefused
 from fsdb.models import Program
@@ -165,6 +166,9 @@ def triggers(
     kept = dict.fromkeys(recorded_columns(connection, deployment))
     for release in deployment.releases.values():
         kept |= dict.fromkeys(table_columns(release, sets))
+    queue = queue_triggers(deployment, kept)
+    if queue:
+        kept = {name: None for name in kept if name not in FILLED}
     keep = query(
         FILE,
         "keep_trigger",
@@ -176,6 +180,7 @@ def triggers(
     return [
         Generated("trigger", SCORE_TRIGGER, score, "scores each inserted row."),
         Generated("trigger", KEEP_TRIGGER, keep, "keeps recorded predictions as they are."),
+        *queue,
     ]
 
 

@@ -1,0 +1,11 @@
+-- name: queue_trigger
+-- Puts inserted rows that workers score into the queue, once a statement.
+CREATE OR REPLACE TRIGGER {trigger} AFTER INSERT ON {table}
+REFERENCING NEW TABLE AS inserted
+FOR EACH STATEMENT EXECUTE FUNCTION fsdb.enqueue_scoring({deployment}, {releases})
+
+-- name: fill_trigger
+-- Lets a worker fill in what it computes, once, and nobody else.
+CREATE OR REPLACE TRIGGER {trigger} BEFORE UPDATE ON {table}
+FOR EACH ROW WHEN (ROW({old})::record OPERATOR(pg_catalog.*<>) ROW({new})::record)
+EXECUTE FUNCTION fsdb.refuse_forged_prediction({deployment})
