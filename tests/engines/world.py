@@ -102,13 +102,18 @@ class World:
         )
 
 
+def versions() -> dict[str, list[Version]]:
+    """What history holds of each set."""
+    return {"weather": _weather(), "pairs": _pairs(), "words": _words(), "nothing": [], "hot": _hot()}
+
+
 def make(database: TestDatabase, state: str) -> World:
     """Makes the sets, with copies in that state."""
-    versions = {"weather": _weather(), "pairs": _pairs(), "words": _words(), "nothing": [], "hot": _hot()}
+    made = versions()
     with database.connect() as connection:
         sets = [made_set(connection, one) for one in (WEATHER, PAIRS, WORDS, NOTHING, HOT)]
-        fill(database, connection, [(one, versions[one.name]) for one in sets], state)
-    return World(database, versions)
+        fill(database, connection, [(one, made[one.name]) for one in sets], state)
+    return World(database, made)
 
 
 def check(

@@ -157,6 +157,12 @@ def _made(target: str) -> "SparkSession":
     try:
         found: SparkSession = builder.getOrCreate()
     except Exception as error:
+        if "stopped SparkContext" in str(error) or "SparkContext was shut down" in str(error):
+            raise EngineUnavailable(
+                f"Spark at {target!r} (${VARIABLE}) dropped the application: its workers cannot start executors. "
+                "Their logs say why; workers started by java alone need SPARK_HOME and SPARK_SCALA_VERSION in their environment, "
+                "which Spark's own scripts set."
+            ) from error
         raise EngineUnavailable(f"Spark does not start at {target!r} (${VARIABLE}): {sentence(str(error))}.") from error
     return found
 
