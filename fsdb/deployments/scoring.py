@@ -55,7 +55,7 @@ def trigger_function(
         score = query(
             FILE,
             "canary",
-            key=joined([_key_part(name, columns[name]) for name in deployed.canary.by]),
+            key=joined([key_part(name, columns[name]) for name in deployed.canary.by]),
             share=Literal(deployed.canary.share),
             canary=_release(deployed, canary, sets, recorded),
             live=score,
@@ -181,7 +181,8 @@ def _argument(given: ReleaseInput, alias: str) -> Composable:
     return Identifier("new", given.name)
 
 
-def _key_part(column: str, kind: str) -> Composed:
+def key_part(column: str, kind: str) -> Composed:
+    """A column of the row `new`, of PostgreSQL type `kind`, as a part of the key that canaries go by."""
     send = _SENT.get(base_name(kind))
     if send is None:
         return query(FILE, "key_part", column=Identifier(column))

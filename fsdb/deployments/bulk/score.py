@@ -1,0 +1,193 @@
+"""`score`: the predictions for many rows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from psycopg import Connection
+
+from fsdb.catalog.deployments import RegisteredDeployment, Release, get_deployment
+from fsdb.catalog.feature_sets import list_sets
+from fsdb.catalog.models import ModelVersion, get_version
+from fsdb.deployments import table as model_table
+from fsdb.deployments.binding import table_columns
+from fsdb.deployments.bulk import in_server, outside
+from fsdb.deployments.bulk.given import FILE, fitted, taken
+from fsdb.deployments.bulk.lookups import Found, Rows, look_up, shares
+from fsdb.deployments.bulk.outcome import SCORED_BY, Outcome, check_none_refused, joined_outcomes
+from fsdb.deployments.bulk.recording import recorded
+from fsdb.deployments.objects import scorer_name
+from fsdb.deployments.registry import load_program
+from fsdb.deployments.runtimes import IN_SERVER
+from fsdb.deployments.scoring import key_part, result_types
+from fsdb.errors import EngineUnavailable, InvalidData, InvalidDefinition
+from fsdb.exchange.types import arrow_type
+from fsdb.listing import listed
+from fsdb.models import Program
+from fsdb.sql import query
+
+ON_ERROR = ("reject", "null")
+
+
+def score(
+    connection: Connection[Any], name: str, data: Any, *, on_error: str = "reject", record: bool = False
+) -> pa.Table:
+    """What the deployment `name` predicts for the rows of `data`, as if each were inserted at one and the same moment.
+
+    data: an SQL query, a pandas, polars or Arrow table, or Parquet files, with the keys of the deployment's feature sets
+    and its request inputs under their names in the model table; further columns pass through. Features are looked up as
+    of the call, in one snapshot of the database.
+
+    Gives the data's columns, then prediction, probability and probabilities as the model has them, model_version, scored_at,
+    and for each feature set the version that was read; rows in the order of the data. on_error: what becomes of a row
+    that the model does not take: "reject" raises InvalidData with the row's number, "null" makes its results NULL and gives the reason
+    in a column `error`. record: inserts the rows into the model table, whose trigger scores them by the deployment's own error policy, and
+    gives what it recorded with each prediction_id. The table's metadata tells under `fsdb_scored_by` what computed: onnx (in this
+    process) or sql; of recorded rows the deployment's runtime.
+
+    Raises UnknownName, InvalidData for rows or columns that cannot be taken, InvalidDefinition for a query that does not
+    run; nothing is recorded then.
+    """
+    if on_error not in ON_ERROR:
+        raise InvalidDefinition(f"There is no on_error {on_error!r}: use 'reject' or 'null'.")
+    with connection.transaction():
+        deployed = get_deployment(connection, name)
+        model_table.check_there(connection, deployed)
+        table = taken(connection, data)
+        if not record:
+            return _scored(connection, deployed, table, on_error)
+        try:
+            with connection.transaction():
+                return recorded(connection, deployed, table, _taken_columns(connection, deployed))
+        except InvalidData:
+            _scored(connection, deployed, table, "reject")  # names the row, where it is the model that does not take it
+            raise
+
+
+def _taken_columns(connection: Connection[Any], deployed: RegisteredDeployment) -> dict[str, str]:
+    """The columns that the releases which score now take from a row, with types."""
+    sets = list_sets(connection)
+    return {name: kind for release in deployed.scoring for name, kind in table_columns(release, sets).items()}
+
+
+def _scored(connection: Connection[Any], deployed: RegisteredDeployment, table: pa.Table, on_error: str) -> pa.Table:
+    types = _taken_columns(connection, deployed)
+    columns = fitted(table, types, f"Table {deployed.name}")
+    programs = [_program(connection, deployed, release) for release in deployed.scoring]
+    outputs = _outputs(deployed.scoring, programs, on_error)
+    _check_free(table, outputs, deployed)
+    at = _clock(connection)
+    if table.num_rows:
+        outcome = _outcome(connection, deployed, programs, columns, types, at)
+    else:
+        outcome = Outcome(
+            {name: pa.array([], kind) for name, kind in outputs.items()}, pa.array([], pa.string()), "sql"
+        )
+    if on_error == "reject":
+        check_none_refused(outcome.errors, f"The model of deployment {deployed.name}")
+    found = {
+        **outcome.columns,
+        "scored_at": pa.array(
+            np.full(table.num_rows, np.datetime64(at.replace(tzinfo=None), "us")), outputs["scored_at"]
+        ),
+        "error": outcome.errors,
+    }
+    fields = [*table.schema, *(pa.field(name, kind) for name, kind in outputs.items())]
+    schema = pa.schema(fields, {**(table.schema.metadata or {}), SCORED_BY: outcome.scored_by})
+    return pa.Table.from_arrays([*table.columns, *(found[name] for name in outputs)], schema=schema)
+
+
+def _outcome(
+    connection: Connection[Any],
+    deployed: RegisteredDeployment,
+    programs: Sequence[tuple[ModelVersion, Program]],
+    columns: Mapping[str, pa.Array],
+    types: Mapping[str, str],
+    at: datetime,
+) -> Outcome:
+    """The results for the rows, with the model version and the feature versions of each."""
+    places = _places(connection, deployed, columns, types)
+    if len(places) == 1:
+        parts = [Rows(deployed.current, columns, types)]
+    else:
+        parts = [
+            Rows(release, {name: column.take(pa.array(of)) for name, column in columns.items()}, types)
+            for release, of in zip(deployed.scoring, places, strict=True)
+        ]
+    looked = look_up(connection, at, parts, list_sets(connection))
+    outcomes = []
+    for part, found, (version, program), of in zip(parts, looked, programs, places, strict=True):
+        outcome = _release_outcome(connection, deployed, part.release, version, program, found)
+        number = pa.array(np.full(len(of), version.version, np.int32))
+        outcomes.append(replace(outcome, columns={**outcome.columns, "model_version": number, **found.versions}))
+    return outcomes[0] if len(outcomes) == 1 else joined_outcomes(outcomes, np.argsort(np.concatenate(places)))
+
+
+def _places(
+    connection: Connection[Any],
+    deployed: RegisteredDeployment,
+    columns: Mapping[str, pa.Array],
+    types: Mapping[str, str],
+) -> list[Any]:
+    """The places of the rows that each scoring release has, in the order of `deployed.scoring`."""
+    canary = deployed.canary
+    if canary is None:
+        return [np.arange(len(next(iter(columns.values()))))]
+    key = [key_part(f"k{number}", types[name]) for number, name in enumerate(canary.by)]
+    number = shares(connection, [columns[name] for name in canary.by], [types[name] for name in canary.by], key)
+    return [np.flatnonzero(number >= canary.share), np.flatnonzero(number < canary.share)]
+
+
+def _release_outcome(
+    connection: Connection[Any],
+    deployed: RegisteredDeployment,
+    release: Release,
+    version: ModelVersion,
+    program: Program,
+    found: Found,
+) -> Outcome:
+    scorer = outside.scorer_of(connection, version, program)
+    if scorer is not None:
+        return outside.scored(scorer, program, found.inputs)
+    if release.runtime not in IN_SERVER:
+        raise EngineUnavailable(
+            f"The model of deployment {deployed.name} has no function in the database, and onnxruntime is not installed here: "
+            "install fsdb-postgres[onnx], or insert the rows and let a worker score them."
+        )
+    function = scorer_name(deployed.model, release.version, release.runtime)
+    return in_server.scored(connection, program, function, found.inputs)
+
+
+def _program(
+    connection: Connection[Any], deployed: RegisteredDeployment, release: Release
+) -> tuple[ModelVersion, Program]:
+    version = get_version(connection, deployed.model, release.version)
+    return version, load_program(connection, version)
+
+
+def _outputs(
+    releases: Sequence[Release], programs: Sequence[tuple[ModelVersion, Program]], on_error: str
+) -> dict[str, pa.DataType]:
+    """The columns that are added to the data's, in order."""
+    results = {name: arrow_type(kind) for _, program in programs for name, kind in result_types(program).items()}
+    versions = {read.version_column: pa.int64() for release in releases for read in release.sets}
+    reasons = {"error": pa.string()} if on_error == "null" else {}
+    return {**results, "model_version": pa.int32(), "scored_at": pa.timestamp("us", "UTC"), **versions, **reasons}
+
+
+def _check_free(table: pa.Table, outputs: Mapping[str, Any], deployed: RegisteredDeployment) -> None:
+    taken_names = [name for name in table.column_names if name in outputs]
+    if taken_names:
+        raise InvalidData(
+            f"The data has a column {listed([repr(n) for n in taken_names])}, which scoring by {deployed.name} gives itself: rename it, or leave it out."
+        )
+
+
+def _clock(connection: Connection[Any]) -> datetime:
+    row = connection.execute(query(FILE, "clock")).fetchone()
+    assert row is not None
+    moment: datetime = row[0]
+    return moment.astimezone(UTC)
