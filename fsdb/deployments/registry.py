@@ -13,7 +13,8 @@ from fsdb.definitions import checked_name
 from fsdb.deployments import parity, provenance
 from fsdb.deployments.binding import widest
 from fsdb.deployments.objects import scorer_name
-from fsdb.errors import InvalidDefinition, NotReproducible
+from fsdb.deployments.runtimes import worker
+from fsdb.errors import InvalidDefinition, NotReproducible, UnsupportedModel
 from fsdb.models import Program, compile_functions, knows_names, program_of
 from fsdb.training import TrainingSet
 
@@ -99,10 +100,19 @@ def load_program(connection: Connection[Any], version: ModelVersion) -> Program:
 def _rehearse(
     connection: Connection[Any], model: str, version: int, signature: Sequence[ModelInput], program: Program
 ) -> parity.Parity:
-    """The parity gate on a function that is gone afterwards: a registered version leaves no object until it is deployed."""
+    """The parity gate on a function that is gone afterwards: a registered version leaves no object until it is deployed.
+
+    A program without an SQL form is held against the native predict outside of the server.
+    """
     name = f"{scorer_name(model, version)}_check"
+    try:
+        statements = compile_functions(program, MODEL_SCHEMA, name)
+    except UnsupportedModel:
+        if worker.lacks(program) is not None:
+            raise
+        return worker.rehearse(connection, model, version, signature, program)
     with connection.transaction(force_rollback=True):
-        for statement in compile_functions(program, MODEL_SCHEMA, name):
+        for statement in statements:
             connection.execute(statement)
         return parity.check(connection, model, version, signature, program, name)
 
