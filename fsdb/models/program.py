@@ -6,7 +6,7 @@ from functools import cached_property
 
 from fsdb.models import serialization
 from fsdb.models.parity import PARITY_TOLERANCE, SINGLE_TOLERANCE
-from fsdb.models.steps import SingleTrees, Step
+from fsdb.models.steps import Graph, Single, SingleTrees, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Program:
     @property
     def tolerance(self) -> float:
         """How far its numbers may be from the native ones: more where the native model itself computes in float32."""
-        single = any(isinstance(step, SingleTrees) for step in self.steps)
+        single = any(isinstance(step, Single | SingleTrees | Graph) for step in self.steps)
         return SINGLE_TOLERANCE if single else PARITY_TOLERANCE
 
     def __eq__(self, other: object) -> bool:

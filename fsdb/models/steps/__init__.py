@@ -5,6 +5,7 @@ slots and appends the ones it produces. A slot holds a number (float64, or missi
 """
 
 from fsdb.models.steps.codes import Indicators, LookupNumber, LookupText
+from fsdb.models.steps.graph import Feed, Graph
 from fsdb.models.steps.links import (
     Exponential,
     Largest,
@@ -70,6 +71,7 @@ Step = (
     | NormalQuantile
     | Kernel
     | Neighbors
+    | Graph
 )
 
 __all__ = [
@@ -80,6 +82,8 @@ __all__ = [
     "BoxCox",
     "Clip",
     "Exponential",
+    "Feed",
+    "Graph",
     "ImputeNumber",
     "ImputeText",
     "Indicators",

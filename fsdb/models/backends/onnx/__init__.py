@@ -3,7 +3,8 @@ end of ONNX, and nowhere else."""
 
 from pathlib import Path
 
-from fsdb.models.backends.onnx.compiled import Compiled, compiled
+from fsdb.models.backends.onnx.compiled import compiled
+from fsdb.models.backends.onnx.description import Compiled
 from fsdb.models.backends.onnx.running import RowRefused
 from fsdb.models.backends.onnx.scorer import Scorer
 from fsdb.models.program import Program

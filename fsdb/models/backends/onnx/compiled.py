@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from fsdb.errors import UnsupportedModel
+from fsdb.models import steps
 from fsdb.models.backends.onnx import checks, encoders, functions, linear, links, numbers, trees
+from fsdb.models.backends.onnx.description import Compiled, output_of, placed
 from fsdb.models.backends.onnx.graph import Column, Graph
 from fsdb.models.backends.onnx.sources import Sources, kind
-from fsdb.models.program import Argmax, Program, Regression, Threshold
+from fsdb.models.backends.onnx.whole import whole
+from fsdb.models.program import Program
 from fsdb.models.steps import (
     Above,
     Apply,
@@ -82,16 +84,10 @@ _EMITTERS: dict[type, Callable[[Any, Graph], None]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Compiled:
-    """The ONNX model and its description."""
-
-    model: bytes
-    description: str
-
-
 def compiled(program: Program) -> Compiled:
     """UnsupportedModel names a step that has no ONNX form."""
+    if any(isinstance(step, steps.Graph) for step in program.steps):
+        return whole(program)
     graph = Graph()
     sources = Sources(program)
     graph.widths["x"] = len(sources.columns)
@@ -139,7 +135,7 @@ def compiled(program: Program) -> Compiled:
         if type(step) not in _EMITTERS:
             raise UnsupportedModel(f"the step {type(step).__name__} has no ONNX form: use runtime 'sql'")
         _EMITTERS[type(step)](step, graph)
-    slots, output = _output(program)
+    slots, output = output_of(program)
     every = list(dict.fromkeys([*slots, *(slot for slot, _ in later)])) or [0]
     places = {slot: at for at, slot in enumerate(every)}
     description = {
@@ -147,7 +143,7 @@ def compiled(program: Program) -> Compiled:
         "columns": sources.columns,
         "checks": before,
         "later": [make(places[slot]) for slot, make in later],
-        "output": {name: _placed(value, places) for name, value in output.items()},
+        "output": {name: placed(value, places) for name, value in output.items()},
         "classes": None if program.classes is None else list(program.classes),
         "several": program.has_probabilities,
         "outputs": ["y"],
@@ -168,24 +164,3 @@ def _positive(source: str) -> Callable[[int], dict[str, Any]]:
 
 def _known(source: str, step: LookupNumber) -> Callable[[int], dict[str, Any]]:
     return lambda column: checks.known_check(column, source, step)
-
-
-def _output(program: Program) -> tuple[list[int], dict[str, Any]]:
-    """The slots that the prediction is read from, and how."""
-    match program.output:
-        case Regression(value=value):
-            return [value], {"is": "regression", "value": value}
-        case Threshold(score=score, inclusive=inclusive, probability=share):
-            slots = [score] if share is None else [score, share]
-            return slots, {"is": "threshold", "score": score, "inclusive": inclusive, "probability": share}
-        case Argmax(scores=scores, probabilities=shares):
-            given = {"is": "argmax", "scores": list(scores), "probabilities": None if shares is None else list(shares)}
-            return [*scores, *(shares or ())], given
-    raise UnsupportedModel(f"the output {type(program.output).__name__} has no ONNX form: use runtime 'sql'")
-
-
-def _placed(value: Any, places: dict[int, int]) -> Any:
-    """A slot, or a list of them, as places among the graph's outputs."""
-    if isinstance(value, list):
-        return [places[slot] for slot in value]
-    return places[value] if isinstance(value, int) and not isinstance(value, bool) else value

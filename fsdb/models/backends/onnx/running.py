@@ -311,34 +311,31 @@ def _collector(given: dict[str, Any]) -> Callable[[list[Any]], Any]:
     """What makes of a session's outputs the matrix of numbers that predictions are read from."""
     if "feeds" not in given:
         return lambda outputs: outputs[0]
-    classes = given["classes"]
-    if classes is None:
+    labels = given["labels"]
+    if labels is None:
         return lambda outputs: np.asarray(outputs[0], dtype=np.float64).reshape(-1, 1)
-    places = {label: place for place, label in enumerate(classes)}
+    places = {label: place for place, label in enumerate(labels)}
     labelled: bool = given["labelled"]
 
     def collect(outputs: list[Any]) -> Any:
-        shares = _shares(outputs[1 if labelled else 0], classes) if given["shares"] else None
+        shares = _shares(outputs[1 if labelled else 0], labels) if given["shares"] else None
         if not labelled:
-            return np.concatenate([shares, shares], axis=1)
-        labels = np.asarray(outputs[0]).reshape(-1).tolist()
-        scores = np.zeros((len(labels), len(classes)))
-        for row, label in enumerate(labels):
-            place = places.get(label)
-            scores[row] = _NAN if place is None else 0.0
-            if place is not None:
-                scores[row, place] = 1.0
+            return shares
+        chosen = [places.get(label) for label in np.asarray(outputs[0]).reshape(-1).tolist()]
+        scores = np.zeros((len(chosen), len(labels)))
+        for row, place in enumerate(chosen):
+            scores[row, 0 if place is None else place] = _NAN if place is None else 1.0
         return scores if shares is None else np.concatenate([scores, shares], axis=1)
 
     return collect
 
 
-def _shares(output: Any, classes: Sequence[Any]) -> Any:
+def _shares(output: Any, labels: Sequence[Any]) -> Any:
     """Probabilities in class order, of a tensor or of a map for each row."""
     if isinstance(output, list):
-        return np.array([[row[label] for label in classes] for row in output], dtype=np.float64)
+        return np.array([[row[label] for label in labels] for row in output], dtype=np.float64)
     matrix = np.asarray(output, dtype=np.float64)
-    if len(classes) == 2 and (matrix.ndim == 1 or matrix.shape[1] == 1):
+    if len(labels) == 2 and (matrix.ndim == 1 or matrix.shape[1] == 1):
         matrix = matrix.reshape(-1, 1)
         return np.concatenate([1 - matrix, matrix], axis=1)
     return matrix

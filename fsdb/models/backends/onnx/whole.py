@@ -1,0 +1,49 @@
+"""A program that is one ONNX graph: its own bytes, unchanged."""
+
+import base64
+import json
+from typing import Any
+
+from fsdb.errors import UnsupportedModel
+from fsdb.models.backends.onnx import checks
+from fsdb.models.backends.onnx.description import Compiled, output_of, placed
+from fsdb.models.backends.onnx.sources import kind
+from fsdb.models.program import Program
+from fsdb.models.steps import Bounds, Graph
+
+_BATCH = 1024  # rows in one run: the graph's own tensors may be wide
+
+
+def whole(program: Program) -> Compiled:
+    """UnsupportedModel: there are steps beside the graph that it does not allow."""
+    *bounds, graph = program.steps
+    if not isinstance(graph, Graph) or not all(isinstance(step, Bounds) for step in bounds):
+        raise UnsupportedModel(
+            "a program with an ONNX graph has no other step but Bounds before it: register the model again"
+        )
+    _, output = output_of(program)
+    first = len(program.inputs)
+    places = {first + offset: offset for offset in range(graph.width)}
+    description: dict[str, Any] = {
+        "inputs": [{"name": given.name, "kind": kind(given)} for given in program.inputs],
+        "feeds": [
+            {"name": feed.name, "type": feed.type, "columns": list(feed.columns), "rank": feed.rank}
+            for feed in graph.feeds
+        ],
+        "checks": [
+            checks.range_check(column, program.inputs[column].name, step)
+            for step in bounds
+            if isinstance(step, Bounds)
+            for column in step.columns
+        ],
+        "output": {name: placed(value, places) for name, value in output.items()},
+        "classes": None if program.classes is None else list(program.classes),
+        "several": program.has_probabilities,
+        "outputs": [name for name in (graph.label, graph.scores) if name is not None],
+        "labels": None if graph.labels is None else list(graph.labels),
+        "labelled": graph.label is not None,
+        "shares": graph.scores is not None,
+        "width": graph.width,
+        "batch": _BATCH,
+    }
+    return Compiled(base64.b64decode(graph.model), json.dumps(description))
