@@ -13,17 +13,20 @@ from fsdb.catalog.feature_sets import RegisteredSet, list_sets
 from fsdb.catalog.models import get_version
 from fsdb.config import MODEL_SCHEMA
 from fsdb.deployments.objects import scorer_name
-from fsdb.deployments.parity import pinned
-from fsdb.deployments.recorded import recorded
+from fsdb.deployments.parity import as_text, pinned
+from fsdb.deployments.recorded import recorded, recorded_rows
 from fsdb.deployments.registry import load_program
+from fsdb.deployments.runtimes import IN_SERVER
+from fsdb.deployments.runtimes.worker import scored, scorer_of
 from fsdb.deployments.scoring import result_types
 from fsdb.deployments.table import check_there
 from fsdb.errors import NotReproducible
-from fsdb.models import Program, function_call
+from fsdb.models import Program, function_call, same_outputs
 from fsdb.sql import joined, query
 from fsdb.table import Table
 
 FILE = "deployments/replay"
+OUTSIDE_ROWS = 5000  # at once, of a release that workers score
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,11 @@ class Replay:
 def replay(connection: Connection[Any], name: str, limit: int | None = 1000) -> Replay:
     """Scores the newest `limit` predictions of a deployment again (all where None) and compares the results exactly.
 
-    Each is scored by its own release: that model version, from the versions of features that it recorded, whatever has
-    been written, deleted or deployed since. Raises UnknownName, and NotReproducible where a model cannot be run.
+    Each is scored by its own release: that model version in that runtime, from the versions of features that it recorded,
+    whatever has been written, deleted or deployed since. What a worker predicted is scored by onnxruntime in this process,
+    and its numbers may differ by the model's tolerance: the worker's machine may have summed in another order. Rows that wait
+    for a worker are not counted. Raises UnknownName, NotReproducible where a model cannot be run, and EngineUnavailable
+    where onnxruntime would be needed and is not installed.
     """
     with connection.transaction():
         deployed = get_deployment(connection, name)
@@ -75,8 +81,10 @@ def _replayed(
 ) -> list[tuple[Any, ...]]:
     version = get_version(connection, deployed.model, release.version)
     program = load_program(connection, version)
-    text = _text(deployed, release, program, sets, limit)
     try:
+        if release.runtime not in IN_SERVER:
+            return _outside(connection, deployed, release, program, sets, limit)
+        text = _text(deployed, release, program, sets, limit)
         with pinned(connection):
             return connection.execute(text).fetchall()
     except (psycopg.DataError, psycopg.errors.UndefinedFunction) as error:
@@ -84,6 +92,33 @@ def _replayed(
             f"Version {version.version} of model {version.model} cannot score a recorded prediction of {deployed.name} again: "
             f"{str(error).partition(chr(10))[0]}. Look at `fsdb status`: its function or its features were changed."
         ) from error
+
+
+def _outside(
+    connection: Connection[Any],
+    deployed: RegisteredDeployment,
+    release: Release,
+    program: Program,
+    sets: Mapping[str, RegisteredSet],
+    limit: int | None,
+) -> list[tuple[Any, ...]]:
+    """The same for a release that workers score."""
+    newest = query(FILE, "newest_of", table=deployed.table)
+    values = {"limit": limit, "release": release.release}
+    numbers = [row[0] for row in connection.execute(newest, values).fetchall()]
+    scorer = scorer_of(program)
+    found = []
+    for start in range(0, len(numbers), OUTSIDE_ROWS):
+        part = numbers[start : start + OUTSIDE_ROWS]
+        rows = recorded_rows(connection, deployed, release, sets, part, tuple(result_types(program)))
+        for place, replayed in enumerate(scored(scorer, rows.inputs)):
+            was = {name: of[place] for name, of in rows.results.items()}
+            gone = rows.missing[place]
+            if gone or not same_outputs(was, replayed, program.tolerance):
+                shown = replayed.get("error") or as_text(replayed["prediction"])
+                reason = "version is gone" if gone else "result differs"
+                found.append((rows.predictions[place], as_text(was["prediction"]), shown, reason))
+    return found
 
 
 def _text(

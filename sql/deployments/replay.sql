@@ -5,6 +5,13 @@ SELECT model_release, count(*) FROM (
 ) AS newest
 GROUP BY model_release ORDER BY model_release
 
+-- name: newest_of
+-- Which of the newest predictions one release made.
+SELECT prediction_id FROM (
+    SELECT prediction_id, model_release FROM {table} WHERE prediction IS NOT NULL ORDER BY prediction_id DESC LIMIT %(limit)s
+) AS newest
+WHERE model_release = %(release)s ORDER BY prediction_id
+
 -- name: replay
 -- Scores the newest predictions again, as far as one release made them, from the versions that they recorded; gives those that
 -- come out otherwise or whose versions are gone.
