@@ -260,9 +260,9 @@ def using_set(connection: Connection[Any], feature_set: str, current: bool) -> l
     return _names(connection, "using_set", {"feature_set": feature_set, "current": current})
 
 
-def using_version(connection: Connection[Any], model: str, version: int) -> list[str]:
-    """Names of the deployments that score or have scored with a model version."""
-    return _names(connection, "using_version", {"model": model, "version": version})
+def using_version(connection: Connection[Any], model: str, version: int, runtime: str) -> list[str]:
+    """Names of the deployments that score or have scored with a model version in a runtime."""
+    return _names(connection, "using_version", {"model": model, "version": version, "runtime": runtime})
 
 
 def _names(connection: Connection[Any], text: str, values: dict[str, Any]) -> list[str]:

@@ -7,14 +7,15 @@ from psycopg import Connection
 from fsdb.catalog import deployments as catalog
 from fsdb.catalog.deployments import RegisteredDeployment
 from fsdb.catalog.feature_sets import list_sets
+from fsdb.catalog.feeds import deployment_name, find_shadow
 from fsdb.catalog.models import get_version
 from fsdb.definitions import checked_name
-from fsdb.deployments import objects, releases
+from fsdb.deployments import feeds, objects, releases
 from fsdb.deployments import table as model_table
 from fsdb.deployments.binding import bound_release, same_scoring
 from fsdb.deployments.objects import scorer_name, trigger_function_name
 from fsdb.deployments.registry import load_program
-from fsdb.deployments.runtimes import IN_SERVER, Choice, choose, scorer
+from fsdb.deployments.runtimes import IN_SERVER, Choice, choose, scorers
 from fsdb.deployments.stages import staged_version
 from fsdb.errors import ChangeRefused, InvalidDefinition, NotReproducible
 from fsdb.history.status import ObjectStatus
@@ -102,19 +103,26 @@ def refresh(connection: Connection[Any], feature_set: str) -> list[str]:
 
 
 def undeploy(connection: Connection[Any], name: str, drop_predictions: bool = False) -> None:
-    """Removes a deployment: its table, triggers and functions; its events stay in fsdb.deployment_events.
+    """Removes a deployment: its table, triggers and functions, its shadow, and what attaching it added; its events stay in
+    fsdb.deployment_events.
 
     Raises ChangeRefused where the table holds predictions and `drop_predictions` is not set, or other objects use it.
     """
     with connection.transaction():
         catalog.lock(connection)
         deployed = catalog.get_deployment(connection, name)
-        if model_table.is_there(connection, deployed):
+        there = model_table.is_there(connection, deployed)
+        if there:
             model_table.lock(connection, deployed, "lock_alone")
             if model_table.has_rows(connection, deployed) and not drop_predictions:
                 raise ChangeRefused(
                     f"Table {deployed.name} holds predictions, which undeploying would delete: copy what is to stay, then call undeploy(drop_predictions=True)."
                 )
+        shadow = find_shadow(connection, deployed.deployment_id)
+        if shadow is not None:
+            undeploy(connection, deployment_name(connection, shadow.deployment_id), drop_predictions)
+        feeds.remove(connection, deployed)
+        if there:
             model_table.drop(connection, deployed)
         objects.drop_function(connection, trigger_function_name(deployed))
         catalog.delete_deployment(connection, deployed.deployment_id)
@@ -140,11 +148,11 @@ def status(connection: Connection[Any], name: str) -> list[ObjectStatus]:
             sound = sound and release.version not in {scoring.version for scoring in deployed.scoring}
             continue
         if release.runtime in IN_SERVER:
-            generated.append(scorer(connection, version, program, release.runtime))
+            generated += scorers(connection, version, program, release.runtime)
     if sound:
         generated.append(releases.scoring_function(connection, deployed))
     generated += model_table.triggers(connection, deployed, list_sets(connection))
-    return [*found, *objects.states(connection, deployed, generated)]
+    return [*found, *objects.states(connection, deployed, generated), *feeds.status(connection, deployed)]
 
 
 def repair(connection: Connection[Any], name: str) -> None:

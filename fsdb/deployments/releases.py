@@ -11,12 +11,12 @@ from fsdb.catalog.deployments import Canary, RegisteredDeployment, Release
 from fsdb.catalog.feature_sets import RegisteredSet, list_sets
 from fsdb.catalog.models import ModelVersion, get_version
 from fsdb.config import MODEL_SCHEMA
-from fsdb.deployments import objects, parity
+from fsdb.deployments import feeds, objects, parity, runtimes
 from fsdb.deployments import table as model_table
 from fsdb.deployments.binding import bound_release, table_columns
-from fsdb.deployments.objects import Generated, rejections_name, scorer_name, trigger_function_name
+from fsdb.deployments.objects import Generated, rejections_name, trigger_function_name
 from fsdb.deployments.registry import load_program
-from fsdb.deployments.runtimes import IN_SERVER, Choice, scorer, worker
+from fsdb.deployments.runtimes import IN_SERVER, Choice, scorers, worker
 from fsdb.deployments.scoring import Scoring, canary_key, trigger_function
 from fsdb.errors import ChangeRefused
 from fsdb.models import Program
@@ -90,25 +90,27 @@ def ensure_scorer(
     if runtime not in IN_SERVER:
         worker.check(connection, version, program)
         return
-    wanted = scorer(connection, version, program, runtime)
-    (found,) = objects.states(connection, deployed, [wanted])
-    if found.state == "foreign":
-        raise ChangeRefused(
-            f"Schema {MODEL_SCHEMA} has a function {wanted.name} that is not fsdb's: rename or drop it, then deploy again."
-        )
-    if found.state == "outdated":
-        objects.drop_function(connection, wanted.name)
-    if found.state != "installed":
-        objects.install(connection, wanted)
-    parity.check(connection, version.model, version.version, version.inputs, program, wanted.name)
+    wanted = scorers(connection, version, program, runtime)
+    found = objects.states(connection, deployed, wanted)
+    for item in found:
+        if item.state == "foreign":
+            raise ChangeRefused(
+                f"Schema {MODEL_SCHEMA} has a function {item.name} that is not fsdb's: rename or drop it, then deploy again."
+            )
+    if any(item.state != "installed" for item in found):
+        runtimes.drop_scorers(connection, version.model, version.version, runtime)
+        for made in wanted:
+            objects.install(connection, made)
+    parity.check(connection, version.model, version.version, version.inputs, program, wanted[-1].name)
 
 
 def drop_scorers(connection: Connection[Any], deployed: RegisteredDeployment) -> None:
     """Removes the scoring functions that no deployment uses any more; `deployed` is gone from the catalog already."""
-    for release in deployed.releases.values():
-        if not catalog.using_version(connection, deployed.model, release.version):
-            for runtime in IN_SERVER:
-                objects.drop_function(connection, scorer_name(deployed.model, release.version, runtime))
+    for release in kinds(deployed):
+        if release.runtime in IN_SERVER and not catalog.using_version(
+            connection, deployed.model, release.version, release.runtime
+        ):
+            runtimes.drop_scorers(connection, deployed.model, release.version, release.runtime)
         objects.drop_sequence(connection, rejections_name(deployed, release.version))
 
 
@@ -120,6 +122,7 @@ def install(connection: Connection[Any], deployed: RegisteredDeployment) -> None
     objects.revoke(connection, trigger_function_name(deployed))
     for trigger in model_table.triggers(connection, deployed, list_sets(connection)):
         objects.install(connection, trigger, deployed.table)
+    feeds.settle(connection, deployed)
 
 
 def scoring_function(connection: Connection[Any], deployed: RegisteredDeployment) -> Generated:

@@ -84,7 +84,7 @@ JOIN fsdb.deployment_sets s ON s.deployment_id = d.deployment_id AND (NOT %(curr
 WHERE s.feature_set = %(feature_set)s ORDER BY d.name
 
 -- name: using_version
--- Deployments of which some release is of a model version.
+-- Deployments of which some release is of a model version in a runtime.
 SELECT DISTINCT d.name FROM fsdb.deployments d
 JOIN fsdb.deployment_releases r ON r.deployment_id = d.deployment_id
-WHERE d.model = %(model)s AND r.version = %(version)s ORDER BY d.name
+WHERE d.model = %(model)s AND r.version = %(version)s AND r.runtime = %(runtime)s ORDER BY d.name

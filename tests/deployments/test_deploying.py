@@ -123,6 +123,7 @@ def test_undeploying_leaves_nothing(world: World) -> None:
     left = {name for kind, name, _ in objects(connection) - before if kind == "function"}
     assert {name.partition("(")[0] for name in left} == {
         "fsdb_models.flight_delay_v1",
+        "fsdb_models.flight_delay_v1__bulk",
         "fsdb_models.other_table__score_2",
     }
     undeploy(connection, "other_table")
@@ -354,7 +355,8 @@ def test_drift_is_seen_and_repaired(world: World) -> None:
     def states() -> dict[str, str]:
         return {item.name: item.state for item in status(connection, "flight_delay")}
 
-    good = dict.fromkeys(("flight_delay_v1", "flight_delay__score_1", "zz_fsdb_score", "zz_fsdb_keep"), "installed")
+    functions = ("flight_delay_v1", "flight_delay_v1__bulk", "flight_delay__score_1")
+    good = dict.fromkeys((*functions, "zz_fsdb_score", "zz_fsdb_keep"), "installed")
     assert states() == good
     connection.execute("ALTER TABLE flight_delay DISABLE TRIGGER zz_fsdb_score")
     connection.execute("DROP TRIGGER zz_fsdb_keep ON flight_delay")

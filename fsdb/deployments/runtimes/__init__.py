@@ -11,10 +11,11 @@ from typing import Any
 from psycopg import Connection
 
 from fsdb.catalog.models import ModelVersion
-from fsdb.deployments.objects import Generated, scorer_name
+from fsdb.deployments.objects import Generated, drop_function, scorer_name
 from fsdb.deployments.runtimes import onnx, sql, worker
 from fsdb.errors import UnsupportedModel
 from fsdb.models import Program
+from fsdb.models.backends.sql import bulk_name
 from fsdb.sql import joined
 
 RUNTIMES = ("sql", "onnx", "worker")  # in the order in which "auto" tries them
@@ -24,7 +25,6 @@ _REFUSALS: dict[str, Callable[[Connection[Any], ModelVersion, Program], str | No
     "onnx": onnx.refusal,
     "worker": worker.refusal,
 }
-_STATEMENTS = {"sql": sql.statements, "onnx": onnx.statements}
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,25 @@ def choose(connection: Connection[Any], version: ModelVersion, program: Program,
     )
 
 
-def scorer(connection: Connection[Any], version: ModelVersion, program: Program, runtime: str) -> Generated:
-    """The scoring function of a version in a runtime of the server."""
+def scorers(connection: Connection[Any], version: ModelVersion, program: Program, runtime: str) -> list[Generated]:
+    """The functions by which a version scores in a runtime of the server; the last one is the scoring function."""
     name = scorer_name(version.model, version.version, runtime)
-    statements = _STATEMENTS[runtime](connection, program, name)
     purpose = f"scores by model {version.model} version {version.version}."
-    return Generated("function", name, joined(statements, ";\n"), purpose)
+    if runtime == "onnx":
+        return [Generated("function", name, joined(onnx.statements(connection, program, name), ";\n"), purpose)]
+    *bulk, single = sql.statements(connection, program, name)
+    beside = [Generated("function", bulk_name(name), statement, f"{purpose[:-1]}, many rows.") for statement in bulk]
+    return [*beside, Generated("function", name, single, purpose)]
+
+
+def drop_scorers(connection: Connection[Any], model: str, version: int, runtime: str) -> None:
+    """Removes the functions by which a version scores in a runtime of the server."""
+    name = scorer_name(model, version, runtime)
+    drop_function(connection, name)
+    if runtime == "onnx":
+        onnx.forget(connection, name)
+    else:
+        drop_function(connection, bulk_name(name))
 
 
 def _reason(runtime: str, refused: list[str]) -> str:
