@@ -135,6 +135,10 @@ NOT ({inside})
 -- then one for each code.
 ({window}::pg_catalog.float8[])[(LEAST(COALESCE({code}, -1), {last}) + 1)::pg_catalog.int4 * {size} + 1:(LEAST(COALESCE({code}, -1), {last}) + 1)::pg_catalog.int4 * {size} + {size}]
 
+-- name: code_or_null
+-- The code of a category, NULL where it stands for a missing one.
+NULLIF({value}, -1)
+
 -- name: array_element
 -- An input of a model that has too many for a parameter each.
 (${array})[{position}]

@@ -24,6 +24,22 @@ OUT probability pg_catalog.float8
 -- The probability of each class, in class order.
 OUT probabilities pg_catalog.float8[]
 
+-- name: hand_over
+-- A statement that has run for so long that setting up CASE expressions pays goes on with them. They are in a function of their own,
+-- since PostgreSQL reads the whole text of a function when a connection first calls it.
+IF pg_catalog.clock_timestamp() > pg_catalog.statement_timestamp() + '{microseconds} microseconds'::pg_catalog.interval THEN
+{results}
+RETURN;
+END IF;
+
+-- name: declare_record
+-- The results of another function.
+{name} record;
+
+-- name: field
+-- One of them.
+{record}.{name}
+
 -- name: declare_number
 -- A slot that is kept.
 {name} pg_catalog.float8;

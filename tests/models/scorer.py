@@ -8,11 +8,13 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from fsdb.models import Program, compile_functions, function_call, native_outputs, program_of, same_outputs, split_rows
+from fsdb.models.backends.sql import bulk_name
 
 
 def deploy(connection: psycopg.Connection, program: Program, name: str = "score") -> None:
-    """Creates the function, in place of one that is there."""
-    connection.execute(sql.SQL("DROP FUNCTION IF EXISTS public.{}").format(sql.Identifier(name)))
+    """Creates the functions, in place of those that are there."""
+    for former in (name, bulk_name(name)):
+        connection.execute(sql.SQL("DROP FUNCTION IF EXISTS public.{}").format(sql.Identifier(former)))
     connection.execute("SET search_path = pg_catalog, pg_temp")
     for statement in compile_functions(program, "public", name):
         connection.execute(statement)
@@ -33,7 +35,7 @@ def score(
                 assert found is not None
                 results.append(found)
             except psycopg.DataError as error:
-                results.append({"error": str(error), "code": error.sqlstate})
+                results.append({"error": error.diag.message_primary, "code": error.sqlstate})
     return results
 
 
@@ -44,7 +46,10 @@ def assert_parity(
     rows: Sequence[Mapping[str, Any]],
     limit: int = 400,
 ) -> Program:
-    """Deployed and native agree on the rows, and on rows at every edge of the model; most rows must be scored."""
+    """Deployed and native agree on the rows, and on rows at every edge of the model; most rows must be scored.
+
+    Trees give the very same in both of their forms, errors too.
+    """
     program = program_of(estimator, types)
     assert Program.from_json(program.to_json()) == program
     deploy(connection, program)
@@ -52,6 +57,9 @@ def assert_parity(
     tried = given + split_rows(program, given, limit)
     native = native_outputs(estimator, program, tried)
     deployed = score(connection, program, tried)
+    if len(compile_functions(program, "public", "score")) == 2:
+        in_bulk = score(connection, program, tried, bulk_name("score"))
+        assert repr(in_bulk) == repr(deployed)
     different = [
         (row, expected, found)
         for row, expected, found in zip(tried, native, deployed, strict=True)

@@ -28,12 +28,16 @@ class Value:
 
 @dataclass
 class Body:
-    """Declarations and statements of a function, and its slots so far."""
+    """Declarations and statements of a function, and its slots so far.
+
+    bulk: whether trees become CASE expressions, for many rows in a statement, or are walked.
+    """
 
     declarations: list[Composed] = field(default_factory=list)
     statements: list[Composed] = field(default_factory=list)
     values: list[Value] = field(default_factory=list)
     declared: set[str] = field(default_factory=set)
+    bulk: bool = False
 
     def variable(self, kind: str, prefix: str = "v") -> Composed:
         """A new variable: kind is number, single, integer, text or vector."""

@@ -21,10 +21,12 @@ from fsdb.models.backends.sql import (
     singles,
     trees,
 )
-from fsdb.models.backends.sql.emitter import Body, conjunction, expression, number
-from fsdb.models.backends.sql.signature import input_values, parameters
+from fsdb.models.backends.sql.cases import bulk_after
+from fsdb.models.backends.sql.emitter import Body, conjunction, expression, integer
+from fsdb.models.backends.sql.several import label_of, several
+from fsdb.models.backends.sql.signature import OUTPUTS, input_values, output_names, parameters, passed_on
 from fsdb.models.backends.sql.texts import fragment
-from fsdb.models.program import Argmax, Program, Regression, Threshold
+from fsdb.models.program import Argmax, Program, Regression, Several, Threshold
 from fsdb.models.steps import (
     Above,
     Apply,
@@ -110,8 +112,25 @@ def compile_functions(program: Program, schema: str, name: str) -> list[Composed
     The function takes the program's inputs by position and returns `prediction` and, where the program has them,
     `probability` and `probabilities`. It raises 22004 or 22023 for a row that the model refuses. It must be called under
     `search_path = pg_catalog, pg_temp`.
+
+    Where it has trees there is a second one, `bulk_name(name)`, with the same parameters and the same results to the bit, which
+    takes over in statements of many rows.
     """
-    body = Body()
+    after = bulk_after(program)
+    if after is None:
+        return [_create(program, schema, name, Body())]
+    bulk = Body(bulk=True)
+    single = Body()
+    single.statements.append(_hand_over(program, schema, bulk_name(name), after, single))
+    return [_create(program, schema, bulk_name(name), bulk), _create(program, schema, name, single)]
+
+
+def bulk_name(name: str) -> str:
+    """The function that scores in statements of many rows, by the name of the scoring function."""
+    return f"{name}__bulk"
+
+
+def _create(program: Program, schema: str, name: str, body: Body) -> Composed:
     body.values += input_values(program)
     for step in program.steps:
         _EMITTERS[type(step)](step, body)
@@ -122,32 +141,44 @@ def compile_functions(program: Program, schema: str, name: str) -> list[Composed
         declarations=conjunction(body.declarations, "\n"),
         statements=conjunction(body.statements, "\n"),
     )
-    create = fragment(
+    return fragment(
         "function",
         "create",
         function=Identifier(schema, name),
         parameters=parameters(program),
         body=Literal(source.as_string()),
     )
-    return [create]
 
 
-def _label(label: Any) -> Composed:
-    return number(label) if isinstance(label, float) else Composed([Literal(label)])
+def _hand_over(program: Program, schema: str, name: str, after: int, body: Body) -> Composed:
+    call = fragment(
+        "function",
+        "call",
+        function=Identifier(schema, name),
+        arguments=conjunction(passed_on(program), ", "),
+    )
+    outputs = [Composed([SQL(output)]) for output in output_names(program)]
+    if len(outputs) == 1:
+        results = [fragment("function", "assign", name=outputs[0], value=call)]
+    else:
+        scored = body.named("record", "scored")
+        results = [fragment("function", "assign", name=scored, value=call)]
+        for output in outputs:
+            field = fragment("function", "field", record=scored, name=output)
+            results.append(fragment("function", "assign", name=output, value=field))
+    return fragment("function", "hand_over", microseconds=integer(after), results=conjunction(results, "\n"))
 
 
 def _outputs(program: Program, body: Body) -> None:
     """Assigns the results."""
-    prediction, probability, probabilities = (
-        Composed([SQL("prediction")]),
-        Composed([SQL("probability")]),
-        Composed([SQL("probabilities")]),
-    )
+    prediction, probability, probabilities = (Composed([SQL(name)]) for name in OUTPUTS)
     match program.output:
+        case Several() as output:
+            body.assign(prediction, several(program, output, body))
         case Regression(value=slot):
             body.assign(prediction, body.values[slot].sql)
         case Threshold(score=score, inclusive=inclusive, probability=slot):
-            first, second = map(_label, program.classes or ())
+            first, second = map(label_of, program.classes or ())
             choice = "at_least" if inclusive else "above"
             body.assign(prediction, expression(choice, score=body.kept(score).sql, first=first, second=second))
             if slot is not None:
@@ -157,7 +188,9 @@ def _outputs(program: Program, body: Body) -> None:
             vector = expression("vector", elements=conjunction(kept, ", "))
             number_of = body.named("integer", "n")
             body.assign(number_of, expression("class_number", scores=vector, values=conjunction(kept, ", ")))
-            labels = Composed([SQL("ARRAY["), conjunction([_label(c) for c in program.classes or ()], ", "), SQL("]")])
+            labels = Composed(
+                [SQL("ARRAY["), conjunction([label_of(c) for c in program.classes or ()], ", "), SQL("]")]
+            )
             body.assign(prediction, expression("class_of", labels=labels, number=number_of))
             if slots is None:
                 return

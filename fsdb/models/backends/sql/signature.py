@@ -10,6 +10,7 @@ from fsdb.models.backends.sql.texts import fragment
 from fsdb.models.input_types import base_type, has_no_nan, kind_of
 from fsdb.models.program import Input, Program
 
+OUTPUTS = ("prediction", "probability", "probabilities")
 _MOST_PARAMETERS = 100  # of a PostgreSQL function
 
 
@@ -19,12 +20,23 @@ def parameters(program: Program) -> Composed:
         given = [fragment("function", "array_parameters")]
     else:
         given = [_type_of(item) for item in program.inputs]
-    outs = [fragment("function", "out_prediction", type=_type(program.prediction_type))]
-    if program.has_probability:
-        outs.append(fragment("function", "out_probability"))
-    if program.has_probabilities:
-        outs.append(fragment("function", "out_probabilities"))
+    prediction = {"type": _type(program.prediction_type)}
+    outs = [
+        fragment("function", f"out_{name}", **(prediction if name == OUTPUTS[0] else {}))
+        for name in output_names(program)
+    ]
     return conjunction([*given, *outs], ", ")
+
+
+def output_names(program: Program) -> tuple[str, ...]:
+    """What the function returns, in order."""
+    return OUTPUTS[: 1 + program.has_probability + program.has_probabilities]
+
+
+def passed_on(program: Program) -> list[Composed]:
+    """The parameters as arguments of a function that has the same ones."""
+    count = 2 if _in_arrays(program) else len(program.inputs)
+    return [expression("parameter", position=integer(position)) for position in range(1, count + 1)]
 
 
 def function_call(program: Program, schema: str, name: str, arguments: Sequence[Composable]) -> Composed:
@@ -94,4 +106,4 @@ def _type_of(given: Input) -> Composed:
 
 def _type(name: str) -> Composed:
     """A type by a name that no search_path can bend: all but text are words of the language."""
-    return Composed([SQL("pg_catalog.text" if name == "text" else name)])
+    return Composed([SQL(f"pg_catalog.{name}" if name in ("text", "text[]") else name)])

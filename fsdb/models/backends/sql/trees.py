@@ -1,11 +1,23 @@
-"""Tree ensembles: constant arrays, walked two levels at a time."""
+"""Tree ensembles: constant arrays, walked two levels at a time, and in statements of many rows CASE expressions.
+
+The two give the same bits: the same comparisons, and the leaves added in the same order.
+"""
 
 from itertools import groupby
 
 from psycopg.sql import SQL, Composed
 
 from fsdb.models.backends.sql.blocks import Blocks, blocks_of
-from fsdb.models.backends.sql.emitter import Body, Value, expression, integers, number, numbers, text
+from fsdb.models.backends.sql.cases import case_form
+from fsdb.models.backends.sql.emitter import (
+    Body,
+    Value,
+    expression,
+    integers,
+    number,
+    numbers,
+    text,
+)
 from fsdb.models.backends.sql.texts import fragment
 from fsdb.models.backends.sql.vector import Vector
 from fsdb.models.steps import SingleTrees, TreeEnsemble
@@ -13,7 +25,6 @@ from fsdb.models.steps import SingleTrees, TreeEnsemble
 
 def tree_ensemble(step: TreeEnsemble, body: Body) -> None:
     """The sums of the leaves, tree after tree in the model's order: the same additions, the same result."""
-    vector = Vector(step, body)
     single = isinstance(step, SingleTrees)
     totals = []
     for base in step.base:
@@ -22,19 +33,24 @@ def tree_ensemble(step: TreeEnsemble, body: Body) -> None:
             total, fragment("singles", "number_single", text=text(repr(float(base)))) if single else number(base)
         )
         totals.append(total)
-    walks = []
-    by_output = sorted(step.trees, key=lambda tree: -1 if tree.output is None else tree.output)
-    for output, trees in groupby(by_output, key=lambda tree: tree.output):
-        targets = totals if output is None else [totals[output]]
-        walks.append(_walk(blocks_of(list(trees), step, vector), targets, step, body))
-    vector.assign()
-    body.statements += walks
+    body.statements += case_form(step, totals, body) if body.bulk else _walks(step, totals, body)
     for total in totals:
         result = fragment("singles", "as_number", value=total) if single else total
         if step.divisor != 1:
             divided = expression("quotient", value=total, divisor=number(step.divisor))
             body.statements.append(fragment("function", "assign", name=total, value=divided))
         body.values.append(Value(result, "", plain=True, nullable=False))
+
+
+def _walks(step: TreeEnsemble, totals: list[Composed], body: Body) -> list[Composed]:
+    """A walk for the trees of each output, after the statement that builds `x`."""
+    vector = Vector(step, body)
+    walks = []
+    by_output = sorted(step.trees, key=lambda tree: -1 if tree.output is None else tree.output)
+    for output, trees in groupby(by_output, key=lambda tree: tree.output):
+        targets = totals if output is None else [totals[output]]
+        walks.append(_walk(blocks_of(list(trees), step, vector), targets, step, body))
+    return [vector.assignment(), *walks]
 
 
 def _walk(blocks: Blocks, totals: list[Composed], step: TreeEnsemble, body: Body) -> Composed:

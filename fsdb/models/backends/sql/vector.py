@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from psycopg.sql import Composed
 
 from fsdb.models.backends.sql.emitter import Body, conjunction, expression, integer, number, numbers
+from fsdb.models.backends.sql.texts import fragment
 from fsdb.models.steps import Tree, TreeEnsemble
 
 _LOWEST = (-1, True)
@@ -50,12 +51,12 @@ class Vector:
             return self._starts[feature] + self._sets[feature][tree.left_codes[node], missing_left], 0.5
         return self._numbers[feature, missing_left and self._nullable(feature)], threshold
 
-    def assign(self) -> None:
-        """Appends the statement that builds `x`."""
+    def assignment(self) -> Composed:
+        """The statement that builds `x`."""
         elements = [self._element(*key) for key in self._numbers]
         parts = [expression("vector", elements=conjunction(elements, ", "))]
         parts += [self._window(feature, list(known)) for feature, known in self._sets.items()]
-        self._body.assign(self._body.named("vector", "x"), conjunction(parts, " || "))
+        return fragment("function", "assign", name=self._body.named("vector", "x"), value=conjunction(parts, " || "))
 
     def _element(self, feature: int, missing_left: bool) -> Composed:
         if feature < 0:
