@@ -335,6 +335,16 @@ class Store:
         with self.transaction() as connection:
             deployments.set_stage(connection, model, version, stage)
 
+    def stages(self, model: str) -> Table:
+        """The versions of a model with their stages."""
+        with self.transaction() as connection:
+            return deployments.stages(connection, model)
+
+    def costs(self, table: str | None = None, since: datetime | None = None) -> Table:
+        """Rows, errors and time in scoring, of one deployment or all, by model version."""
+        with self.transaction() as connection:
+            return deployments.costs(connection, table, since)
+
     def deployment(self, table: str) -> Deployment:
         """The deployment of that table."""
         with self.transaction() as connection:

@@ -19,6 +19,11 @@ def stages_of(connection: Connection[Any], model: str) -> dict[int, str]:
     return dict(connection.execute(query(FILE, "stages_of"), {"model": model}).fetchall())
 
 
+def list_stages(connection: Connection[Any], model: str) -> list[tuple[Any, ...]]:
+    """Version, stage, since when and by whom, in order of version."""
+    return connection.execute(query(FILE, "list_stages"), {"model": model}).fetchall()
+
+
 def insert_event(connection: Connection[Any], model: str, version: int, stage: str) -> None:
     """Puts a version into a stage."""
     connection.execute(query(FILE, "insert_event"), {"model": model, "version": version, "stage": stage})

@@ -8,7 +8,20 @@ import psycopg
 import typer
 from rich.text import Text
 
-from fsdb.cli import calibrate, catalog, data, definitions, demo, finding, health, models, retain, revisions, sync
+from fsdb.cli import (
+    calibrate,
+    catalog,
+    data,
+    definitions,
+    demo,
+    finding,
+    health,
+    lifecycle,
+    models,
+    retain,
+    revisions,
+    sync,
+)
 from fsdb.cli.output import err
 from fsdb.errors import FsdbError
 
@@ -29,6 +42,11 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "calibrate": calibrate.calibrate,
     "register": models.register,
     "deploy": models.deploy,
+    "stage": lifecycle.stage,
+    "canary": lifecycle.canary,
+    "rollback": lifecycle.rollback,
+    "undeploy": lifecycle.undeploy,
+    "costs": lifecycle.costs,
     "replay": models.replay,
     "search": finding.search,
     "describe": finding.describe,

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from fsdb.cli.lifecycle import version_of
 from fsdb.cli.output import JsonOption, show
 from fsdb.cli.session import UrlOption, opened
 from fsdb.errors import InvalidData
@@ -37,15 +38,21 @@ def register(
 def deploy(
     name: Annotated[str, typer.Argument(metavar="MODEL", help="Name of the model.")],
     table: Annotated[str | None, typer.Option(help="Table to deploy it as; else of the model's name.")] = None,
-    version: Annotated[int | None, typer.Option(help="Version; else the newest.")] = None,
-    runtime: Annotated[str, typer.Option(help="How it computes.")] = "auto",
+    version: Annotated[
+        str | None, typer.Option(help="Version, or a stage such as production; else the newest.")
+    ] = None,
+    runtime: Annotated[str, typer.Option(help="How it computes: sql, onnx, worker, or auto.")] = "auto",
+    on_error: Annotated[
+        str | None, typer.Option(help="A row that cannot be scored: reject fails its insert, null records the reason.")
+    ] = None,
     as_json: JsonOption = False,
     url: UrlOption = None,
 ) -> None:
     """Deploy a model as a table, or replace the version that a table has, in one transaction."""
     with opened(url) as store:
-        done = store.deploy(name, table=table or name, version=version, runtime=runtime)
-        show(Table.of(("table", "model", "version"), [(done.table, name, done.version)], title="Deployed"), as_json)
+        done = store.deploy(name, table=table or name, version=version_of(version), runtime=runtime, on_error=on_error)
+        row = (done.table, name, done.version, done.runtime, done.reason)
+        show(Table.of(("table", "model", "version", "runtime", "reason"), [row], title="Deployed"), as_json)
 
 
 def replay(

@@ -11,9 +11,10 @@ from fsdb.deployments.canary import promote_canary, start_canary, stop_canary
 from fsdb.deployments.deployments import deploy, refresh, repair, rollback, status, undeploy
 from fsdb.deployments.handle import Deployment
 from fsdb.deployments.lineage import lineage
+from fsdb.deployments.measures import compare, costs
 from fsdb.deployments.registry import register_model
 from fsdb.deployments.replay import Replay, replay
-from fsdb.deployments.stages import set_stage
+from fsdb.deployments.stages import set_stage, stages
 from fsdb.history.status import ObjectStatus
 
 __all__ = [
@@ -23,6 +24,8 @@ __all__ = [
     "ObjectStatus",
     "RegisteredDeployment",
     "Replay",
+    "compare",
+    "costs",
     "deploy",
     "deployments_using",
     "get_deployment",
@@ -35,6 +38,7 @@ __all__ = [
     "replay",
     "rollback",
     "set_stage",
+    "stages",
     "start_canary",
     "status",
     "stop_canary",

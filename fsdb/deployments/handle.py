@@ -55,6 +55,14 @@ class Deployment:
         """Why that runtime was chosen."""
         return self._registered().current.reason
 
+    @property
+    def canary_version(self) -> tuple[int, float] | None:
+        """The version that scores a share of the keys, and the share; None where there is no canary."""
+        deployed = self._registered()
+        if deployed.canary is None:
+            return None
+        return deployed.releases[deployed.canary.release].version, deployed.canary.share
+
     def canary(
         self,
         version: int | str | None = None,

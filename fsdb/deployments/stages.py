@@ -4,9 +4,10 @@ from typing import Any
 
 from psycopg import Connection
 
-from fsdb.catalog import stages
+from fsdb.catalog import stages as catalog
 from fsdb.catalog.models import ModelVersion, get_version
 from fsdb.errors import InvalidDefinition, UnknownName
+from fsdb.table import Table
 
 STAGES = ("none", "staging", "production", "archived")
 
@@ -21,15 +22,22 @@ def set_stage(connection: Connection[Any], model: str, version: int, stage: str)
         raise InvalidDefinition(f"There is no stage {stage!r}: use one of {', '.join(STAGES)}.")
     with connection.transaction():
         get_version(connection, model, version)
-        stages.lock(connection)
-        now = stages.stages_of(connection, model)
+        catalog.lock(connection)
+        now = catalog.stages_of(connection, model)
         if now[version] == stage:
             return
         if stage == "production":
             for other, held in now.items():
                 if held == "production":
-                    stages.insert_event(connection, model, other, "archived")
-        stages.insert_event(connection, model, version, stage)
+                    catalog.insert_event(connection, model, other, "archived")
+        catalog.insert_event(connection, model, version, stage)
+
+
+def stages(connection: Connection[Any], model: str) -> Table:
+    """The versions of a model with their stages. Raises UnknownName."""
+    get_version(connection, model)
+    rows = catalog.list_stages(connection, model)
+    return Table.of(("version", "stage", "since", "by"), rows, f"Stages of model {model}")
 
 
 def staged_version(connection: Connection[Any], model: str, version: int | str | None) -> ModelVersion:
@@ -39,7 +47,7 @@ def staged_version(connection: Connection[Any], model: str, version: int | str |
     """
     if not isinstance(version, str):
         return get_version(connection, model, version)
-    found = [number for number, stage in stages.stages_of(connection, model).items() if stage == version]
+    found = [number for number, stage in catalog.stages_of(connection, model).items() if stage == version]
     if version not in STAGES or not found:
         raise UnknownName(
             f"No version of model {model} is in stage {version!r}: put one there with set_stage({model!r}, version, {version!r}), or name a version's number."
