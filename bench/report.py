@@ -45,6 +45,11 @@ def within(bench: str, case: str, value: float, *, unit: str, target: float) -> 
     return Case(bench, case, value, unit, None, None, f"<= {target:g} {unit}", value <= target)
 
 
+def faster_than(bench: str, case: str, value: float, *, unit: str, baseline: float, target: float) -> Case:
+    """A case whose value itself is to reach `target`, in the same unit; the baseline is there for comparison."""
+    return Case(bench, case, value, unit, baseline, value / baseline, f">= {target:,.0f} {unit}", value >= target)
+
+
 def report(cases: Iterable[Case], as_json: bool) -> None:
     """Prints each case as a JSON object on a line of its own, as soon as it is there; or all in one table."""
     if as_json:

@@ -1,6 +1,6 @@
 """Data that is to be scored: its columns in Arrow, and those that the model table takes in that table's types."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -45,20 +45,31 @@ def fitted(table: pa.Table, columns: Mapping[str, str], owner: str) -> dict[str,
 
     columns: with PostgreSQL's types; owner: whose they are. Raises InvalidData where one is missing, or of another kind.
     """
+    check_there(table, columns, owner)
+    return {name: _fitted(table.column(name), name, kind, owner) for name, kind in columns.items()}
+
+
+def check_there(table: pa.Table, columns: Collection[str], owner: str) -> None:
+    """Raises InvalidData where the data lacks a column."""
     missing = [name for name in columns if name not in table.column_names]
     if missing:
         raise InvalidData(
             f"The data has no column {listed([repr(name) for name in missing])}, and {owner} needs {listed([repr(name) for name in columns])}: "
             "name the data's columns so."
         )
-    return {name: _fitted(table.column(name), name, kind, owner) for name, kind in columns.items()}
+
+
+def check_free(table: pa.Table, outputs: Collection[str], deployment: str) -> None:
+    """Raises InvalidData where the data has a column that scoring gives."""
+    twice = [repr(name) for name in table.column_names if name in outputs]
+    if twice:
+        raise InvalidData(
+            f"The data has a column {listed(twice)}, which scoring by {deployment} gives itself: rename it, or leave it out."
+        )
 
 
 def _fitted(given: pa.ChunkedArray, name: str, kind: str, owner: str) -> pa.Array:
-    values = frames.decoded(given) if pa.types.is_dictionary(given.type) else given
-    array = values.combine_chunks()
-    if isinstance(array, pa.ChunkedArray):  # of no rows, or too large for one
-        array = pa.concat_arrays(array.chunks) if array.chunks else pa.array([], array.type)
+    array = plain(given)
     if pa.types.is_null(array.type):
         return pa.nulls(len(array), _TYPES[kind])
     found = _FITTING[kind](array, name)
@@ -68,6 +79,12 @@ def _fitted(given: pa.ChunkedArray, name: str, kind: str, owner: str) -> pa.Arra
             f"Column {name!r} of the data is of type {given.type}, and {owner} takes it as {kind}{hint or ': convert it first'}."
         )
     return found
+
+
+def plain(given: pa.ChunkedArray) -> pa.Array:
+    """A column in one piece, without a dictionary."""
+    values = frames.decoded(given) if pa.types.is_dictionary(given.type) else given
+    return pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], values.type)
 
 
 def _is_number(kind: pa.DataType) -> bool:

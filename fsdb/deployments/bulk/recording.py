@@ -12,7 +12,7 @@ from psycopg.sql import Identifier
 from fsdb.asof import Column
 from fsdb.catalog.deployments import RegisteredDeployment
 from fsdb.deployments import table as model_table
-from fsdb.deployments.bulk.given import FILE, fitted
+from fsdb.deployments.bulk.given import FILE, check_free, fitted
 from fsdb.deployments.bulk.outcome import SCORED_BY
 from fsdb.errors import InvalidData
 from fsdb.exchange import frames
@@ -33,7 +33,8 @@ def recorded(
     there = model_table.columns(connection, deployed)
     kept = model_table.recorded_columns(connection, deployed)
     outputs = {name: there[name] for name in kept if name not in _INTERNAL}
-    columns = fitted(table, types, f"Table {deployed.name}")
+    check_free(table, outputs, deployed.name)
+    columns = fitted(table, types, f"table {deployed.name}")
     further = [name for name in table.column_names if name in there and name not in columns and name not in kept]
     inserted = pa.table([*columns.values(), *(table.column(name) for name in further)], names=[*columns, *further])
     kinds = [Column(name, kind) for name, kind in types.items()]

@@ -15,7 +15,7 @@ from fsdb.catalog.models import ModelVersion, get_version
 from fsdb.deployments import table as model_table
 from fsdb.deployments.binding import table_columns
 from fsdb.deployments.bulk import in_server, outside
-from fsdb.deployments.bulk.given import FILE, fitted, taken
+from fsdb.deployments.bulk.given import FILE, check_free, check_there, fitted, plain, taken
 from fsdb.deployments.bulk.lookups import Found, Rows, look_up, shares
 from fsdb.deployments.bulk.outcome import SCORED_BY, Outcome, check_none_refused, joined_outcomes
 from fsdb.deployments.bulk.recording import recorded
@@ -25,7 +25,6 @@ from fsdb.deployments.runtimes import IN_SERVER
 from fsdb.deployments.scoring import key_part, result_types
 from fsdb.errors import EngineUnavailable, InvalidData, InvalidDefinition
 from fsdb.exchange.types import arrow_type
-from fsdb.listing import listed
 from fsdb.models import Program
 from fsdb.sql import query
 
@@ -75,24 +74,23 @@ def _taken_columns(connection: Connection[Any], deployed: RegisteredDeployment) 
 
 def _scored(connection: Connection[Any], deployed: RegisteredDeployment, table: pa.Table, on_error: str) -> pa.Table:
     types = _taken_columns(connection, deployed)
-    columns = fitted(table, types, f"Table {deployed.name}")
+    columns = fitted(table, types, f"table {deployed.name}")
     programs = [_program(connection, deployed, release) for release in deployed.scoring]
     outputs = _outputs(deployed.scoring, programs, on_error)
-    _check_free(table, outputs, deployed)
+    check_free(table, outputs, deployed.name)
     at = _clock(connection)
     if table.num_rows:
-        outcome = _outcome(connection, deployed, programs, columns, types, at)
+        places = _places(connection, deployed, table, columns, types)
+        outcome = _outcome(connection, deployed, programs, places, columns, types, at)
     else:
-        outcome = Outcome(
-            {name: pa.array([], kind) for name, kind in outputs.items()}, pa.array([], pa.string()), "sql"
-        )
+        outcome = Outcome({}, pa.nulls(0, pa.string()), deployed.current.runtime)
     if on_error == "reject":
         check_none_refused(outcome.errors, f"The model of deployment {deployed.name}")
+    count, moment = table.num_rows, np.datetime64(at.replace(tzinfo=None), "us")
     found = {
+        **{name: pa.nulls(count, kind) for name, kind in outputs.items()},  # of what no release that scored a row gives
         **outcome.columns,
-        "scored_at": pa.array(
-            np.full(table.num_rows, np.datetime64(at.replace(tzinfo=None), "us")), outputs["scored_at"]
-        ),
+        "scored_at": pa.array(np.full(count, moment), outputs["scored_at"]),
         "error": outcome.errors,
     }
     fields = [*table.schema, *(pa.field(name, kind) for name, kind in outputs.items())]
@@ -104,40 +102,52 @@ def _outcome(
     connection: Connection[Any],
     deployed: RegisteredDeployment,
     programs: Sequence[tuple[ModelVersion, Program]],
+    places: Sequence[Any],
     columns: Mapping[str, pa.Array],
     types: Mapping[str, str],
     at: datetime,
 ) -> Outcome:
     """The results for the rows, with the model version and the feature versions of each."""
-    places = _places(connection, deployed, columns, types)
-    if len(places) == 1:
-        parts = [Rows(deployed.current, columns, types)]
-    else:
-        parts = [
-            Rows(release, {name: column.take(pa.array(of)) for name, column in columns.items()}, types)
-            for release, of in zip(deployed.scoring, places, strict=True)
-        ]
-    looked = look_up(connection, at, parts, list_sets(connection))
+    scoring = [
+        (Rows(release, _of(columns, places[n], len(places)), types), *programs[n], places[n])
+        for n, release in enumerate(deployed.scoring)
+        if len(places[n])
+    ]
+    looked = look_up(connection, at, [rows for rows, *_ in scoring], list_sets(connection))
     outcomes = []
-    for part, found, (version, program), of in zip(parts, looked, programs, places, strict=True):
-        outcome = _release_outcome(connection, deployed, part.release, version, program, found)
+    for (rows, version, program, of), found in zip(scoring, looked, strict=True):
+        outcome = _release_outcome(connection, deployed, rows.release, version, program, found)
         number = pa.array(np.full(len(of), version.version, np.int32))
         outcomes.append(replace(outcome, columns={**outcome.columns, "model_version": number, **found.versions}))
-    return outcomes[0] if len(outcomes) == 1 else joined_outcomes(outcomes, np.argsort(np.concatenate(places)))
+    if len(outcomes) == 1:
+        return outcomes[0]
+    return joined_outcomes(outcomes, np.argsort(np.concatenate([of for *_, of in scoring])))
+
+
+def _of(columns: Mapping[str, pa.Array], places: Any, releases: int) -> Mapping[str, pa.Array]:
+    """The rows at these places; all of them where there is one release."""
+    if releases == 1:
+        return columns
+    return {name: column.take(pa.array(places)) for name, column in columns.items()}
 
 
 def _places(
     connection: Connection[Any],
     deployed: RegisteredDeployment,
+    table: pa.Table,
     columns: Mapping[str, pa.Array],
     types: Mapping[str, str],
 ) -> list[Any]:
     """The places of the rows that each scoring release has, in the order of `deployed.scoring`."""
     canary = deployed.canary
     if canary is None:
-        return [np.arange(len(next(iter(columns.values()))))]
-    key = [key_part(f"k{number}", types[name]) for number, name in enumerate(canary.by)]
-    number = shares(connection, [columns[name] for name in canary.by], [types[name] for name in canary.by], key)
+        return [np.arange(table.num_rows)]
+    check_there(table, canary.by, f"the canary of {deployed.name}")
+    # It may go by columns of the model table that no model takes.
+    kinds = {**model_table.columns(connection, deployed), **types}
+    values = [columns[name] if name in columns else plain(table.column(name)) for name in canary.by]
+    key = [key_part(f"k{number}", kinds[name]) for number, name in enumerate(canary.by)]
+    number = shares(connection, values, [kinds[name] for name in canary.by], key)
     return [np.flatnonzero(number >= canary.share), np.flatnonzero(number < canary.share)]
 
 
@@ -176,14 +186,6 @@ def _outputs(
     versions = {read.version_column: pa.int64() for release in releases for read in release.sets}
     reasons = {"error": pa.string()} if on_error == "null" else {}
     return {**results, "model_version": pa.int32(), "scored_at": pa.timestamp("us", "UTC"), **versions, **reasons}
-
-
-def _check_free(table: pa.Table, outputs: Mapping[str, Any], deployed: RegisteredDeployment) -> None:
-    taken_names = [name for name in table.column_names if name in outputs]
-    if taken_names:
-        raise InvalidData(
-            f"The data has a column {listed([repr(n) for n in taken_names])}, which scoring by {deployed.name} gives itself: rename it, or leave it out."
-        )
 
 
 def _clock(connection: Connection[Any]) -> datetime:
