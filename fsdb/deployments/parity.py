@@ -1,5 +1,6 @@
 """The parity gate: a compiled model must give what the native predict gives, on rows kept with the model version."""
 
+import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -142,7 +143,12 @@ def _native(row: CheckRow, program: Program) -> dict[str, Any]:
     if row.refused or row.prediction is None:
         return {"error": "a refusal"}
     read: dict[str, Callable[[str], Any]] = {"boolean": lambda text: text == "true", "bigint": int, "text": str}
-    outputs = {"prediction": read.get(program.prediction_type, float)(row.prediction)}
+    several = program.prediction_type.endswith("[]")
+    outputs = {
+        "prediction": json.loads(row.prediction)
+        if several
+        else read.get(program.prediction_type, float)(row.prediction)
+    }
     if row.probability is not None:
         outputs["probability"] = row.probability
     if row.probabilities is not None:
@@ -218,9 +224,11 @@ def _fitting(value: Any, given: Input) -> Any:
 
 
 def as_text(value: Any) -> str | None:
-    """A value as PostgreSQL reads it from text."""
+    """A value as PostgreSQL reads it from text; several values as JSON."""
     if value is None:
         return None
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, list):
+        return json.dumps(value, ensure_ascii=False)
     return repr(value) if isinstance(value, float) else str(value)

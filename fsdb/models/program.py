@@ -47,14 +47,26 @@ class Argmax:
     probabilities: tuple[int, ...] | None
 
 
-Output = Regression | Threshold | Argmax
+@dataclass(frozen=True, slots=True)
+class Several:
+    """A prediction for each target, an array in their order; there is no probability.
+
+    The targets are all Regressions, or none is. `counts` tells how many of the program's classes, where those of one target
+    stand after those of another, are each target's; it is empty for numbers.
+    """
+
+    targets: tuple[Regression | Threshold | Argmax, ...]
+    counts: tuple[int, ...]
+
+
+Output = Regression | Threshold | Argmax | Several
 
 
 @dataclass(frozen=True, eq=False)
 class Program:
     """A model program. Programs are equal when their canonical JSON is (a NaN in them equals itself).
 
-    `classes` are the labels in the model's order, None for a regression. `none_inputs` names the text inputs whose
+    `classes` are the labels in the model's order, None for a regression; of several targets one after another. `none_inputs` names the text inputs whose
     NULL the native model knows as None rather than NaN; it matters to the native oracle alone.
     """
 
@@ -66,10 +78,12 @@ class Program:
 
     @property
     def prediction_type(self) -> str:
-        """The PostgreSQL type of the prediction."""
+        """The PostgreSQL type of the prediction, as format_type writes it."""
+        several = "[]" if isinstance(self.output, Several) else ""
         if self.classes is None:
-            return "double precision"
-        return {bool: "boolean", int: "bigint", str: "text", float: "double precision"}[type(self.classes[0])]
+            return f"double precision{several}"
+        names = {bool: "boolean", int: "bigint", str: "text", float: "double precision"}
+        return f"{names[type(self.classes[0])]}{several}"
 
     @property
     def has_probability(self) -> bool:
@@ -79,7 +93,7 @@ class Program:
                 return slot is not None
             case Argmax(probabilities=slots):
                 return slots is not None
-            case Regression():
+            case Regression() | Several():
                 return False
 
     @property

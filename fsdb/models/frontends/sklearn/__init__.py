@@ -9,7 +9,7 @@ from fsdb.models.frontends.sklearn.kinds import SUPPORTED
 from fsdb.models.frontends.sklearn.native import native_outputs
 from fsdb.models.frontends.sklearn.translation import Prediction, Slot, Translation, first_step
 from fsdb.models.input_types import has_no_nan, kind_of
-from fsdb.models.program import Input, Program, Regression
+from fsdb.models.program import Input, Program, Regression, Several
 
 __all__ = ["input_names", "native_outputs", "program_of"]
 
@@ -76,6 +76,14 @@ def _classes(estimator: Any, prediction: Prediction) -> Any:
         return None
     labels = prediction.classes
     name = type(estimator).__name__
+    if isinstance(prediction.output, Several):
+        counts = prediction.output.counts
+        if not counts:
+            return None
+        if min(counts) < 2:
+            raise UnsupportedModel(
+                f"{name} knows one class alone of target {counts.index(min(counts)) + 1}: fit it with rows of two classes or more"
+            )
     if len(labels) < 2:
         raise UnsupportedModel(f"{name} knows the one class {labels[0]!r}: fit it with rows of two classes or more")
     for kind in _CLASS_TYPES:

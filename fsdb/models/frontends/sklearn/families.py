@@ -13,7 +13,7 @@ from fsdb.models.frontends.sklearn import composition
 from fsdb.models.frontends.sklearn.boosters import booster, is_booster
 from fsdb.models.frontends.sklearn.kinds import CONTAINERS, PREDICTORS, SUPPORTED, TRANSFORMERS
 from fsdb.models.frontends.sklearn.translation import Prediction, Slot, Translation
-from fsdb.models.program import Regression
+from fsdb.models.program import Regression, Several
 
 
 def transform(estimator: Any, slots: Sequence[Slot], translation: Translation) -> list[Slot]:
@@ -48,7 +48,7 @@ def predict(estimator: Any, slots: Sequence[Slot], translation: Translation) -> 
     _require_bound(estimator, slots)
     translate = booster if is_booster(estimator) else PREDICTORS[type(estimator)]
     prediction = translate(estimator, slots, translation)
-    if prediction.classes or isinstance(prediction.output, Regression):
+    if prediction.classes or isinstance(prediction.output, Regression | Several):
         return prediction
     labels = tuple(label.item() if hasattr(label, "item") else label for label in estimator.classes_)
     return replace(prediction, classes=labels)

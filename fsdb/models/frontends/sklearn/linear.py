@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from fsdb.models.frontends.sklearn import targets
 from fsdb.models.frontends.sklearn.translation import Prediction, Slot, Translation
 from fsdb.models.program import Argmax, Regression, Threshold
 from fsdb.models.steps import Clip, Exponential, Logistic, Scale, Shares, Softmax
@@ -12,7 +13,7 @@ from fsdb.models.steps import Clip, Exponential, Logistic, Scale, Shares, Softma
 
 def linear_regressor(estimator: Any, slots: Sequence[Slot], translation: Translation) -> Prediction:
     """Everything that predicts by coef_ and intercept_."""
-    return Prediction(Regression(_single(estimator, _scores(estimator, slots, translation), translation)))
+    return targets.numbers(_scores(estimator, slots, translation))
 
 
 def generalized_regressor(estimator: Any, slots: Sequence[Slot], translation: Translation) -> Prediction:

@@ -9,7 +9,7 @@ import numpy as np
 
 from fsdb.models.frontends.sklearn.translation import first_step
 from fsdb.models.input_types import as_number, kind_of
-from fsdb.models.program import Program, Regression
+from fsdb.models.program import Program, Regression, Several
 
 
 def native_outputs(estimator: Any, program: Program, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -32,18 +32,21 @@ def _outputs(estimator: Any, program: Program, rows: Sequence[Mapping[str, Any]]
     X = _frame(estimator, program, rows)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        predicted = np.asarray(estimator.predict(X)).ravel().tolist()
+        predicted = np.asarray(estimator.predict(X))
+        if isinstance(program.output, Several):
+            return [{"prediction": values} for values in predicted.reshape(len(rows), -1).tolist()]
         if not program.has_probability:
-            return [{"prediction": value} for value in predicted]
+            return [{"prediction": value} for value in predicted.ravel().tolist()]
+        labels = predicted.ravel().tolist()
         probabilities = np.asarray(estimator.predict_proba(X)).tolist()
     if isinstance(program.output, Regression) or program.classes is None:
         raise TypeError("a regression has no probability")
     if not program.has_probabilities:
-        return [{"prediction": p, "probability": q[1]} for p, q in zip(predicted, probabilities, strict=True)]
+        return [{"prediction": p, "probability": q[1]} for p, q in zip(labels, probabilities, strict=True)]
     numbers = {label: number for number, label in enumerate(program.classes)}
     return [
         {"prediction": p, "probability": q[numbers[p]], "probabilities": q}
-        for p, q in zip(predicted, probabilities, strict=True)
+        for p, q in zip(labels, probabilities, strict=True)
     ]
 
 

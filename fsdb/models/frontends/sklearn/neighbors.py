@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from fsdb.models.frontends.sklearn import targets
 from fsdb.models.frontends.sklearn.support_vectors import MOST_ARRAYS
 from fsdb.models.frontends.sklearn.translation import Prediction, Slot, Translation, floats
-from fsdb.models.program import Argmax, Regression
+from fsdb.models.program import Argmax
 from fsdb.models.steps import Neighbors
 
 _MOST_NUMBERS = 100_000
@@ -16,22 +17,31 @@ _POWERS = {"euclidean": 2, "l2": 2, "manhattan": 1, "l1": 1, "cityblock": 1}
 
 def regressor(estimator: Any, slots: Sequence[Slot], translation: Translation) -> Prediction:
     """KNeighborsRegressor: the mean of the nearest."""
-    targets = np.asarray(estimator._y, dtype=np.float64)
-    if targets.size != len(targets):
-        translation.refuse(estimator, f"was fitted with {targets.shape[1]} targets, where one is supported")
-    return Prediction(Regression(_neighbors(estimator, slots, targets.reshape(1, -1), translation)[0]))
+    known = np.asarray(estimator._y, dtype=np.float64)
+    return targets.numbers(_neighbors(estimator, slots, known.reshape(len(known), -1).T, translation))
 
 
 def classifier(estimator: Any, slots: Sequence[Slot], translation: Translation) -> Prediction:
     """KNeighborsClassifier: the first class with the largest share among the nearest."""
     if estimator.outputs_2d_:
-        translation.refuse(estimator, "was fitted with several labels a row, where one is supported")
-    targets = np.asarray(estimator._y)[None, :] == np.arange(len(estimator.classes_))[:, None]
-    shares = tuple(_neighbors(estimator, slots, targets, translation))
+        counts = [len(classes) for classes in estimator.classes_]
+        several = [_members(codes, count) for codes, count in zip(np.asarray(estimator._y).T, counts, strict=True)]
+        found = _neighbors(estimator, slots, np.vstack(several), translation)
+        ends = np.cumsum(counts).tolist()
+        return targets.choices(
+            [found[end - count : end] for end, count in zip(ends, counts, strict=True)], estimator.classes_
+        )
+    known = _members(np.asarray(estimator._y), len(estimator.classes_))
+    shares = tuple(_neighbors(estimator, slots, known, translation))
     return Prediction(Argmax(shares, shares))
 
 
-def _neighbors(estimator: Any, slots: Sequence[Slot], targets: Any, translation: Translation) -> range:
+def _members(codes: Any, count: int) -> Any:
+    """For each class which points are of it."""
+    return codes[None, :] == np.arange(count)[:, None]
+
+
+def _neighbors(estimator: Any, slots: Sequence[Slot], known: Any, translation: Translation) -> range:
     columns = translation.bounded(estimator, slots, missing=False)
     points = np.asarray(estimator._fit_X, dtype=object if any(slot.sparse for slot in columns) else np.float64)
     if points.ndim != 2:
@@ -40,7 +50,7 @@ def _neighbors(estimator: Any, slots: Sequence[Slot], targets: Any, translation:
         translation.refuse(
             estimator, f"has {points.size:,} numbers in its points, more than {_MOST_NUMBERS:,}: fit it on fewer rows"
         )
-    if len(columns) + len(targets) > MOST_ARRAYS:
+    if len(columns) + len(known) > MOST_ARRAYS:
         translation.refuse(estimator, f"has more than {MOST_ARRAYS:,} columns and classes: reduce them first")
     metric = estimator.effective_metric_
     power = estimator.effective_metric_params_.get("p") if metric == "minkowski" else _POWERS.get(metric)
@@ -57,7 +67,7 @@ def _neighbors(estimator: Any, slots: Sequence[Slot], targets: Any, translation:
         Neighbors(
             tuple(slot.index for slot in columns),
             tuple(map(floats, points)),
-            tuple(map(floats, targets)),
+            tuple(map(floats, known)),
             int(estimator.n_neighbors),
             int(power),
             by_distance,

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from fsdb.models.frontends.sklearn import targets
 from fsdb.models.frontends.sklearn.translation import Prediction, Slot, Translation, floats
-from fsdb.models.program import Argmax, Regression, Threshold
+from fsdb.models.program import Argmax, Several, Threshold
 from fsdb.models.steps import Exponential, Layer, Logistic, Scale, Softmax
 
 _MOST_WEIGHTS = 20_000  # computed in about 20 ms
@@ -13,24 +14,31 @@ _MOST_WEIGHTS = 20_000  # computed in about 20 ms
 def mlp_regressor(estimator: Any, slots: Sequence[Slot], translation: Translation) -> Prediction:
     """The last layer as it is, or its exponential for the Poisson loss."""
     outputs = _layers(estimator, slots, translation)
-    if len(outputs) != 1:
-        translation.refuse(estimator, f"was fitted with {len(outputs)} targets, where one is supported")
     if estimator.out_activation_ == "exp":
-        outputs = translation.add(Exponential(outputs[0]))
-    return Prediction(Regression(outputs[0]))
+        return targets.numbers([translation.add(Exponential(output))[0] for output in outputs])
+    return targets.numbers(outputs)
 
 
 def mlp_classifier(estimator: Any, slots: Sequence[Slot], translation: Translation) -> Prediction:
-    """Binary: probability above a half; several classes: the largest probability."""
+    """Binary: probability above a half; several classes: the largest probability; several labels a row: 1 or 0 for each."""
     outputs = _layers(estimator, slots, translation)
     if len(outputs) == 1:
         [probability] = translation.add(Logistic(outputs[0], 1.0))
         [score] = translation.add(Scale((probability,), (0.5,), (1.0,)))
         return Prediction(Threshold(score, inclusive=False, probability=probability))
     if estimator.out_activation_ != "softmax":
-        translation.refuse(estimator, f"was fitted with {len(outputs)} labels a row, where one is supported")
+        return _labels(outputs, translation)
     shares = tuple(translation.add(Softmax(tuple(outputs))))
     return Prediction(Argmax(shares, shares))
+
+
+def _labels(outputs: range, translation: Translation) -> Prediction:
+    each = []
+    for output in outputs:
+        [probability] = translation.add(Logistic(output, 1.0))
+        [score] = translation.add(Scale((probability,), (0.5,), (1.0,)))
+        each.append(Threshold(score, inclusive=False, probability=None))
+    return Prediction(Several(tuple(each), (2,) * len(each)), classes=(0, 1) * len(each))
 
 
 def _layers(estimator: Any, slots: Sequence[Slot], translation: Translation) -> range:

@@ -3,8 +3,9 @@
 import math
 from collections.abc import Sequence
 
+from fsdb.errors import UnsupportedModel
 from fsdb.models.frontends.sklearn.translation import Prediction, Translation
-from fsdb.models.program import Argmax, Regression, Threshold
+from fsdb.models.program import Argmax, Regression, Several, Threshold
 from fsdb.models.steps import Above, Largest, Scale
 
 _JUST_BELOW_ZERO = math.nextafter(0.0, -1.0)
@@ -35,6 +36,10 @@ def class_number(prediction: Prediction, translation: Translation) -> int:
             return translation.add(Largest(scores))[0]
         case Regression(value=value):
             return value
+        case Several():
+            raise UnsupportedModel(
+                "an estimator of several targets within another estimator is not supported: register it by itself"
+            )
 
 
 def mean(parts: Sequence[Sequence[int]], weights: Sequence[float] | None, translation: Translation) -> range:

@@ -6,29 +6,30 @@ from typing import Any
 
 import numpy as np
 
+from fsdb.models.frontends.sklearn import targets
 from fsdb.models.frontends.sklearn.translation import Prediction, Slot, Translation
-from fsdb.models.program import Argmax, Regression
+from fsdb.models.program import Argmax
 from fsdb.models.steps import Tree, TreeEnsemble
 
 
 def tree_regressor(estimator: Any, slots: Sequence[Slot], translation: Translation) -> Prediction:
     """DecisionTreeRegressor, ExtraTreeRegressor."""
-    return Prediction(Regression(_ensemble(estimator, [estimator], slots, translation)[0]))
+    return targets.numbers(_ensemble(estimator, [estimator], slots, translation))
 
 
 def tree_classifier(estimator: Any, slots: Sequence[Slot], translation: Translation) -> Prediction:
     """DecisionTreeClassifier, ExtraTreeClassifier."""
-    return _voted(_ensemble(estimator, [estimator], slots, translation))
+    return _voted(estimator, _ensemble(estimator, [estimator], slots, translation))
 
 
 def forest_regressor(estimator: Any, slots: Sequence[Slot], translation: Translation) -> Prediction:
     """RandomForestRegressor, ExtraTreesRegressor: the mean of the trees."""
-    return Prediction(Regression(_ensemble(estimator, estimator.estimators_, slots, translation)[0]))
+    return targets.numbers(_ensemble(estimator, estimator.estimators_, slots, translation))
 
 
 def forest_classifier(estimator: Any, slots: Sequence[Slot], translation: Translation) -> Prediction:
     """RandomForestClassifier, ExtraTreesClassifier: the mean of the trees' probabilities."""
-    return _voted(_ensemble(estimator, estimator.estimators_, slots, translation))
+    return _voted(estimator, _ensemble(estimator, estimator.estimators_, slots, translation))
 
 
 def single_tree(tree: Any, output: int | None, values: Any) -> Tree:
@@ -82,24 +83,27 @@ def takes_missing(tree: Any) -> bool:
     return bool(tree._support_missing_values(np.zeros((1, 1))))
 
 
-def _voted(probabilities: range) -> Prediction:
+def _voted(estimator: Any, probabilities: range) -> Prediction:
+    if estimator.n_outputs_ > 1:
+        most = max(estimator.n_classes_)  # places of each target, which may have fewer classes
+        starts = [most * number for number in range(estimator.n_outputs_)]
+        shares = [probabilities[at : at + count] for at, count in zip(starts, estimator.n_classes_, strict=True)]
+        return targets.choices(shares, estimator.classes_)
     return Prediction(Argmax(tuple(probabilities), tuple(probabilities)))
 
 
 def _ensemble(estimator: Any, trees: Iterable[Any], slots: Sequence[Slot], translation: Translation) -> range:
     members = list(trees)
-    if estimator.n_outputs_ != 1:
-        translation.refuse(estimator, f"was fitted with {estimator.n_outputs_} targets, where one is supported")
     translation.check_size(estimator, sum(member.tree_.node_count for member in members))
     columns = translation.bounded(
         estimator, slots, missing=takes_missing(members[0]) and not any(slot.sparse for slot in slots), float32=True
     )
-    width = members[0].tree_.value.shape[2]
+    values = [member.tree_.value.reshape(member.tree_.node_count, -1) for member in members]
     return translation.add(
         TreeEnsemble(
             tuple(slot.index for slot in columns),
-            tuple(single_tree(member.tree_, None, member.tree_.value[:, 0, :]) for member in members),
-            base=(0.0,) * width,
+            tuple(single_tree(member.tree_, None, of) for member, of in zip(members, values, strict=True)),
+            base=(0.0,) * values[0].shape[1],
             divisor=float(len(members)),
             float32=True,
             strict=False,

@@ -48,7 +48,7 @@ def transformed_target(estimator: Any, slots: Sequence[Slot], translation: Trans
     """TransformedTargetRegressor: the prediction through the inverse of a scaler or a numpy function."""
     output = translation.predict(estimator.regressor_, slots, translation).output
     if not isinstance(output, Regression):
-        translation.refuse(estimator, "has a regressor that predicts classes")
+        translation.refuse(estimator, "has a regressor that predicts classes or several targets")
     slot = Slot(output.value, "number", "", missing=False)
     inverse = estimator.transformer_
     kind = type(inverse).__name__
