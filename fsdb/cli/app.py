@@ -21,6 +21,7 @@ from fsdb.cli import (
     retain,
     revisions,
     sync,
+    worker,
 )
 from fsdb.cli.output import err
 from fsdb.errors import FsdbError
@@ -48,6 +49,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "undeploy": lifecycle.undeploy,
     "costs": lifecycle.costs,
     "replay": models.replay,
+    "worker": worker.worker,
     "search": finding.search,
     "describe": finding.describe,
     "doctor": health.doctor,

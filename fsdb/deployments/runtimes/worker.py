@@ -64,10 +64,7 @@ def rehearse(
 
 def scorer_of(program: Program, threads: int = 1) -> "Scorer":
     """What runs a program in this process. Raises EngineUnavailable without onnxruntime, UnsupportedModel without an ONNX form."""
-    if not _is_installed():
-        raise EngineUnavailable(
-            "This machine has no onnxruntime, which scores outside of the server: pip install 'fsdb-postgres[onnx]'."
-        )
+    check_installed()
     from fsdb.models.backends.onnx import Scorer
 
     return Scorer(program, threads)
@@ -82,6 +79,14 @@ def scored(scorer: "Scorer", columns: Mapping[str, Sequence[Any]]) -> list[dict[
     if errors is None:
         return rows
     return [row if error is None else {"error": error} for row, error in zip(rows, errors, strict=True)]
+
+
+def check_installed() -> None:
+    """Raises EngineUnavailable where onnxruntime is not installed."""
+    if not _is_installed():
+        raise EngineUnavailable(
+            "This machine has no onnxruntime, which scores outside of the server: pip install 'fsdb-postgres[onnx]'."
+        )
 
 
 def _is_installed() -> bool:

@@ -35,7 +35,7 @@ CREATE VIEW fsdb.scoring_backlog AS
 SELECT d.name AS deployment, coalesce(q.waiting, 0) AS waiting, coalesce(q.failing, 0) AS failing, q.oldest, coalesce(l.dead, 0) AS dead
 FROM fsdb.deployments d
 LEFT JOIN (
-    SELECT deployment_id, count(*) AS waiting, count(*) FILTER (WHERE attempts > 0) AS failing, min(enqueued_at) AS oldest
+    SELECT deployment_id, count(*) AS waiting, count(last_error) AS failing, min(enqueued_at) AS oldest
     FROM fsdb.scoring_queue GROUP BY deployment_id
 ) q USING (deployment_id)
 LEFT JOIN (SELECT deployment_id, count(*) AS dead FROM fsdb.scoring_dead_letters GROUP BY deployment_id) l USING (deployment_id)

@@ -1,0 +1,126 @@
+"""The worker: waits for rows of deployments with the runtime worker, and fills their predictions in."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+from psycopg import Connection
+
+from fsdb import db
+from fsdb.deployments.runtimes.worker import check_installed
+from fsdb.errors import ConnectionFailed
+from fsdb.worker import queue
+from fsdb.worker.batch import Batch, is_transient, work
+from fsdb.worker.models import Models
+
+BATCH = 1000
+POLL_SECONDS = 1.0  # where no notice comes: rows that are tried again, and poolers that pass none on
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 30.0
+SHORT_SECONDS = 0.5  # a batch that took less may be followed by a larger one
+LONG_SECONDS = 2.0  # one that took longer, by a smaller one: replacing and undeploying wait for it
+
+
+class Worker:
+    """Scores the rows in the queue of a database. Several may work at once, on one machine or many."""
+
+    def __init__(
+        self,
+        url: str,
+        deployment: str | None = None,
+        batch: int = BATCH,
+        threads: int = 1,
+        told: Callable[[Batch], None] = lambda _: None,
+        noted: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """deployment: only that one's rows. batch: how many rows at most in one transaction. threads: of one batch.
+
+        told: called after each batch; noted: with what else is worth a line. Raises EngineUnavailable without onnxruntime.
+        """
+        check_installed()
+        self._url = url
+        self._deployment = deployment
+        self._batch = batch
+        self._models = Models(threads)
+        self._told = told
+        self._noted = noted
+        self._sizes: dict[str, int] = {}
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Lets the batch that is under way be the last one. May be called from a signal handler or another thread."""
+        self._stopping = True
+
+    def run(self, once: bool = False) -> None:
+        """Works until it is stopped; `once`: until no row is due that another worker does not have.
+
+        A server that goes away is waited for, ever longer up to half a minute; with `once` it is ConnectionFailed, as it is
+        when the first connection fails. Raises ChangeRefused where the database user may not fill predictions in.
+        """
+        pause = FIRST_PAUSE_SECONDS
+        connected = False
+        while not self._stopping:
+            try:
+                with self._connected() as connection:
+                    queue.listen(connection)
+                    connected, pause = True, FIRST_PAUSE_SECONDS
+                    self._work(connection, once)
+                    return
+            except psycopg.Error as error:
+                if not is_transient(error):
+                    raise
+                sentence = f"The server went away: {str(error).strip().partition(chr(10))[0]}."
+                if once or not connected:
+                    raise ConnectionFailed(f"{sentence} Rows in its queue wait there; run the worker again.") from error
+                self._sizes.clear()
+                self._noted(f"{sentence} Trying again in {pause:g} s.")
+                self._sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+    def _connected(self) -> Connection[Any]:
+        connection = psycopg.connect(
+            self._url, autocommit=True, application_name="fsdb worker", connect_timeout=db.CONNECT_SECONDS
+        )
+        db.configure(connection)
+        return connection
+
+    def _work(self, connection: Connection[Any], once: bool) -> None:
+        while not self._stopping:
+            rows, passed_over = self._round(connection)
+            if once and not rows and not passed_over:
+                return
+            # Also where there is more to do: notices must not pile up.
+            for _ in connection.notifies(timeout=0 if rows else POLL_SECONDS, stop_after=1):
+                pass
+
+    def _round(self, connection: Connection[Any]) -> tuple[int, bool]:
+        """A batch of each deployment that has rows: how many were done, and whether one was passed over."""
+        rows, passed_over = 0, False
+        for name in queue.due(connection, self._deployment):
+            if self._stopping:
+                break
+            size = min(self._sizes.get(name, 1), self._batch)
+            try:
+                batch = work(connection, name, size, self._models)
+            except psycopg.Error as error:
+                if connection.closed or not is_transient(error):
+                    raise
+                # A table that is being changed, a deadlock, a server short of something: the others go on.
+                passed_over = True
+                if not isinstance(error, psycopg.errors.LockNotAvailable):
+                    self._noted(f"{name}: {str(error).strip().partition(chr(10))[0]}. Trying again.")
+                continue
+            if batch.rows:
+                rows += batch.rows
+                self._told(batch)
+            if batch.seconds < SHORT_SECONDS:
+                self._sizes[name] = size * 4
+            elif batch.seconds > LONG_SECONDS:
+                self._sizes[name] = max(1, size // 4)
+        return rows, passed_over
+
+    def _sleep(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while not self._stopping and time.monotonic() < until:
+            time.sleep(min(0.1, seconds))
