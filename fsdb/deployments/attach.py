@@ -1,0 +1,175 @@
+"""Attaching a model to an application's table: its rows are scored as they come and, by choice, as they or their features change."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from psycopg import Connection, errors
+from psycopg.sql import Composable, Literal
+
+from fsdb.catalog import deployments as deployments_catalog
+from fsdb.catalog import feeds as catalog
+from fsdb.catalog.deployments import RegisteredDeployment
+from fsdb.catalog.feeds import Feed
+from fsdb.definitions import NAME
+from fsdb.deployments import feeds, sources
+from fsdb.deployments import table as model_table
+from fsdb.deployments.binding import RECORDED, widest
+from fsdb.deployments.deployments import deploy
+from fsdb.deployments.sources import Source
+from fsdb.errors import ChangeRefused, InvalidDefinition
+from fsdb.sql import query
+
+FILE = feeds.FILE
+ON_UPDATE = ("inputs", "features")
+PAGES = 200  # of the source, a batch of a backfill
+
+Progress = Callable[[int, int], None]
+
+
+def attach(
+    connection: Connection[Any],
+    model: str,
+    table: str,
+    version: int | str | None = None,
+    predictions: str | None = None,
+    inputs: Mapping[str, str] | None = None,
+    columns: bool = False,
+    backfill: bool = False,
+    on_update: Sequence[str] = ON_UPDATE,
+    runtime: str = "auto",
+    on_error: str = "reject",
+    progress: Progress | None = None,
+) -> RegisteredDeployment:
+    """Scores the rows of an application's table ("table" or "schema.table"), which has a primary key.
+
+    Each prediction is a row of the model table `predictions`, `<table>_predictions` where left out, with the primary key of the row
+    that it is of; keys and request inputs are the columns of the same names, or those that `inputs` maps them to. An inserted
+    row is scored in its statement. on_update: with "inputs", a row whose keys or inputs change is scored again, with "features"
+    also one that is looked up by a key whose features change; each time a further record is made. columns: the application's table gets
+    columns with the newest prediction, which RETURNING shows; else a view `<table>_scored` has it. backfill: rows that are there
+    are scored, in this transaction; `progress` is called with the pages done and all. runtime, on_error: as `deploy`; with "reject" a row
+    that cannot be scored fails the application's statement.
+
+    Raises UnknownName, InvalidDefinition for unknown options, ChangeRefused where the table lacks a column that the model takes
+    or has it in a type that does not fit, and as `deploy`.
+    """
+    for wish in on_update:
+        if wish not in ON_UPDATE:
+            raise InvalidDefinition(f"on_update cannot have {wish!r}: use some of {', '.join(map(repr, ON_UPDATE))}.")
+    with connection.transaction():
+        deployments_catalog.lock(connection)
+        source = sources.read_source(connection, table)
+        _check_rights(source, columns, "features" in on_update)
+        records = predictions or _records_name(source)
+        if deployments_catalog.find_deployment(connection, records) is not None:
+            raise ChangeRefused(
+                f"{records} is a deployment already: name another table for the predictions with predictions=, or undeploy it first."
+            )
+        if backfill and connection.execute(query(FILE, "isolation")).fetchone() != ("read committed",):
+            raise ChangeRefused(
+                f"Scoring the rows of {source.shown} needs isolation level read committed: this transaction's snapshot may lack rows."
+            )
+        deployed = deploy(connection, model, records, version, runtime, on_error)
+        feed = _feed(connection, deployed, source, inputs or {}, columns, on_update)
+        catalog.insert_feed(connection, feed)
+        try:
+            model_table.lock(connection, deployed, "lock_alone" if columns else "lock")
+            links = {name: source.columns[column] for name, column in feed.links.items()}
+            feeds.add_links(connection, deployed, links, source.shown)
+            feeds.settle(connection, deployed)
+        except errors.InsufficientPrivilege as error:
+            raise ChangeRefused(
+                f"Attaching a model to {source.shown} needs more rights than this role has ({error.diag.message_primary}): "
+                "attach as the owner of the table."
+            ) from error
+        deployments_catalog.insert_event(connection, deployed.name, "attach", model, deployed.version)
+        if backfill:
+            _backfill(connection, deployed, source, progress)
+        return deployed
+
+
+def _check_rights(source: Source, columns: bool, on_features: bool) -> None:
+    needed = ["TRIGGER", "SELECT", *(["UPDATE"] if on_features else [])]
+    lacking = [right for right in needed if right in source.lacking]
+    if lacking or (columns and not source.owned):
+        what = f"the right to {' and '.join(lacking)}" if lacking else "to be its owner, to add columns"
+        raise ChangeRefused(
+            f"Attaching a model to {source.shown} needs {what}: attach as the owner of the table, or have it granted."
+        )
+
+
+def _records_name(source: Source) -> str:
+    name = f"{source.name}_predictions"
+    for part in (source.schema, name):
+        if not NAME.fullmatch(part):
+            raise InvalidDefinition(
+                f"{source.schema}.{source.name} gives no name that the table of its predictions could bear: choose one, as "
+                "predictions='order_predictions'."
+            )
+    return name if source.schema == "public" else f"{source.schema}.{name}"
+
+
+def _feed(
+    connection: Connection[Any],
+    deployed: RegisteredDeployment,
+    source: Source,
+    inputs: Mapping[str, str],
+    shown: bool,
+    on_update: Sequence[str],
+) -> Feed:
+    taker = f"Version {deployed.version} of model {deployed.model}"
+    wanted = feeds.wanted_inputs(connection, deployed)
+    given = sources.checked_inputs(source, wanted, inputs, taker)
+    view = None
+    if shown:
+        feeds.check_columns_can_show(deployed, source, given)
+        for name in feeds.shown_columns(connection, deployed):
+            if name in source.columns:
+                raise ChangeRefused(
+                    f"Table {source.shown} has a column {name!r} of its own, where its prediction would be: attach without columns=True, "
+                    "or rename it."
+                )
+    else:
+        view = f"{deployed.table_name.removesuffix('_predictions')}_scored"
+    taken = {*RECORDED, *wanted, *model_table.columns(connection, deployed)}
+    links: dict[str, str] = {}
+    for column in source.key:
+        shared = given.get(column) == column and widest(source.columns[column]) == wanted[column]
+        links[column if shared else _link_name(column, source, {*taken, *links})] = column
+    return Feed(
+        deployed.deployment_id,
+        "attached",
+        source.schema,
+        source.name,
+        links,
+        dict(inputs),
+        "inputs" in on_update,
+        "features" in on_update,
+        tuple(feeds.shown_columns(connection, deployed)) if shown else (),
+        view,
+    )
+
+
+def _link_name(column: str, source: Source, taken: set[str]) -> str:
+    """What the model table calls a column of the source's primary key: as it is, or with the source's name before it."""
+    name, attempt = column, 1
+    while name in taken:
+        name = f"{source.name}_{column}"[:55] + (f"_{attempt}" if attempt > 1 else "")
+        attempt += 1
+    return name
+
+
+def _backfill(
+    connection: Connection[Any], deployed: RegisteredDeployment, source: Source, progress: Progress | None
+) -> None:
+    """A record of each row that the source has, page by page in batches; the source is locked, so none comes meanwhile."""
+    plan = feeds.plan_of(connection, deployed)
+    text = "backfill_shown" if plan.feed.result_columns else "backfill"
+    row = connection.execute(query(FILE, "pages", name=Literal(source.table.as_string()))).fetchone()
+    assert row is not None
+    pages = int(row[0])
+    for first in range(0, pages, PAGES):
+        on_pages: dict[str, Composable] = {"first": Literal(f"({first},0)"), "beyond": Literal(f"({first + PAGES},0)")}
+        connection.execute(query(FILE, text, on_pages=query(FILE, "on_pages", **on_pages), **plan.parts))
+        if progress is not None:
+            progress(min(first + PAGES, pages), pages)

@@ -1,0 +1,255 @@
+"""Compiles a feed to the functions and triggers that make records out of the rows of its source."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
+
+from fsdb.catalog.deployments import RegisteredDeployment
+from fsdb.catalog.feature_sets import RegisteredSet
+from fsdb.catalog.feeds import Feed
+from fsdb.config import MODEL_SCHEMA
+from fsdb.deployments.binding import table_columns
+from fsdb.deployments.objects import Generated
+from fsdb.deployments.scoring import set_read
+from fsdb.engines.postgres.lookup import newest
+from fsdb.errors import ChangeRefused
+from fsdb.sql import joined, query
+
+FILE = "deployments/feeds"
+KEEP_LINKS = "zz_fsdb_links"
+# In the order in which a view, or the source, shows them.
+SHOWN = ("prediction_id", "prediction", "probability", "probabilities", "model_version")
+VIEWED = (*SHOWN, "scored_at", "error")
+_LOOKED_UP = (
+    ("inserted", "after_insert", "changed_insert"),
+    ("updated", "after_update", "changed_update"),
+    ("deleted", "after_delete", "changed_delete"),
+    ("truncated", "before_truncate", "changed_truncate"),
+)
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A generated object; of a trigger also the schema and name of its table."""
+
+    generated: Generated
+    table: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A feed with all that its objects are made of.
+
+    values: column of the model table to column of the source. shown: columns of the model table that rows of the source show,
+    where the feed adds them.
+    """
+
+    deployed: RegisteredDeployment
+    feed: Feed
+    sets: Mapping[str, RegisteredSet]
+    shown: Sequence[str]
+    values: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", _values(self.deployed, self.feed, self.sets))
+
+    @property
+    def parts(self) -> dict[str, Composable]:
+        """What the texts of a feed have in common."""
+        parts: dict[str, Composable] = {
+            "records": self.deployed.table,
+            "source": self.feed.source,
+            "columns": listed(self.values),
+            "p_results": listed(self.shown, "p"),
+            "new_results": listed(self.shown, "new"),
+            "new_id": Identifier("new", "prediction_id"),
+            "a_id": Identifier("a", "prediction_id"),
+            "a_links": listed(self.feed.links.values(), "a"),
+            "p_shown": listed([*self.feed.links, *self.shown], "p"),
+            "new_is_null": joined(
+                [SQL("{} IS NULL").format(Identifier("new", c)) for c in self.feed.links.values()], " OR "
+            ),
+            "sets": joined([SQL("{} = {}").format(Identifier(c), Identifier("made", c)) for c in self.shown]),
+            "nulls": joined([SQL("        NEW.{} := NULL;").format(Identifier(c)) for c in self.shown], "\n"),
+            "assigned": joined(
+                [SQL("    NEW.{} := {};").format(Identifier(c), Identifier("made", c)) for c in self.shown], "\n"
+            ),
+        }
+        for alias in ("n", "o", "a", "new", "old"):
+            parts[f"{alias}_values"] = listed(self.values.values(), alias)
+        for record, row in (("p", "a"), ("p", "new"), ("made", "a")):
+            name = "a_is_made" if record == "made" else f"{record}_is_{row}"
+            parts[name] = _equal([(record, c, row, s) for c, s in self.feed.links.items()])
+        for one, other in (("o", "n"), ("a", "new")):
+            parts[f"{one}_is_{other}"] = _equal([(one, c, other, c) for c in self.feed.links.values()])
+        return parts
+
+
+def compile_feed(plan: Plan) -> list[Placed]:
+    """Every function and trigger of a feed, a function before its triggers."""
+    keep = _trigger(KEEP_LINKS, "keep_links", plan.deployed.table, None, **_changed(plan.feed.links))
+    placed = [
+        Placed(
+            Generated("trigger", KEEP_LINKS, keep, "keeps what a prediction is of."),
+            (plan.deployed.schema_name, plan.deployed.table_name),
+        )
+    ]
+    if not plan.feed.active:
+        return placed
+    if plan.feed.role == "shadow":
+        placed += _object(plan, "inserted", "inserted_aside", {"inserted": ("after_insert", {})}, "scores a shadow.")
+    elif plan.feed.result_columns:
+        placed += _in_row(plan)
+    else:
+        placed += _object(plan, "inserted", "inserted", {"inserted": ("after_insert", {})}, "scores each row inserted.")
+        if plan.feed.on_inputs:
+            purpose = "scores each row again whose key or inputs change."
+            placed += _object(plan, "updated", "updated", {"updated": ("after_update", {})}, purpose)
+    if plan.feed.on_features:
+        placed += _on_features(plan)
+    return placed
+
+
+def function_prefix(deployment_id: int) -> str:
+    """How the names of a feed's functions in schema fsdb_models begin; a scoring function's ends otherwise."""
+    return f"feed_{deployment_id}_"
+
+
+def listed(names: Iterable[str], alias: str | None = None) -> Composed:
+    """Column names with commas between them."""
+    parts = [Identifier(name) if alias is None else Identifier(alias, name) for name in names]
+    return joined(parts)
+
+
+def _values(deployed: RegisteredDeployment, feed: Feed, sets: Mapping[str, RegisteredSet]) -> dict[str, str]:
+    """What each column of the model table gets, for all releases that score now."""
+    values = dict(feed.links)
+    versions = {read.version_column for release in deployed.releases.values() for read in release.sets}
+    for release in deployed.scoring:
+        for name in table_columns(release, sets):
+            column = feed.inputs.get(name, name)
+            if values.setdefault(name, column) != column:
+                raise _taken(deployed, feed, name)
+    for name in feed.links:
+        if name in versions:
+            raise _taken(deployed, feed, name)
+    return values
+
+
+def _taken(deployed: RegisteredDeployment, feed: Feed, name: str) -> ChangeRefused:
+    return ChangeRefused(
+        f"Column {name!r} of {deployed.name} holds {feed.links[name]!r} of {feed.source_name} already, and this version needs it for "
+        "something else: attach it with other predictions=, or give its input another name."
+    )
+
+
+def _in_row(plan: Plan) -> list[Placed]:
+    """The row triggers by which rows of the source show their predictions. Names sort after an application's, the guard first."""
+    missed: dict[str, Composable] = {"missed": SQL("{} IS NULL").format(Identifier("new", "prediction_id"))}
+    scored: dict[str, tuple[str, dict[str, Composable]]] = {"2_inserted": ("before_insert_row", {})}
+    if plan.feed.on_inputs:
+        scored["2_updated"] = ("before_update_row", _changed(plan.values.values()))
+    message = f"fsdb: what {plan.feed.source_name} shows of its predictions is written by fsdb alone"
+    hint = f"Leave {', '.join(plan.shown)} out of the UPDATE; a change of the inputs scores the row again."
+    more: dict[str, Composable] = {"message": Literal(message), "hint": Literal(hint)}
+    kept: dict[str, tuple[str, dict[str, Composable]]] = {"1_kept": ("before_update_row", _changed(plan.shown))}
+    return [
+        *_object(plan, "scored", "scored", scored, "scores a row and shows the prediction in it."),
+        *_object(plan, "missed", "missed", {"missed": ("after_insert_row", missed)}, "scores rows left out before."),
+        *_object(plan, "kept", "kept", kept, "keeps shown predictions as they are recorded.", **more),
+    ]
+
+
+def _on_features(plan: Plan) -> list[Placed]:
+    placed: list[Placed] = []
+    reads = {read.feature_set: (release, read) for release in reversed(plan.deployed.scoring) for read in release.sets}
+    for number, (name, (release, read)) in enumerate(sorted(reads.items()), start=1):
+        registered = plan.sets[name]
+        described = set_read(release, read, registered, {given.name: given.name for given in release.inputs})
+        keys = {key: plan.values[key] for key in registered.keys}
+        held = newest(described, [Identifier("a", column) for column in keys.values()], SQL("$1"))
+        used = _used(plan, registered)
+        parts = {
+            **plan.parts,
+            "version": Identifier(read.version_column),
+            "newest": held,
+            "a_is_c": _equal([("a", column, "c", key) for key, column in keys.items()]),
+        }
+        of_set: dict[str, Composable] = {
+            "live": registered.live,
+            "o_key_is_n": _equal([("o", key, "n", key) for key in registered.keys]),
+            **{f"{alias}_keys": listed(registered.keys, alias) for alias in ("n", "o", "l")},
+            **{f"{alias}_features": listed(used, alias) for alias in ("n", "o")},
+        }
+        for event, firing, changed in _LOOKED_UP:
+            statement = query(FILE, "rescore", changed=query(FILE, changed, **of_set), **parts)
+            if plan.feed.result_columns:
+                statement = query(FILE, "rescore_shown", rescore=statement, **parts)
+            body = query(FILE, "looked_up", statement=Literal(statement.as_string()))
+            function = f"{function_prefix(plan.deployed.deployment_id)}set{number}_{event}"
+            purpose = f"scores rows of {plan.feed.source_name} again when features of {name} change."
+            placed.append(Placed(_function("planned_function", function, body, purpose)))
+            trigger = f"zz_fsdb_{function}"
+            text = _trigger(trigger, firing, registered.live, function)
+            table = (registered.live_schema, registered.live_table)
+            placed.append(Placed(Generated("trigger", trigger, text, purpose), table))
+    return placed
+
+
+def _used(plan: Plan, registered: RegisteredSet) -> list[str]:
+    """Columns of a live table that the scoring depends on."""
+    inputs = [given for release in plan.deployed.scoring for given in release.inputs]
+    names = dict.fromkeys(g.feature for g in inputs if g.feature_set == registered.name and g.feature is not None)
+    aged = any(
+        read.max_age
+        for release in plan.deployed.scoring
+        for read in release.sets
+        if read.feature_set == registered.name
+    )
+    return [*names, *([registered.event_time_column] if aged and registered.event_time_column else [])]
+
+
+def _object(
+    plan: Plan,
+    name: str,
+    body: str,
+    triggers: Mapping[str, tuple[str, dict[str, Composable]]],
+    purpose: str,
+    **more: Composable,
+) -> list[Placed]:
+    """A function with the triggers of the source that call it: name to text and parts."""
+    function = f"{function_prefix(plan.deployed.deployment_id)}{name}"
+    placed = [Placed(_function("function", function, query(FILE, body, **plan.parts, **more), purpose))]
+    for suffix, (firing, parts) in triggers.items():
+        trigger = f"zz_fsdb_{function_prefix(plan.deployed.deployment_id)}{suffix}"
+        text = _trigger(trigger, firing, plan.feed.source, function, **parts)
+        table = (plan.feed.source_schema, plan.feed.source_table)
+        placed.append(Placed(Generated("trigger", trigger, text, purpose), table))
+    return placed
+
+
+def _function(text: str, name: str, body: Composed, purpose: str) -> Generated:
+    statement = query(FILE, text, function=Identifier(MODEL_SCHEMA, name), body=Literal(body.as_string()))
+    return Generated("function", name, statement, purpose)
+
+
+def _trigger(name: str, text: str, table: Identifier, function: str | None, **parts: Composable) -> Composed:
+    if function is not None:
+        parts["function"] = Identifier(MODEL_SCHEMA, function)
+    return query(FILE, text, trigger=Identifier(name), table=table, **parts)
+
+
+def _changed(columns: Iterable[str]) -> dict[str, Composable]:
+    return {"old": listed(columns, "old"), "new": listed(columns, "new")}
+
+
+def _equal(pairs: list[tuple[str, str, str, str]]) -> Composed:
+    """The condition that columns are equal, each given by alias and name."""
+    return joined(
+        [
+            SQL("{} = {}").format(Identifier(one, column), Identifier(other, another))
+            for one, column, other, another in pairs
+        ],
+        " AND ",
+    )

@@ -1,0 +1,278 @@
+"""Feeds: what makes rows of a model table out of the rows of another table, kept in line with the deployment that they feed."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from psycopg import Connection, errors
+from psycopg.sql import SQL, Composed, Identifier, Literal
+
+from fsdb.catalog import feeds as catalog
+from fsdb.catalog.deployments import RegisteredDeployment
+from fsdb.catalog.feature_sets import list_sets
+from fsdb.catalog.feeds import Feed
+from fsdb.config import MODEL_SCHEMA
+from fsdb.deployments import objects
+from fsdb.deployments import table as model_table
+from fsdb.deployments.binding import table_columns
+from fsdb.deployments.feed_objects import SHOWN, VIEWED, Placed, Plan, compile_feed, function_prefix, listed
+from fsdb.deployments.sources import Source, checked_inputs, read_source
+from fsdb.errors import ChangeRefused, FsdbError
+from fsdb.history.status import ObjectStatus, State
+from fsdb.sql import joined, query
+
+FILE = "deployments/feeds"
+
+
+def settle(connection: Connection[Any], deployed: RegisteredDeployment) -> None:
+    """Makes the feed's objects as the releases that score now need them, and removes what they need no more.
+
+    To be called wherever the scoring of a deployment was changed, under `table.lock`, which holds the feed's tables, too; a
+    deployment without a feed is left as it is. Raises ChangeRefused where the source lacks an input that a release takes.
+    """
+    feed = catalog.find_feed(connection, deployed.deployment_id)
+    if feed is None:
+        return
+    if feed.active:
+        _check(connection, deployed, feed)
+    plan = _plan(connection, deployed, feed)
+    if feed.result_columns:
+        plan = _with_columns(connection, plan)
+    wanted = compile_feed(plan)
+    _drop_objects(connection, deployed, keep=wanted)
+    for placed in wanted:
+        if _state(connection, deployed, placed) != "installed":
+            _install(connection, placed)
+    if feed.view_name is not None:
+        _make_view(connection, deployed, feed)
+
+
+def remove(connection: Connection[Any], deployed: RegisteredDeployment) -> None:
+    """Removes a feed's triggers, functions, view and columns; the records stay. Raises ChangeRefused where others use them."""
+    feed = catalog.find_feed(connection, deployed.deployment_id)
+    if feed is None:
+        return
+    _drop_objects(connection, deployed, keep=())
+    try:
+        with connection.transaction():
+            if feed.view_name is not None:
+                connection.execute(query(FILE, "drop_view", view=Identifier(deployed.schema_name, feed.view_name)))
+            if model_table.columns(connection, _at(deployed, feed.source_schema, feed.source_table)):
+                for column in feed.result_columns:
+                    connection.execute(query(FILE, "drop_result", source=feed.source, column=Identifier(column)))
+    except errors.DependentObjectsStillExist as error:
+        raise ChangeRefused(
+            f"What shows the predictions of {deployed.name} is used by other objects ({error.diag.message_detail}): drop these first."
+        ) from error
+
+
+def status(connection: Connection[Any], deployed: RegisteredDeployment) -> list[ObjectStatus]:
+    """How the objects of a deployment's feed stand; nothing where it has none."""
+    feed = catalog.find_feed(connection, deployed.deployment_id)
+    if feed is None:
+        return []
+    try:
+        wanted = compile_feed(_plan(connection, deployed, feed))
+    except FsdbError:
+        return [ObjectStatus(feed.source_name, "table", "outdated")]
+    found = [
+        ObjectStatus(placed.generated.name, placed.generated.kind, _state(connection, deployed, placed))
+        for placed in wanted
+    ]
+    if not model_table.columns(connection, _at(deployed, feed.source_schema, feed.source_table)):
+        return [ObjectStatus(feed.source_name, "table", "missing"), *found]
+    if feed.view_name is not None:
+        found.append(ObjectStatus(feed.view_name, "view", _view_state(connection, deployed, feed)))
+    return found
+
+
+def add_links(connection: Connection[Any], deployed: RegisteredDeployment, links: dict[str, str], of: str) -> None:
+    """Adds the columns (name to type) that tell which row of `of` a prediction is of, with their index; the table is empty."""
+    found = model_table.columns(connection, deployed)
+    for name, kind in links.items():
+        if name not in found:
+            connection.execute(_typed("add_link", kind, table=deployed.table, column=Identifier(name)))
+            comment = Literal(f"Which row of {of} the prediction is of.")
+            connection.execute(
+                query(FILE, "comment_link", table=deployed.table, column=Identifier(name), comment=comment)
+            )
+    connection.execute(query(FILE, "link_index", table=deployed.table, links=listed(links)))
+
+
+def shown_columns(connection: Connection[Any], deployed: RegisteredDeployment) -> list[str]:
+    """What rows of a source show of their predictions, where columns are added for that."""
+    found = model_table.columns(connection, deployed)
+    return [name for name in SHOWN if name in found]
+
+
+def plan_of(connection: Connection[Any], deployed: RegisteredDeployment) -> Plan:
+    """What a deployment is fed by, with the values of its columns."""
+    feed = catalog.find_feed(connection, deployed.deployment_id)
+    assert feed is not None
+    return _plan(connection, deployed, feed)
+
+
+def wanted_inputs(connection: Connection[Any], deployed: RegisteredDeployment) -> dict[str, str]:
+    """The keys and request inputs, with their types, of all releases that score now."""
+    sets = list_sets(connection)
+    return {name: kind for release in deployed.scoring for name, kind in table_columns(release, sets).items()}
+
+
+def _plan(connection: Connection[Any], deployed: RegisteredDeployment, feed: Feed) -> Plan:
+    return Plan(deployed, feed, list_sets(connection), shown_columns(connection, deployed))
+
+
+def _check(connection: Connection[Any], deployed: RegisteredDeployment, feed: Feed) -> None:
+    """That the source has what the releases take."""
+    source = read_source(connection, f"{feed.source_schema}.{feed.source_table}")
+    wanted = wanted_inputs(connection, deployed)
+    named = {name: column for name, column in feed.inputs.items() if name in wanted}
+    taker = f"Version {deployed.version} of model {deployed.model}"
+    columns = checked_inputs(source, wanted, named, taker)
+    if feed.result_columns:
+        check_columns_can_show(deployed, source, columns)
+
+
+def check_columns_can_show(deployed: RegisteredDeployment, source: Source, columns: dict[str, str]) -> None:
+    """Raises ChangeRefused where rows cannot have their predictions when they are inserted."""
+    for column in columns.values():
+        if column in source.generated:
+            raise ChangeRefused(
+                f"Column {column!r} of {source.shown} is generated, after the row is scored where columns=True: attach without it."
+            )
+    if any(release.runtime == "worker" for release in deployed.scoring):
+        raise ChangeRefused(
+            f"The runtime worker predicts after a row is inserted, so columns of {source.shown} cannot show it: attach without columns=True, "
+            "and read the view."
+        )
+
+
+def _with_columns(connection: Connection[Any], plan: Plan) -> Plan:
+    """Adds to the source the columns that show predictions, as far as they are not there."""
+    feed = plan.feed
+    present = model_table.columns(connection, _at(plan.deployed, feed.source_schema, feed.source_table))
+    types = model_table.columns(connection, plan.deployed)
+    for name in plan.shown:
+        if name in feed.result_columns and name in present:
+            continue
+        if name in present:
+            raise ChangeRefused(
+                f"Table {feed.source_name} has a column {name!r} of its own: attach without columns=True, or rename it."
+            )
+        connection.execute(_typed("add_result", types[name], source=feed.source, column=Identifier(name)))
+        comment = Literal(f"Of the newest prediction in {plan.deployed.name}; written by fsdb.")
+        connection.execute(query(FILE, "comment_result", source=feed.source, column=Identifier(name), comment=comment))
+    catalog.set_result_columns(connection, plan.deployed.deployment_id, list(plan.shown))
+    return replace(plan, feed=replace(feed, result_columns=tuple(plan.shown)))
+
+
+def _install(connection: Connection[Any], placed: Placed) -> None:
+    if placed.table is None:
+        objects.install(connection, placed.generated)
+        objects.revoke(connection, placed.generated.name)
+    else:
+        objects.install(connection, placed.generated, Identifier(*placed.table))
+
+
+def _drop_objects(connection: Connection[Any], deployed: RegisteredDeployment, keep: Iterable[Placed]) -> None:
+    """Drops the feed's triggers and functions but those to keep."""
+    kept = {(placed.table, placed.generated.name) for placed in keep}
+    prefix = {"models": MODEL_SCHEMA, "prefix": function_prefix(deployed.deployment_id)}
+    functions = set()
+    for function, schema, table, trigger in connection.execute(query(FILE, "installed"), prefix).fetchall():
+        functions.add(function)
+        if trigger is not None and ((schema, table), trigger) not in kept:
+            parts = {"trigger": Identifier(trigger), "table": Identifier(schema, table)}
+            connection.execute(query(FILE, "drop_trigger", **parts))
+    for function in sorted(functions):
+        if (None, function) not in kept:
+            objects.drop_function(connection, function)
+
+
+def _state(connection: Connection[Any], deployed: RegisteredDeployment, placed: Placed) -> State:
+    of = deployed if placed.table is None else _at(deployed, *placed.table)
+    (found,) = objects.states(connection, of, [placed.generated])
+    return found.state
+
+
+def _at(deployed: RegisteredDeployment, schema: str, table: str) -> RegisteredDeployment:
+    """The deployment as if that table were its own: where columns or triggers of another table are asked for."""
+    return replace(deployed, schema_name=schema, table_name=table)
+
+
+def _view(connection: Connection[Any], deployed: RegisteredDeployment, feed: Feed) -> Composed:
+    plan = _plan(connection, deployed, feed)
+    columns = model_table.columns(connection, _at(deployed, feed.source_schema, feed.source_table))
+    found = model_table.columns(connection, deployed)
+    results = {name: _free(name, deployed, columns) for name in VIEWED if name in found}
+    return query(
+        FILE,
+        "create_view",
+        view=Identifier(deployed.schema_name, feed.view_name or ""),
+        a_columns=listed(columns, "a"),
+        results=joined([_aliased(name, shown) for name, shown in results.items()]),
+        **plan.parts,
+    )
+
+
+def _aliased(name: str, shown: str) -> Composed:
+    return query(FILE, "aliased", column=Identifier("p", name), name=Identifier(shown))
+
+
+def _free(name: str, deployed: RegisteredDeployment, taken: Iterable[str]) -> str:
+    """What a view calls a result: as it is, or, where the source has such a column, with the model table's name before it."""
+    return name if name not in taken else f"{deployed.table_name}_{name}"
+
+
+def _make_view(connection: Connection[Any], deployed: RegisteredDeployment, feed: Feed) -> None:
+    state = _view_state(connection, deployed, feed)
+    view = Identifier(deployed.schema_name, feed.view_name or "")
+    if state == "installed":
+        return
+    if state == "foreign":
+        raise ChangeRefused(
+            f"There is already a relation {feed.view_name} that is not fsdb's, where the view of {feed.source_name} with its predictions "
+            "would be: rename it, or attach with other predictions=."
+        )
+    statement = _view(connection, deployed, feed)
+    try:
+        with connection.transaction():
+            connection.execute(statement)
+    except (
+        errors.InvalidTableDefinition
+    ):  # columns of the source came, went or changed: a view takes further ones at its end alone
+        _replace_view(connection, view, statement, feed)
+    comment = Literal(f"fsdb {_fingerprint(statement)}: {feed.source_name} with its newest predictions.")
+    connection.execute(query(FILE, "comment_view", view=view, comment=comment))
+
+
+def _replace_view(connection: Connection[Any], view: Identifier, statement: Composed, feed: Feed) -> None:
+    try:
+        with connection.transaction():
+            connection.execute(query(FILE, "drop_view", view=view))
+            connection.execute(statement)
+    except errors.DependentObjectsStillExist as error:
+        raise ChangeRefused(
+            f"View {feed.view_name} must be made anew, but other objects use it ({error.diag.message_detail}): drop these first."
+        ) from error
+
+
+def _view_state(connection: Connection[Any], deployed: RegisteredDeployment, feed: Feed) -> State:
+    named = {"schema": deployed.schema_name, "name": feed.view_name}
+    row = connection.execute(query(FILE, "relation_comment"), named).fetchone()
+    if row is None:
+        return "missing"
+    is_view, comment = row
+    mark = (comment or "").partition(":")[0]
+    if not is_view or not mark.startswith("fsdb "):
+        return "foreign"
+    return "installed" if mark == f"fsdb {_fingerprint(_view(connection, deployed, feed))}" else "outdated"
+
+
+def _fingerprint(statement: Composed) -> str:
+    return hashlib.sha256(statement.as_string().encode()).hexdigest()[:12]
+
+
+def _typed(text: str, kind: str, **parts: Identifier) -> Composed:
+    return query(FILE, text, type=SQL(kind), **parts)
