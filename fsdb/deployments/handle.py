@@ -2,10 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
 
 from fsdb.catalog.deployments import RegisteredDeployment, get_deployment, list_events
 from fsdb.db import Database
 from fsdb.deployments import deployments
+from fsdb.deployments.bulk import score
 from fsdb.deployments.canary import promote_canary, start_canary, stop_canary
 from fsdb.deployments.lineage import lineage
 from fsdb.deployments.measures import compare, costs
@@ -34,6 +38,16 @@ class Deployment:
     def version(self) -> int:
         """The model version that scores now."""
         return self._registered().version
+
+    def score(self, data: Any, *, on_error: str = "reject", record: bool = False) -> pa.Table:
+        """What the model predicts for many rows as of now, each with the versions that were read; in the rows' order.
+
+        data: a pandas, polars or Arrow table, a Parquet path or an SQL query, with the model table's keys and request
+        inputs. on_error: "reject" refuses all where the model does not take one, "null" gives the reason in column
+        error. record: also inserts the rows into the model table, whose trigger scores them.
+        """
+        with self._database.transaction() as connection:
+            return score(connection, self.name, data, on_error=on_error, record=record)
 
     def lineage(self, prediction_id: int) -> Table:
         """What a prediction was made from: input, value, feature_set, version_id, event_time, recorded_at."""

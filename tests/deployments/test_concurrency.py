@@ -1,12 +1,22 @@
 """Inserts that run while the model is replaced and rolled back: each row is one model's, whole (invariant 13)."""
 
 import threading
+import time
 from itertools import cycle
 
 import psycopg
 import pytest
 
-from fsdb.deployments import deploy, register_model, replay, rollback
+from fsdb.deployments import (
+    deploy,
+    promote_canary,
+    register_model,
+    replay,
+    rollback,
+    start_canary,
+    stop_canary,
+    undeploy,
+)
 from fsdb.deployments import table as model_table
 from fsdb.errors import ChangeRefused
 from tests.conftest import TestDatabase
@@ -150,3 +160,64 @@ def test_two_register_at_once(world: World, database: TestDatabase) -> None:
     for thread in threads:
         thread.join()
     assert sorted(versions) == [1, 2, 3]
+
+
+@pytest.mark.slow
+def test_canaries_and_undeploying_during_inserts(world: World, database: TestDatabase) -> None:
+    """Each row is one release's, whole; an insert finds the table as it is or finds none, and nothing in between."""
+    registered(world, 2)
+    stop = threading.Event()
+    failures: list[BaseException] = []
+    kept: list[tuple[int, int, object]] = []
+    absent = 0
+
+    def application(keep: bool) -> None:
+        nonlocal absent
+        try:
+            with database.connect() as connection:
+                for request in cycle(requests()):
+                    if stop.is_set():
+                        return
+                    try:
+                        row = connection.execute(
+                            INSERT + " RETURNING model_release, model_version, prediction", request
+                        )
+                        found = row.fetchone()
+                        assert found is not None
+                        if keep:
+                            kept.append(found)
+                    except psycopg.errors.UndefinedTable:
+                        absent += 1
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=application, args=(number == 0,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        with database.connect() as owner:
+            for share in (0.2, 0.7):
+                start_canary(owner, "flight_delay", version=2, share=share)
+                time.sleep(0.2)
+            stop_canary(owner, "flight_delay")
+            start_canary(owner, "flight_delay", version=2, share=0.5)
+            promote_canary(owner, "flight_delay")
+            assert replay(owner, "flight_delay", None).different == 0
+            released = dict(owner.execute("SELECT release, version FROM fsdb.deployment_releases").fetchall())
+            so_far = len(kept)
+            undeploy(owner, "flight_delay", drop_predictions=True)
+            time.sleep(0.2)
+            deploy(owner, "flight_delay", "flight_delay", version=2)
+            time.sleep(0.2)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert not failures
+    assert absent > 0
+    assert so_far > 50
+    assert all(
+        prediction is not None and released[release] == version for release, version, prediction in kept[:so_far]
+    )
+    assert {version for _, version, _ in kept[:so_far]} == {1, 2}
+    assert replay(world.connection, "flight_delay", None).different == 0
