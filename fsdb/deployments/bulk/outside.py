@@ -1,10 +1,7 @@
 """Scores many rows outside the server, by onnxruntime in this process."""
 
-import importlib.util
 import os
-from collections import OrderedDict
 from collections.abc import Sequence
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,49 +10,39 @@ from psycopg import Connection
 
 from fsdb.catalog.models import ModelVersion
 from fsdb.deployments.bulk.given import as_numpy
+from fsdb.deployments.bulk.kept import Kept
 from fsdb.deployments.bulk.outcome import Outcome
 from fsdb.deployments.runtimes import worker
 from fsdb.deployments.scoring import result_types
-from fsdb.errors import ParityFailed, UnsupportedModel
+from fsdb.errors import EngineUnavailable, ParityFailed, UnsupportedModel
 from fsdb.exchange.types import arrow_type
 from fsdb.models import Program
 
 if TYPE_CHECKING:
     from fsdb.models.backends.onnx import Scorer
 
-_KEPT = 8  # scorers; one of 500 trees takes tens of megabytes
-_scorers: "OrderedDict[str, Scorer | None]" = OrderedDict()
-_lock = Lock()
+_scorers: "Kept[Scorer | None]" = Kept(8)  # one of 500 trees takes tens of megabytes
 
 
 def scorer_of(connection: Connection[Any], version: ModelVersion, program: Program) -> "Scorer | None":
-    """What runs the program here; None where it has no ONNX form, onnxruntime is not installed, or gives other results than the native predict."""
-    if any(importlib.util.find_spec(package) is None for package in ("onnx", "onnxruntime")):
-        return None
-    with _lock:
-        if program.checksum in _scorers:
-            _scorers.move_to_end(program.checksum)
-            return _scorers[program.checksum]
-    scorer = _checked(connection, version, program)
-    with _lock:
-        _scorers[program.checksum] = scorer
-        if len(_scorers) > _KEPT:
-            _scorers.popitem(last=False)
-    return scorer
+    """What runs the program here, once it has passed the parity gate on the version's stored rows.
+
+    None where it has no ONNX form, onnxruntime is not installed, or gives other results than the native predict.
+    """
+    return _scorers.get(version.checksum, lambda: _checked(connection, version, program))
 
 
 def _checked(connection: Connection[Any], version: ModelVersion, program: Program) -> "Scorer | None":
-    """A scorer that has passed the parity gate on the version's stored rows."""
-    from fsdb.models.backends.onnx import Scorer
-
     try:
-        scorer = Scorer(
-            program, threads=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        )
         worker.check(connection, version, program)
-    except (UnsupportedModel, ParityFailed):
+        return worker.scorer_of(program, threads=_cores())
+    except (EngineUnavailable, UnsupportedModel, ParityFailed):
         return None
-    return scorer
+
+
+def _cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def scored(scorer: "Scorer", program: Program, inputs: Sequence[pa.Array]) -> Outcome:

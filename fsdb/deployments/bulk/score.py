@@ -16,6 +16,7 @@ from fsdb.deployments import table as model_table
 from fsdb.deployments.binding import table_columns
 from fsdb.deployments.bulk import in_server, outside
 from fsdb.deployments.bulk.given import FILE, check_free, check_there, fitted, plain, taken
+from fsdb.deployments.bulk.kept import Kept
 from fsdb.deployments.bulk.lookups import Found, Rows, look_up, shares
 from fsdb.deployments.bulk.outcome import SCORED_BY, Outcome, check_none_refused, joined_outcomes
 from fsdb.deployments.bulk.recording import recorded
@@ -29,6 +30,7 @@ from fsdb.models import Program
 from fsdb.sql import query
 
 ON_ERROR = ("reject", "null")
+_programs: Kept[Program] = Kept(8)
 
 
 def score(
@@ -175,7 +177,7 @@ def _program(
     connection: Connection[Any], deployed: RegisteredDeployment, release: Release
 ) -> tuple[ModelVersion, Program]:
     version = get_version(connection, deployed.model, release.version)
-    return version, load_program(connection, version)
+    return version, _programs.get(version.checksum, lambda: load_program(connection, version))
 
 
 def _outputs(
