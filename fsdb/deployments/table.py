@@ -9,6 +9,7 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from fsdb.catalog.deployments import RegisteredDeployment, Release
 from fsdb.catalog.feature_sets import RegisteredSet
+from fsdb.catalog.feeds import upstream
 from fsdb.deployments.binding import RECORDED, table_columns
 from fsdb.deployments.objects import KEEP_TRIGGER, SCORE_TRIGGER, Generated, function, trigger_function_name
 from fsdb.deployments.queueing import FILLED, queue_triggers
@@ -187,16 +188,18 @@ def triggers(
 def lock(connection: Connection[Any], deployment: RegisteredDeployment, text: str) -> None:
     """Takes the lock `text` ("lock" or "lock_alone") once no transaction that has inserted is open.
 
+    Where a feed makes the rows, its tables are locked together with this one: their statements come to it with locks of their own.
     Raises ChangeRefused where one stays open; inserts meanwhile go on between the attempts.
     """
     former = _scalar(connection, "current_lock_timeout", {})
+    tables = joined([*upstream(connection, deployment.deployment_id), deployment.table])
     for attempt in range(LOCK_ATTEMPTS):
         if attempt:
             time.sleep(LOCK_PAUSE_SECONDS)
         try:
             with connection.transaction():
                 _scalar(connection, "lock_timeout", {"milliseconds": str(LOCK_MILLISECONDS)})
-                connection.execute(query(FILE, text, table=deployment.table))
+                connection.execute(query(FILE, text, table=tables))
                 _scalar(connection, "lock_timeout", {"milliseconds": former})
             return
         except errors.LockNotAvailable:
