@@ -14,8 +14,9 @@ from psycopg.sql import Composed, Literal
 
 from fsdb.catalog.models import CheckRow, ModelInput, list_checks
 from fsdb.config import MODEL_SCHEMA
-from fsdb.errors import InvalidData, ParityFailed
+from fsdb.errors import InvalidData, ParityFailed, UnsupportedModel
 from fsdb.models import PARITY_FLOOR, Input, Program, function_call, native_outputs, same_outputs, split_rows
+from fsdb.models.backends.sql import bulk_name
 from fsdb.sql import query
 
 FILE = "deployments/parity"
@@ -23,6 +24,8 @@ MOST_REAL_ROWS = 1000
 MOST_EDGE_ROWS = 1000
 _NUMBERS = (0.0, 1.0, -1.0, 0.5, 100.0)
 _SHOWN_INPUTS = 8
+_FETCHED = 5  # rows of a cursor at a time
+_LIMITS = ("53", "54")  # classes of errors: out of memory, a limit of the program
 
 
 @dataclass(frozen=True)
@@ -61,16 +64,21 @@ def check(
     program: Program,
     function: str,
 ) -> Parity:
-    """Holds the function `function` of schema fsdb_models against the stored rows of a version.
+    """Holds the function `function` of schema fsdb_models, and the one that takes over from it in bulk, against the stored
+    rows of a version.
 
-    Raises ParityFailed naming the row's inputs and both numbers, or where no row can be compared.
+    Raises ParityFailed naming the row's inputs and both numbers, or where no row can be compared, and UnsupportedModel where
+    a limit of PostgreSQL is in the way.
     """
     arguments = [query(FILE, "input", position=Literal(number)) for number in range(1, len(inputs) + 1)]
-    text = query(FILE, "outputs", call=function_call(program, MODEL_SCHEMA, function, arguments))
     checks = stored_checks(connection, model, version)
-    with pinned(connection):
-        deployed = _deployed(connection, text, {"model": model, "version": version}, checks)
-        return compared(model, version, inputs, program, checks, deployed)
+    reports = []
+    with pinned(connection), _within_limits(model, version):
+        for name in _functions(connection, function):
+            text = query(FILE, "outputs", call=function_call(program, MODEL_SCHEMA, name, arguments))
+            deployed = _deployed(connection, text, {"model": model, "version": version}, checks)
+            reports.append(compared(model, version, inputs, program, checks, deployed))
+    return Parity(len(checks), max(report.largest_difference for report in reports))
 
 
 def stored_checks(connection: Connection[Any], model: str, version: int) -> dict[int, CheckRow]:
@@ -117,18 +125,42 @@ def pinned(connection: Connection[Any]) -> Iterator[None]:
         yield
 
 
+def _functions(connection: Connection[Any], function: str) -> list[str]:
+    """A scoring function, and where there is one the function that takes over from it in bulk."""
+    names = {"schema": MODEL_SCHEMA, "names": [function, bulk_name(function)]}
+    return [name for (name,) in connection.execute(query(FILE, "functions"), names).fetchall()]
+
+
+@contextmanager
+def _within_limits(model: str, version: int) -> Iterator[None]:
+    """Says a limit of PostgreSQL that a function runs into."""
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        if error.sqlstate is None or not error.sqlstate.startswith(_LIMITS):
+            raise
+        raise UnsupportedModel(
+            f"Model {model} version {version} is too large for a function of this PostgreSQL ({error.diag.message_primary}): "
+            "deploy it with runtime='onnx' or runtime='worker'."
+        ) from error
+
+
 def _deployed(
     connection: Connection[Any], text: Composed, values: Mapping[str, Any], checks: Mapping[int, CheckRow]
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The outputs of the compiled model by position: in one query, and row by row where it refuses rows."""
+    """The outputs of the compiled model by position: from one cursor, and row by row where it refuses rows.
+
+    Each fetch is a statement of its own and so short that what is for single rows does not hand over to what is for bulk.
+    """
     alone = [position for position, row in checks.items() if row.refused]
+    try:
+        with connection.transaction(), connection.cursor("checks", row_factory=dict_row) as cursor:
+            cursor.itersize = _FETCHED
+            rows = list(cursor.execute(text, {**values, "position": None}))
+        yield from ((row.pop("position"), row) for row in rows)
+    except psycopg.DataError:
+        alone = list(checks)
     with connection.cursor(row_factory=dict_row) as cursor:
-        try:
-            with connection.transaction():
-                rows = cursor.execute(text, {**values, "position": None}).fetchall()
-            yield from ((row.pop("position"), row) for row in rows)
-        except psycopg.DataError:
-            alone = list(checks)
         for position in alone:
             try:
                 with connection.transaction():

@@ -16,8 +16,9 @@ from fsdb.models.steps import SingleTrees, Tree, TreeEnsemble
 from fsdb.models.thresholds import as_float64
 
 MICROSECONDS = 8  # that a split takes to be set up
+LEAST = 1_000  # microseconds that the rest of a single insert may well take
 MOST_SPLITS = 40_000  # of a program: about 160 MB of memory of each connection that scores in bulk
-MOST_DEPTH = 200  # of a tree: PostgreSQL's parser and planner recurse into a CASE in a CASE
+MOST_DEPTH = 200  # of a tree: PostgreSQL's parser runs out of memory past 1,200 CASE in a CASE
 _SPLITS = 4000  # of a statement
 _TREES = 100  # of a statement
 
@@ -40,7 +41,7 @@ def bulk_after(program: Program) -> int | None:
     splits = sum(_splits(tree) * len(_outputs(tree, step)) for step, tree in trees)
     if not 0 < splits <= MOST_SPLITS or any(_depth(tree) > MOST_DEPTH for _, tree in trees):
         return None
-    return splits * MICROSECONDS
+    return max(splits * MICROSECONDS, LEAST)
 
 
 def case_form(step: TreeEnsemble, totals: Sequence[Composed], body: Body) -> list[Composed]:

@@ -23,6 +23,7 @@ from fsdb.models.backends.sql import (
 )
 from fsdb.models.backends.sql.cases import bulk_after
 from fsdb.models.backends.sql.emitter import Body, conjunction, expression, integer
+from fsdb.models.backends.sql.limits import check_program, check_text
 from fsdb.models.backends.sql.several import label_of, several
 from fsdb.models.backends.sql.signature import OUTPUTS, input_values, output_names, parameters, passed_on
 from fsdb.models.backends.sql.texts import fragment
@@ -107,22 +108,24 @@ _EMITTERS: dict[type, Callable[[Any, Body], None]] = {
 
 
 def compile_functions(program: Program, schema: str, name: str) -> list[Composed]:
-    """The statements that create the scoring function of a program, to be executed in order.
+    """The statements that create the scoring function of a program, to be executed in order; it is the last one.
 
     The function takes the program's inputs by position and returns `prediction` and, where the program has them,
     `probability` and `probabilities`. It raises 22004 or 22023 for a row that the model refuses. It must be called under
     `search_path = pg_catalog, pg_temp`.
 
-    Where it has trees there is a second one, `bulk_name(name)`, with the same parameters and the same results to the bit, which
+    Where it has trees there is another one before it, `bulk_name(name)`, with the same parameters and the same results to the bit, which
     takes over in statements of many rows.
+
+    Raises UnsupportedModel for a program that is too large.
     """
+    check_program(program)
     after = bulk_after(program)
     if after is None:
         return [_create(program, schema, name, Body())]
-    bulk = Body(bulk=True)
     single = Body()
     single.statements.append(_hand_over(program, schema, bulk_name(name), after, single))
-    return [_create(program, schema, bulk_name(name), bulk), _create(program, schema, name, single)]
+    return [_create(program, schema, bulk_name(name), Body(bulk=True)), _create(program, schema, name, single)]
 
 
 def bulk_name(name: str) -> str:
@@ -140,13 +143,14 @@ def _create(program: Program, schema: str, name: str, body: Body) -> Composed:
         "body",
         declarations=conjunction(body.declarations, "\n"),
         statements=conjunction(body.statements, "\n"),
-    )
+    ).as_string()
+    check_text(source)
     return fragment(
         "function",
         "create",
         function=Identifier(schema, name),
         parameters=parameters(program),
-        body=Literal(source.as_string()),
+        body=Literal(source),
     )
 
 
