@@ -185,6 +185,12 @@ def insert_version(
         cursor.execute(query("catalog/models", "insert_program"), {**version, "program": program})
 
 
+def insert_report(connection: Connection[Any], version: ModelVersion, report: Mapping[str, Any]) -> None:
+    """Keeps that a version was held against its checks in a runtime, and passed: columns of fsdb.parity_reports."""
+    values = {"model": version.model, "version": version.version, **report}
+    connection.execute(query("catalog/models", "insert_report"), values)
+
+
 def insert_checks(connection: Connection[Any], model: str, version: int, checks: Sequence[CheckRow]) -> None:
     """Stores the rows that a version is checked on; it is to be registered in the same transaction."""
     with connection.cursor() as cursor:

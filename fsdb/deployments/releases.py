@@ -7,6 +7,7 @@ from psycopg import Connection
 from psycopg.sql import Identifier
 
 from fsdb.catalog import deployments as catalog
+from fsdb.catalog import models
 from fsdb.catalog.deployments import Canary, RegisteredDeployment, Release
 from fsdb.catalog.feature_sets import RegisteredSet, list_sets
 from fsdb.catalog.models import ModelVersion, get_version
@@ -85,23 +86,23 @@ def ensure_scorer(
 ) -> None:
     """Makes the version's scoring function where it is not there as it should be, and holds it against the version's checks.
 
-    A worker's is outside of the server, and is held against them here.
+    A worker's is outside of the server, and is held against them here. The report of the comparison is kept.
     """
-    if runtime not in IN_SERVER:
-        worker.check(connection, version, program)
-        return
-    wanted = scorers(connection, version, program, runtime)
-    found = objects.states(connection, deployed, wanted)
-    for item in found:
-        if item.state == "foreign":
-            raise ChangeRefused(
-                f"Schema {MODEL_SCHEMA} has a function {item.name} that is not fsdb's: rename or drop it, then deploy again."
-            )
-    if any(item.state != "installed" for item in found):
-        runtimes.drop_scorers(connection, version.model, version.version, runtime)
-        for made in wanted:
-            objects.install(connection, made)
-    parity.check(connection, version.model, version.version, version.inputs, program, wanted[-1].name)
+    if runtime in IN_SERVER:
+        report = _checked_function(connection, deployed, version, program, runtime)
+    else:
+        report = worker.check(connection, version, program)
+    models.insert_report(
+        connection,
+        version,
+        {
+            "runtime": runtime,
+            "deployment": deployed.name,
+            "rows_checked": report.rows_checked,
+            "largest_difference": report.largest_difference,
+            "tolerance": program.tolerance,
+        },
+    )
 
 
 def drop_scorers(connection: Connection[Any], deployed: RegisteredDeployment) -> None:
@@ -155,6 +156,23 @@ def in_force(
     install(connection, changed)
     catalog.insert_event(connection, deployed.name, action, changed.model, version)
     return changed
+
+
+def _checked_function(
+    connection: Connection[Any], deployed: RegisteredDeployment, version: ModelVersion, program: Program, runtime: str
+) -> parity.Parity:
+    wanted = scorers(connection, version, program, runtime)
+    found = objects.states(connection, deployed, wanted)
+    for item in found:
+        if item.state == "foreign":
+            raise ChangeRefused(
+                f"Schema {MODEL_SCHEMA} has a function {item.name} that is not fsdb's: rename or drop it, then deploy again."
+            )
+    if any(item.state != "installed" for item in found):
+        runtimes.drop_scorers(connection, version.model, version.version, runtime)
+        for made in wanted:
+            objects.install(connection, made)
+    return parity.check(connection, version.model, version.version, version.inputs, program, wanted[-1].name)
 
 
 def _scoring(connection: Connection[Any], deployed: RegisteredDeployment, release: Release) -> Scoring:

@@ -72,3 +72,10 @@ ORDER BY model, version, name
 -- name: get_program
 -- The program of a version.
 SELECT program FROM fsdb.model_programs WHERE model = %(model)s AND version = %(version)s
+
+-- name: insert_report
+-- Keeps that a version was compared with the native predict and passed.
+INSERT INTO fsdb.parity_reports (model, version, runtime, deployment, rows_checked, rows_refused, largest_difference, tolerance)
+SELECT %(model)s, %(version)s, %(runtime)s, %(deployment)s, %(rows_checked)s, count(*) FILTER (WHERE c.refused),
+       %(largest_difference)s, %(tolerance)s
+FROM fsdb.model_checks c WHERE c.model = %(model)s AND c.version = %(version)s

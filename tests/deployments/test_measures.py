@@ -18,7 +18,7 @@ from sklearn.metrics import (
 from fsdb.deployments import deploy, register_model, start_canary
 from fsdb.deployments.measures import compare, costs
 from fsdb.errors import UnknownName
-from tests.deployments.world import INPUTS, World, forest, gradient_boosted, three_classes
+from tests.deployments.world import INPUTS, World, forest, frame, gradient_boosted, strict, three_classes
 
 MANY = "INSERT INTO flight_delay (origin, carrier, tailnum, distance, hour) SELECT 'JFK', 'UA', n, n * 7, n %% 24 FROM generate_series(1, %s) n"
 
@@ -128,3 +128,18 @@ def test_unknown_names(world: World) -> None:
     ):
         with pytest.raises(UnknownName, match="nothing"):
             read()
+
+
+def test_the_report_of_each_comparison_is_kept(world: World) -> None:
+    register_model(world.connection, "flight_delay", strict(), inputs=INPUTS, rows=frame(50).to_dict("records"))
+    deploy(world.connection, "flight_delay", "flight_delay")
+    (report,) = world.connection.execute(
+        "SELECT version, runtime, deployment, rows_checked, rows_refused, largest_difference, tolerance FROM fsdb.parity_reports"
+    ).fetchall()
+    refused = world.connection.execute(
+        "SELECT count(*), count(*) FILTER (WHERE refused) FROM fsdb.model_checks"
+    ).fetchone()
+    assert report[:3] == (1, "sql", "flight_delay")
+    assert report[3:5] == refused
+    assert 0 < report[4] < report[3]
+    assert report[5] <= report[6] == 1e-9

@@ -1,0 +1,19 @@
+CREATE TABLE fsdb.parity_reports (
+    report_id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    model              text NOT NULL,
+    version            integer NOT NULL,
+    runtime            text NOT NULL,
+    deployment         text NOT NULL,
+    at                 timestamptz NOT NULL DEFAULT clock_timestamp(),
+    rows_checked       integer NOT NULL,
+    rows_refused       integer NOT NULL,
+    largest_difference double precision NOT NULL,
+    tolerance          double precision NOT NULL,
+    by                 text NOT NULL DEFAULT session_user,
+    FOREIGN KEY (model, version) REFERENCES fsdb.model_versions
+);
+CREATE INDEX parity_reports_by_version ON fsdb.parity_reports (model, version);
+COMMENT ON TABLE fsdb.parity_reports IS 'Each time that a version was held against the native predict before a deployment took it up, and passed: one that does not pass is not deployed.';
+COMMENT ON COLUMN fsdb.parity_reports.rows_refused IS 'Of the rows checked, those that the native model refuses, and the deployed one too.';
+COMMENT ON COLUMN fsdb.parity_reports.largest_difference IS 'Largest difference of a number, as a part of max(|value|, 0.001).';
+COMMENT ON COLUMN fsdb.parity_reports.tolerance IS 'What it may be at most.';

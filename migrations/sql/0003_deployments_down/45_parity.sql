@@ -1,0 +1,1 @@
+DROP TABLE fsdb.parity_reports;
