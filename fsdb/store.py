@@ -330,6 +330,44 @@ class Store:
             deployed = deployments.deploy(connection, name, table, version, runtime, on_error)
             return Deployment(self._database, deployed.name)
 
+    def attach(
+        self,
+        name: str,
+        table: str,
+        version: int | str | None = None,
+        predictions: str | None = None,
+        inputs: Mapping[str, str] | None = None,
+        columns: bool = False,
+        backfill: bool = False,
+        on_update: Sequence[str] = ("inputs", "features"),
+        runtime: str = "auto",
+        on_error: str = "reject",
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Deployment:
+        """Scores the rows of an application's own table into `<table>_predictions`, or the table that `predictions` names.
+
+        Each inserted row is scored; with on_update also when its keys or inputs change, or the features that it is looked up
+        by, each time as a further record. inputs: keys and inputs that the table calls otherwise. columns: adds columns with the newest
+        prediction to the table; else the view `<table>_scored` shows it. backfill: scores the rows that are there; `progress` is
+        called with the pages done and all.
+        """
+        with self.transaction() as connection:
+            attached = deployments.attach(
+                connection,
+                name,
+                table,
+                version=version,
+                predictions=predictions,
+                inputs=inputs,
+                columns=columns,
+                backfill=backfill,
+                on_update=on_update,
+                runtime=runtime,
+                on_error=on_error,
+                progress=progress,
+            )
+            return Deployment(self._database, attached.name)
+
     def set_stage(self, model: str, version: int, stage: str) -> None:
         """Puts a model version into a stage: "staging", "production" (the former one goes to the archive), "archived" or "none"."""
         with self.transaction() as connection:

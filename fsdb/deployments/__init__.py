@@ -7,6 +7,7 @@ from fsdb.catalog.deployments import (
 )
 from fsdb.catalog.deployments import using_feature as deployments_using
 from fsdb.catalog.models import ModelInput, ModelVersion
+from fsdb.deployments.attach import attach
 from fsdb.deployments.canary import promote_canary, start_canary, stop_canary
 from fsdb.deployments.deployments import deploy, refresh, repair, rollback, status, undeploy
 from fsdb.deployments.handle import Deployment
@@ -14,6 +15,7 @@ from fsdb.deployments.lineage import lineage
 from fsdb.deployments.measures import compare, costs
 from fsdb.deployments.registry import register_model
 from fsdb.deployments.replay import Replay, replay
+from fsdb.deployments.shadow import promote_shadow, shadow, stop_shadow
 from fsdb.deployments.stages import set_stage, stages
 from fsdb.history.status import ObjectStatus
 
@@ -24,6 +26,7 @@ __all__ = [
     "ObjectStatus",
     "RegisteredDeployment",
     "Replay",
+    "attach",
     "compare",
     "costs",
     "deploy",
@@ -32,15 +35,18 @@ __all__ = [
     "lineage",
     "list_deployments",
     "promote_canary",
+    "promote_shadow",
     "refresh",
     "register_model",
     "repair",
     "replay",
     "rollback",
     "set_stage",
+    "shadow",
     "stages",
     "start_canary",
     "status",
     "stop_canary",
+    "stop_shadow",
     "undeploy",
 ]

@@ -9,7 +9,7 @@ from psycopg import Connection, errors
 from psycopg.sql import SQL, Composed, Identifier, Literal
 
 from fsdb.catalog import feeds as catalog
-from fsdb.catalog.deployments import RegisteredDeployment
+from fsdb.catalog.deployments import RegisteredDeployment, get_deployment
 from fsdb.catalog.feature_sets import list_sets
 from fsdb.catalog.feeds import Feed
 from fsdb.config import MODEL_SCHEMA
@@ -29,9 +29,11 @@ def settle(connection: Connection[Any], deployed: RegisteredDeployment) -> None:
     """Makes the feed's objects as the releases that score now need them, and removes what they need no more.
 
     To be called wherever the scoring of a deployment was changed, under `table.lock`, which holds the feed's tables, too; a
-    deployment without a feed is left as it is. Raises ChangeRefused where the source lacks an input that a release takes.
+    deployment without a feed is left as it is. Raises ChangeRefused where the source lacks an input that a release takes, or
+    this table one that its shadow takes.
     """
     feed = catalog.find_feed(connection, deployed.deployment_id)
+    _check_shadow(connection, deployed)
     if feed is None:
         return
     if feed.active:
@@ -125,13 +127,34 @@ def _plan(connection: Connection[Any], deployed: RegisteredDeployment, feed: Fee
 
 def _check(connection: Connection[Any], deployed: RegisteredDeployment, feed: Feed) -> None:
     """That the source has what the releases take."""
-    source = read_source(connection, f"{feed.source_schema}.{feed.source_table}")
+    source, advice = read_source(connection, f"{feed.source_schema}.{feed.source_table}"), None
+    if feed.shadow_of is not None:
+        live = get_deployment(connection, catalog.deployment_name(connection, feed.shadow_of))
+        given = _given(connection, live)
+        source = replace(source, columns={name: kind for name, kind in source.columns.items() if name in given})
+        advice = f"deploy that version in place of {live.name}'s, or shadow one that takes what {live.name} is given"
     wanted = wanted_inputs(connection, deployed)
     named = {name: column for name, column in feed.inputs.items() if name in wanted}
     taker = f"Version {deployed.version} of model {deployed.model}"
-    columns = checked_inputs(source, wanted, named, taker)
+    columns = checked_inputs(source, wanted, named, taker, advice)
     if feed.result_columns:
         check_columns_can_show(deployed, source, columns)
+
+
+def _check_shadow(connection: Connection[Any], live: RegisteredDeployment) -> None:
+    """That a deployment's shadow, if it has one, still finds what it takes."""
+    shadow = catalog.find_shadow(connection, live.deployment_id)
+    if shadow is not None and shadow.active:
+        _check(
+            connection, get_deployment(connection, catalog.deployment_name(connection, shadow.deployment_id)), shadow
+        )
+
+
+def _given(connection: Connection[Any], live: RegisteredDeployment) -> set[str]:
+    """The columns of a model table that its rows come with: from the application, or from what feeds it."""
+    if catalog.find_feed(connection, live.deployment_id) is not None:
+        return set(wanted_inputs(connection, live))
+    return set(model_table.columns(connection, live)) - set(model_table.recorded_columns(connection, live))
 
 
 def check_columns_can_show(deployed: RegisteredDeployment, source: Source, columns: dict[str, str]) -> None:

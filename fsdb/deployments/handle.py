@@ -14,6 +14,7 @@ from fsdb.deployments.canary import promote_canary, start_canary, stop_canary
 from fsdb.deployments.lineage import lineage
 from fsdb.deployments.measures import compare, costs
 from fsdb.deployments.replay import Replay, replay
+from fsdb.deployments.shadow import promote_shadow, shadow, stop_shadow
 from fsdb.table import Table
 
 
@@ -99,6 +100,23 @@ class Deployment:
         """Makes the canary's version the live one."""
         with self._database.transaction() as connection:
             promote_canary(connection, self.name)
+        return self
+
+    def shadow(self, version: int | str | None = None, runtime: str = "auto") -> "Deployment":
+        """Lets another version score every row beside the live one, into the table `<table>_shadow`; returns that deployment."""
+        with self._database.transaction() as connection:
+            return Deployment(self._database, shadow(connection, self.name, version, runtime).name)
+
+    def stop_shadow(self, drop_predictions: bool = False) -> "Deployment":
+        """Ends the scoring beside the live version; what the shadow predicted stays, unless it may be dropped."""
+        with self._database.transaction() as connection:
+            stop_shadow(connection, self.name, drop_predictions)
+        return self
+
+    def promote_shadow(self) -> "Deployment":
+        """Makes the shadow's version the live one."""
+        with self._database.transaction() as connection:
+            promote_shadow(connection, self.name)
         return self
 
     def compare(self, labels: str, label: str, id_column: str = "prediction_id") -> Table:

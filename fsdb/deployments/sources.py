@@ -82,8 +82,12 @@ def read_source(connection: Connection[Any], table: str) -> Source:
     )
 
 
-def checked_inputs(source: Source, wanted: Mapping[str, str], named: Mapping[str, str], model: str) -> dict[str, str]:
+def checked_inputs(
+    source: Source, wanted: Mapping[str, str], named: Mapping[str, str], model: str, advice: str | None = None
+) -> dict[str, str]:
     """The column of the source for each wanted key and input (name to type): the one that `named` says, else its namesake.
+
+    advice: what to do where one is not there, other than to name it.
 
     Raises ChangeRefused where it is not there or of a type that does not fit, InvalidDefinition where `named` names what is not wanted.
     """
@@ -95,7 +99,7 @@ def checked_inputs(source: Source, wanted: Mapping[str, str], named: Mapping[str
     columns = {name: named.get(name, name) for name in wanted}
     for name, column in columns.items():
         if column not in source.columns:
-            hint = f"add it, or name another with inputs={{{name!r}: …}}"
+            hint = advice or f"add it, or name another with inputs={{{name!r}: …}}"
             raise ChangeRefused(f"{model} takes {name!r}, but table {source.shown} has no column {column!r}: {hint}.")
         if not fits(source.columns[column], wanted[name]):
             raise ChangeRefused(
