@@ -21,7 +21,7 @@ from fsdb import embedded
 from fsdb.migrate import catalog
 
 # Each module has run(url, …) -> Iterable[Case]; url is of an empty database that has the fsdb catalog. Further parameters of run are
-# options of the command line: numbers, which may be written as 20e6, and flags.
+# options of the command line: names, numbers, which may be written as 20e6, and flags.
 BENCHES = {
     "pit": "bench.pit",
     "router": "bench.router",
@@ -29,6 +29,9 @@ BENCHES = {
     "write": "bench.write",
     "vector": "bench.vector",
     "score": "bench.score",
+    "score_bulk": "bench.score_bulk",
+    "endpoint": "bench.endpoint",
+    "deploy": "bench.deploy",
     "sync": "bench.sync",
     "spark": "bench.spark",
     "wide": "bench.wide",
@@ -65,8 +68,9 @@ def main() -> None:
     options = [option for name, option in signature(run).parameters.items() if name != "url"]
     for option in options:
         flag = isinstance(option.default, bool)
-        kind: dict[str, Any] = {"action": "store_true"} if flag else {"type": float, "default": option.default}
-        parser.add_argument(f"--{option.name}", **kind)
+        kind = str if isinstance(option.default, str) else float
+        how: dict[str, Any] = {"action": "store_true"} if flag else {"type": kind, "default": option.default}
+        parser.add_argument(f"--{option.name}", **how)
     arguments = parser.parse_args()
     with fresh_database() as url:
         given = {option.name: getattr(arguments, option.name) for option in options}

@@ -42,9 +42,18 @@ def features(name: str) -> list[str]:
 
 
 def make_world(
-    connection: psycopg.Connection[Any], *, entities: int, versions: int, trees: int = 100, depth: int = 6
+    connection: psycopg.Connection[Any],
+    *,
+    entities: int,
+    versions: int,
+    trees: int = 100,
+    depth: int = 6,
+    estimator: Any = None,
 ) -> World:
-    """The sets with `versions` versions of each entity, and the model registered as `delay`; nothing is deployed."""
+    """The sets with `versions` versions of each entity, and the model registered as `delay`; nothing is deployed.
+
+    The model is gradient-boosted `trees` of a `depth`, or an `estimator` that is given not fitted yet.
+    """
     from sklearn.ensemble import GradientBoostingClassifier
 
     for name, key in SETS.items():
@@ -56,7 +65,9 @@ def make_world(
     generator = np.random.default_rng(0)
     data = pd.DataFrame(generator.normal(size=(3000, len(inputs))), columns=list(inputs))
     target = (data.sum(axis=1) + data.iloc[:, 0] * data.iloc[:, 5] + generator.normal(size=len(data))) > 0
-    estimator = GradientBoostingClassifier(n_estimators=trees, max_depth=depth).fit(data, target)
+    if estimator is None:
+        estimator = GradientBoostingClassifier(n_estimators=trees, max_depth=depth)
+    estimator.fit(data, target)
     data["hour"] = data["hour"].round()
     rows = [dict(zip(inputs, row, strict=True)) for row in data.head(1000).to_numpy().tolist()]
     register_model(connection, MODEL, estimator, inputs=inputs, rows=rows)
