@@ -1,12 +1,16 @@
 """Front ends: each turns the fitted models of one library into model programs."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from types import ModuleType
 from typing import Any
 
 from fsdb.errors import UnsupportedModel
+from fsdb.models.frontends.onnx_model import OnnxModel, is_onnx
 from fsdb.models.program import Program
+
+__all__ = ["OnnxModel", "described", "knows_names", "native_outputs", "program_of"]
 
 _FRONTENDS = {
     "sklearn": "fsdb.models.frontends.sklearn",
@@ -40,13 +44,39 @@ def knows_names(estimator: Any) -> bool:
     return _frontend(estimator).input_names(estimator) is not None
 
 
+def described(estimator: Any) -> dict[str, str]:
+    """What is kept of an estimator beside its program: its class (of a pipeline also its steps'), library and version."""
+    if is_onnx(estimator):
+        frontend = _frontend(estimator)
+        return {
+            "estimator": frontend.class_of(estimator),
+            "framework": "onnx",
+            "framework_version": frontend.version_of(estimator),
+        }
+    steps = [type(step).__name__ for _, step in getattr(estimator, "steps", ())]
+    name = type(estimator).__name__
+    library = type(estimator).__module__.partition(".")[0]
+    return {
+        "estimator": f"{name}({', '.join(steps)})" if steps else name,
+        "framework": library,
+        "framework_version": str(getattr(sys.modules[library], "__version__", "")),
+    }
+
+
 def _frontend(estimator: Any) -> ModuleType:
     """The front end of the library that the estimator's class, or one that it derives from, comes from."""
+    if is_onnx(estimator):
+        try:
+            return import_module("fsdb.models.frontends.onnx")
+        except ImportError as error:
+            raise UnsupportedModel(
+                f"an ONNX model needs the packages onnx and onnxruntime ({error}): pip install 'fsdb-postgres[onnx]'"
+            ) from error
     for cls in type(estimator).__mro__:
         library = cls.__module__.partition(".")[0]
         if library in _FRONTENDS:
             return import_module(_FRONTENDS[library])
     raise UnsupportedModel(
         f"{type(estimator).__name__} is of no known library: give a fitted estimator or pipeline of "
-        f"{', '.join(_FRONTENDS)}"
+        f"{', '.join(_FRONTENDS)}, or an ONNX model"
     )
