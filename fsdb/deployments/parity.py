@@ -15,13 +15,23 @@ from psycopg.sql import Composed, Literal
 from fsdb.catalog.models import CheckRow, ModelInput, list_checks
 from fsdb.config import MODEL_SCHEMA
 from fsdb.errors import InvalidData, ParityFailed, UnsupportedModel
-from fsdb.models import PARITY_FLOOR, Input, Program, function_call, native_outputs, same_outputs, split_rows
+from fsdb.models import (
+    PARITY_FLOOR,
+    Input,
+    Program,
+    crossed_rows,
+    function_call,
+    native_outputs,
+    same_outputs,
+    split_rows,
+)
 from fsdb.models.backends.sql import bulk_name
 from fsdb.sql import query
 
 FILE = "deployments/parity"
 MOST_REAL_ROWS = 1000
 MOST_EDGE_ROWS = 1000
+MOST_SPLIT_ROWS = 4000  # every split of an ensemble of 300 trees of depth 6 over a dozen inputs
 _NUMBERS = (0.0, 1.0, -1.0, 0.5, 100.0)
 _SHOWN_INPUTS = 8
 _FETCHED = 5  # rows of a cursor at a time
@@ -42,7 +52,8 @@ def check_rows(estimator: Any, program: Program, rows: Sequence[Mapping[str, Any
     Without real rows the edges alone are taken.
     """
     real = [_held(row, program) for row in _spread(rows, MOST_REAL_ROWS)]
-    edges = split_rows(program, real or _plain_rows(program), MOST_EDGE_ROWS)
+    bases = real or _plain_rows(program)
+    edges = split_rows(program, bases, MOST_EDGE_ROWS) + crossed_rows(program, bases, MOST_SPLIT_ROWS)
     every = [*real, *edges] or _plain_rows(program)
     return [
         CheckRow(

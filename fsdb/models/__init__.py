@@ -4,7 +4,7 @@ from fsdb.models.backends.sql import compile_functions, function_call
 from fsdb.models.frontends import knows_names, native_outputs, program_of
 from fsdb.models.parity import PARITY_FLOOR, PARITY_TOLERANCE, same_outputs
 from fsdb.models.program import Input, Program
-from fsdb.models.splits import split_rows
+from fsdb.models.splits import crossed_rows, split_rows
 
 __all__ = [
     "PARITY_FLOOR",
@@ -12,6 +12,7 @@ __all__ = [
     "Input",
     "Program",
     "compile_functions",
+    "crossed_rows",
     "function_call",
     "knows_names",
     "native_outputs",

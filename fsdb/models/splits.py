@@ -1,6 +1,7 @@
 """Rows that lie on a model's edges: thresholds and their neighbours, categories seen and unseen."""
 
 import math
+import random
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -56,6 +57,29 @@ def split_rows(program: Program, base_rows: Sequence[Mapping[str, Any]], limit: 
     return list(islice(rows, limit))
 
 
+def crossed_rows(program: Program, base_rows: Sequence[Mapping[str, Any]], limit: int) -> list[dict[str, Any]]:
+    """Up to `limit` rows, each with every number that trees split on at one side of a split of theirs.
+
+    Together they hold, of every split in the program, the last number that goes left and the first that goes right, in an
+    order that is the same each time. When `limit` is less than that takes, each input's splits are taken evenly.
+    """
+    sides = {name: sorted(values) for name, values in _Edges(program).sides.items() if values}
+    if not sides or not base_rows or limit <= 0:
+        return []
+    types = {given.name: given.type for given in program.inputs}
+    step = max(1, math.ceil(max(map(len, sides.values())) / limit))
+    columns: dict[str, list[Any]] = {}
+    for name, values in sides.items():
+        held = list(dict.fromkeys(_held(tuple(values[::step]), types[name])))
+        random.Random(name).shuffle(held)
+        columns[name] = held
+    bases = cycle(base_rows)
+    return [
+        {**next(bases), **{name: held[number] for name, held in columns.items() if number < len(held)}}
+        for number in range(min(limit, max(map(len, columns.values()))))
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class _Origin:
     """The input that a slot comes from: its value is the slot's times `factor` plus `shift`."""
@@ -67,13 +91,15 @@ class _Origin:
 
 @dataclass
 class _Edges:
-    """For each input the groups of values that belong to one edge."""
+    """For each input the groups of values that belong to one edge, and the numbers on both sides of each split of a tree."""
 
     program: Program
     found: dict[str, set[tuple[Any, ...]]] = field(init=False)
+    sides: dict[str, set[float]] = field(init=False)
 
     def __post_init__(self) -> None:
         self.found = {given.name: set() for given in self.program.inputs}
+        self.sides = {given.name: set() for given in self.program.inputs}
         origins = {index: _Origin(given.name) for index, given in enumerate(self.program.inputs)}
         produced = len(self.program.inputs)
         for step in self.program.steps:
@@ -115,6 +141,9 @@ class _Edges:
                 if origin is None or (tree.left_codes and tree.left_codes[node]):
                     continue
                 self._edges({tree.threshold[node], counting[node]}, origin)
+                last = counting[node] * origin.factor + origin.shift
+                if math.isfinite(last):
+                    self.sides[origin.name] |= {last, math.nextafter(last, -math.inf if step.strict else math.inf)}
 
     def _edges(self, edges: set[float], origin: _Origin | None) -> None:
         """Numbers that belong to one edge, and their neighbours."""

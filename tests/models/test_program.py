@@ -8,11 +8,11 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier
+from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor, HistGradientBoostingClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 
-from fsdb.models import Input, Program, program_of, same_outputs, split_rows
+from fsdb.models import Input, Program, crossed_rows, program_of, same_outputs, split_rows
 from fsdb.models.program import Regression
 from fsdb.models.steps import Linear, LookupText
 
@@ -115,3 +115,29 @@ def test_same_outputs(native: dict[str, object], deployed: dict[str, object], sa
 def test_models_import_without_scikit_learn() -> None:
     code = "import sys, fsdb.models; raise SystemExit('sklearn' in sys.modules or 'pandas' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_crossed_rows_hold_both_sides_of_every_split() -> None:
+    """The native trees say which side each number is on: of every split there is a number that goes left, and the next one right."""
+    generator = np.random.default_rng(0)
+    data = pd.DataFrame(generator.normal(size=(500, 3)), columns=["a", "b", "c"])
+    model = GradientBoostingRegressor(n_estimators=20, max_depth=5).fit(data, data.a * data.b + data.c)
+    program = program_of(model, dict.fromkeys(data, "double precision"))
+    base = data.head(10).to_dict("records")
+    rows = crossed_rows(program, base, 10_000)
+    assert rows == crossed_rows(program, base, 10_000)
+    splits = 0
+    for (tree,) in model.estimators_:
+        for feature, threshold in zip(tree.tree_.feature, tree.tree_.threshold, strict=True):
+            if feature < 0:
+                continue
+            splits += 1
+            held = sorted(row[data.columns[feature]] for row in rows)
+            last = max(value for value in held if np.float32(value) <= threshold)
+            first = min(value for value in held if np.float32(value) > threshold)
+            assert first == np.nextafter(last, np.inf)
+    assert splits > 200
+    assert len(rows) < 2 * splits
+    few = crossed_rows(program, base, 50)
+    assert 25 < len(few) <= 50
+    assert crossed_rows(program, [], 50) == crossed_rows(program, base, 0) == []
