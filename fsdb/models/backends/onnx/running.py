@@ -378,6 +378,8 @@ def _decoder(given: dict[str, Any]) -> Callable[[list[float]], tuple[Any, ...]]:
         if shares is None:
             return (classes[place],)
         parts = [numbers[slot] for slot in shares]
+        if any(map(math.isnan, parts)):
+            raise RowRefused(_NO_NUMBER)
         return (classes[place], parts[place], parts) if several else (classes[place], parts[1])
 
     return argmax
@@ -401,10 +403,11 @@ def _decoded(numbers: Any, given: dict[str, Any], errors: list[str | None]) -> d
     scores = numbers[:, output["scores"]]
     _refuse_nan(np.isnan(scores).any(axis=1), errors)
     places = np.argmax(scores, axis=1)
-    result = {"prediction": _labels(classes, places, errors)}
     if output["probabilities"] is None:
-        return result
+        return {"prediction": _labels(classes, places, errors)}
     shares = numbers[:, output["probabilities"]]
+    _refuse_nan(np.isnan(shares).any(axis=1), errors)
+    result = {"prediction": _labels(classes, places, errors)}
     if given["several"]:
         result["probability"] = np.take_along_axis(shares, places[:, None], axis=1)[:, 0]
         result["probabilities"] = shares

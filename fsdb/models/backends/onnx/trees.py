@@ -20,50 +20,51 @@ _NO_TRANSFORM = 0
 
 
 def tree_ensemble(step: TreeEnsemble, graph: Graph) -> None:
-    """The ensemble's numbers, and the outputs of trees that have all."""
+    """One operator where each tree has one output. Float32 sums of float64 comparisons are made outside of it, too."""
     single = isinstance(step, SingleTrees)
-    columns = _Columns(step, graph, single)
-    width = step.width
-    apart = [tree for tree in step.trees if tree.output is not None]
-    shared = [tree for tree in step.trees if tree.output is None]
-    result = ""
-    if apart or not shared:
-        nodes = _Nodes(columns, step.strict)
-        for output, base in enumerate(step.base):
-            if base != 0 or not apart:
-                nodes.constant(base, output)
-        for tree in apart:
-            assert tree.output is not None
-            nodes.add(tree, columns.thresholds(tree), [values[0] for values in tree.values], tree.output)
-        result = nodes.operator(graph, width, single)
-    if shared:
-        sums = _shared(shared, columns, step, graph)
-        if result:
-            result = graph.node("Add", [result, sums])
-        elif any(base != 0 for base in step.base):
-            result = graph.node("Add", [sums, graph.constant([step.base])])
-        else:
-            result = sums
+    columns = _Columns(step, graph, single and step.float32)
+    if all(tree.output is not None for tree in step.trees) and (step.float32 or not single):
+        result = _summed(step, columns, graph)
+    else:
+        result = _looked_up(step, columns, graph, single)
     if single:
         result = as_number(result, graph)
     if step.divisor != 1:
         result = graph.node("Div", [result, number(step.divisor, graph)])
-    graph.add(result, [""] * width)
+        if single:
+            result = as_number(as_single(result, graph), graph)
+    graph.add(result, [""] * step.width)
 
 
-def _shared(trees: Sequence[Tree], columns: "_Columns", step: TreeEnsemble, graph: Graph) -> str:
-    """Which leaf each tree reaches, then the sum of what a table has for them."""
+def _summed(step: TreeEnsemble, columns: "_Columns", graph: Graph) -> str:
+    """The operator adds the leaves."""
     nodes = _Nodes(columns, step.strict)
-    table: list[tuple[float, ...]] = []
-    for target, tree in enumerate(trees):
+    for output, base in enumerate(step.base):
+        if base != 0 or not step.trees:
+            nodes.constant(base, output)
+    for tree in step.trees:
+        nodes.add(tree, columns.thresholds(tree), [values[0] for values in tree.values], tree.output or 0)
+    return nodes.operator(graph, step.width)
+
+
+def _looked_up(step: TreeEnsemble, columns: "_Columns", graph: Graph, single: bool) -> str:
+    """Which leaf each tree reaches, then the sum of what a table has for them; the base is the first tree."""
+    nodes = _Nodes(columns, step.strict)
+    nodes.constant(0, 0)
+    table: list[tuple[float, ...]] = [step.base]
+    for target, tree in enumerate(step.trees, start=1):
         # Every node has a place in the table, so that a place tells node and tree.
         nodes.add(tree, columns.thresholds(tree), list(range(len(table), len(table) + len(tree.feature))), target)
-        table += tree.values
-    leaves = graph.node("Cast", [nodes.operator(graph, len(trees), columns.single)], to=7)
-    dtype = np.float32 if columns.single else np.float64
-    found = graph.node("Gather", [graph.constant(table, dtype), leaves])
-    graph.wide(len(trees) * (step.width + 2))
+        table += [_spread(values, tree.output, step.width) for values in tree.values]
+    leaves = graph.node("Cast", [nodes.operator(graph, len(step.trees) + 1)], to=7)
+    found = graph.node("Gather", [graph.constant(table, np.float32 if single else np.float64), leaves])
+    graph.wide((len(step.trees) + 1) * (step.width + 2))
     return total(found, graph, 1, 0)
+
+
+def _spread(values: tuple[float, ...], output: int | None, width: int) -> tuple[float, ...]:
+    """A leaf's numbers for all outputs."""
+    return values if output is None else tuple(values[0] if place == output else 0.0 for place in range(width))
 
 
 class _Columns:
@@ -166,9 +167,9 @@ class _Nodes:
                 self._children[side].append(self._leaf(values[child], target) if leaf else places[child])
                 self._is_leaf[side].append(int(leaf))
 
-    def operator(self, graph: Graph, width: int, single: bool) -> str:
+    def operator(self, graph: Graph, width: int) -> str:
         """The node of the graph."""
-        dtype = np.float32 if single else np.float64
+        dtype = np.float32 if self._columns.single else np.float64
         graph.wide(width)
         return graph.node(
             "TreeEnsemble",
