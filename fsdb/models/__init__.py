@@ -1,7 +1,7 @@
 """Models: a front end turns a fitted estimator into a model program, a back end computes the program."""
 
 from fsdb.models.backends.sql import compile_functions, function_call
-from fsdb.models.frontends import knows_names, native_outputs, program_of
+from fsdb.models.frontends import OnnxModel, class_of, knows_names, native_outputs, program_of, whole_of
 from fsdb.models.parity import PARITY_FLOOR, PARITY_TOLERANCE, same_outputs
 from fsdb.models.program import Input, Program
 from fsdb.models.splits import crossed_rows, split_rows
@@ -10,7 +10,9 @@ __all__ = [
     "PARITY_FLOOR",
     "PARITY_TOLERANCE",
     "Input",
+    "OnnxModel",
     "Program",
+    "class_of",
     "compile_functions",
     "crossed_rows",
     "function_call",
@@ -19,4 +21,5 @@ __all__ = [
     "program_of",
     "same_outputs",
     "split_rows",
+    "whole_of",
 ]

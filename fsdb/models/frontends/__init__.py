@@ -1,7 +1,7 @@
 """Front ends: each turns the fitted models of one library into model programs."""
 
-import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -10,7 +10,7 @@ from fsdb.errors import UnsupportedModel
 from fsdb.models.frontends.onnx_model import OnnxModel, is_onnx
 from fsdb.models.program import Program
 
-__all__ = ["OnnxModel", "described", "knows_names", "native_outputs", "program_of"]
+__all__ = ["OnnxModel", "class_of", "knows_names", "native_outputs", "program_of", "whole_of"]
 
 _FRONTENDS = {
     "sklearn": "fsdb.models.frontends.sklearn",
@@ -44,23 +44,25 @@ def knows_names(estimator: Any) -> bool:
     return _frontend(estimator).input_names(estimator) is not None
 
 
-def described(estimator: Any) -> dict[str, str]:
-    """What is kept of an estimator beside its program: its class (of a pipeline also its steps'), library and version."""
+def class_of(estimator: Any) -> str:
+    """The estimator's class; of a pipeline also its steps', of an ONNX model its operators."""
     if is_onnx(estimator):
-        frontend = _frontend(estimator)
-        return {
-            "estimator": frontend.class_of(estimator),
-            "framework": "onnx",
-            "framework_version": frontend.version_of(estimator),
-        }
+        operators: str = _frontend(estimator).class_of(estimator)
+        return operators
     steps = [type(step).__name__ for _, step in getattr(estimator, "steps", ())]
     name = type(estimator).__name__
-    library = type(estimator).__module__.partition(".")[0]
-    return {
-        "estimator": f"{name}({', '.join(steps)})" if steps else name,
-        "framework": library,
-        "framework_version": str(getattr(sys.modules[library], "__version__", "")),
-    }
+    return f"{name}({', '.join(steps)})" if steps else name
+
+
+def whole_of(estimator: Any) -> OnnxModel | None:
+    """An ONNX model as one that is not translated into steps, None for any other estimator and where it is such already.
+
+    For models whose float32 rounding the steps do not follow closely enough for the parity gate.
+    """
+    if not is_onnx(estimator):
+        return None
+    given = estimator if isinstance(estimator, OnnxModel) else OnnxModel(estimator)
+    return replace(given, translate=False) if given.translate else None
 
 
 def _frontend(estimator: Any) -> ModuleType:

@@ -2,7 +2,7 @@
 
 from fsdb.errors import UnsupportedModel
 from fsdb.models.program import Program
-from fsdb.models.steps import Kernel, Neighbors
+from fsdb.models.steps import Graph, Kernel, Neighbors
 
 MOST_TEXT = (
     100_000_000  # bytes of a function's text; each connection that scores reads it once, and a value ends at 1 GB
@@ -13,13 +13,15 @@ _INSTEAD = "deploy it with runtime='onnx' or runtime='worker'"
 
 
 def check_program(program: Program) -> None:
-    """Raises UnsupportedModel for a program that needs more columns than a table or a query can have."""
+    """Raises UnsupportedModel for a program that needs more columns than a table or a query can have, or is an ONNX graph."""
     if len(program.inputs) > MOST_INPUTS:
         raise UnsupportedModel(
             f"the model has {len(program.inputs):,} inputs, and a table of PostgreSQL has at most {MOST_INPUTS:,} columns: "
             "deploy it with runtime='worker', or fit it on fewer"
         )
     for step in program.steps:
+        if isinstance(step, Graph):
+            raise UnsupportedModel(f"the ONNX graph with {', '.join(step.operators)} has no SQL form: {_INSTEAD}")
         if isinstance(step, Kernel | Neighbors) and len(step.columns) > MOST_COLUMNS:
             raise UnsupportedModel(
                 f"a {type(step).__name__} step of the model compares {len(step.columns):,} columns, and a query of PostgreSQL has "

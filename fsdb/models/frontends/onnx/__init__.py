@@ -4,8 +4,6 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-import onnx
-
 from fsdb.errors import UnsupportedModel
 from fsdb.models.frontends.onnx import signature
 from fsdb.models.frontends.onnx.graph import Translated, translated
@@ -16,7 +14,7 @@ from fsdb.models.frontends.onnx.values import Label, Shares, Tensor, Untranslata
 from fsdb.models.program import Argmax, Input, Output, Program, Regression, Threshold
 from fsdb.models.steps import Bounds, Feed, Graph, Linear, Step
 
-__all__ = ["MOST_BYTES", "class_of", "input_names", "native_outputs", "program_of", "version_of"]
+__all__ = ["MOST_BYTES", "class_of", "input_names", "native_outputs", "program_of"]
 
 
 def program_of(estimator: Any, inputs: Mapping[str, str]) -> Program:
@@ -54,14 +52,6 @@ def class_of(estimator: Any) -> str:
     """What the model is, in a word: ONNX and its operators."""
     shown = operators(read(estimator).model)
     return f"ONNX({', '.join(shown[:8])}{', …' if len(shown) > 8 else ''})"
-
-
-def version_of(estimator: Any) -> str:
-    """The opset of the model and what wrote it."""
-    model = read(estimator).model
-    opset = max((given.version for given in model.opset_import if given.domain in ("", "ai.onnx")), default=0)
-    producer = " ".join(part for part in (model.producer_name, model.producer_version) if part)
-    return f"{onnx.__version__}, opset {opset}" + (f", {producer}" if producer else "")
 
 
 def _stepwise(
