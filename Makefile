@@ -1,18 +1,28 @@
-# Everything runs in .venv, which `make install` prepares from constraints.txt; no target needs anything but Python 3.11+ and make.
+# Everything runs in .venv, which `make install` prepares from constraints.txt; Python 3.11+ and make are all that is needed (test-onnx: Debian, too).
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-fast hunt check format install bench bench-small clean
+.PHONY: demo test test-fast test-onnx server-onnx hunt check format install bench bench-small clean
 
 demo: install
 	$(BIN)/fsdb demo
 
-# On every core, each with a server of its own.
+# On every core, each with a server of its own; what needs Debian's server is in test-onnx.
 test: install
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --ignore=tests/server_onnx
 
 test-fast: install
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not slow"
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --ignore=tests/server_onnx -m "not slow"
+
+# The runtime onnx on Debian's PostgreSQL 15 with PL/Python, which the tests start and stop.
+test-onnx: server-onnx
+	$(BIN)/python -m pytest tests/server_onnx
+
+server-onnx: install .server/installed
+
+.server/installed: constraints.txt .ci/server-onnx
+	.ci/server-onnx .server/site-packages
+	@touch $@
 
 # Property tests on examples that no run has seen, again and again until one fails or Ctrl-C.
 hunt: install
@@ -54,4 +64,4 @@ bench-small: install
 	$(BIN)/python -m bench pit --versions 2e5 --spine 2e4
 
 clean:
-	rm -rf .venv
+	rm -rf .venv .server

@@ -17,22 +17,53 @@ def compose() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def dockerfile(compose: dict[str, Any]) -> list[list[str]]:
-    return [line.split() for line in compose["services"]["migrate"]["build"]["dockerfile_inline"].splitlines()]
+def dockerfiles(compose: dict[str, Any]) -> dict[str, str]:
+    """The Dockerfile of each service, its continued lines joined."""
+    builds = {name: service["build"] for name, service in compose["services"].items()}
+    assert {build["context"] for build in builds.values()} == {"."}
+    texts = {
+        name: build.get("dockerfile_inline") or (ROOT / build["dockerfile"]).read_text(encoding="utf-8")
+        for name, build in builds.items()
+    }
+    return {name: text.replace("\\\n", " ") for name, text in texts.items()}
 
 
-def test_images_are_pinned(compose: dict[str, Any], dockerfile: list[list[str]]) -> None:
-    assert PINNED.fullmatch(compose["services"]["postgres"]["image"])
-    assert compose["services"]["postgres"]["image"].startswith("postgres:18.")
-    bases = [words[1] for words in dockerfile if words[0] == "FROM"]
-    assert len(bases) == 1
-    assert PINNED.fullmatch(bases[0])
+def instructions(dockerfile: str, instruction: str) -> list[list[str]]:
+    """The words of each line with that instruction."""
+    lines = [line.split() for line in dockerfile.splitlines()]
+    return [words[1:] for words in lines if words and words[0] == instruction]
 
 
-def test_what_is_copied_is_in_the_checkout(dockerfile: list[list[str]]) -> None:
-    copied = [source for words in dockerfile if words[0] == "COPY" for source in words[1:-1]]
-    assert {"fsdb", "sql", "migrations", "examples", "constraints.txt"} <= set(copied)
-    assert [source for source in copied if not (ROOT / source).exists()] == []
+def test_images_are_pinned(dockerfiles: dict[str, str]) -> None:
+    bases = {name: instructions(text, "FROM") for name, text in dockerfiles.items()}
+    assert set(bases) == {"postgres", "migrate"}
+    for ((image,),) in bases.values():
+        assert PINNED.fullmatch(image)
+    assert bases["postgres"][0][0].startswith("postgres:18.")
+
+
+def test_what_is_copied_is_in_the_checkout(dockerfiles: dict[str, str]) -> None:
+    copied = {
+        name: [source for words in instructions(text, "COPY") for source in words[:-1]]
+        for name, text in dockerfiles.items()
+    }
+    assert {"fsdb", "sql", "migrations", "examples", "constraints.txt"} <= set(copied["migrate"])
+    assert {"docker/initdb", "constraints.txt"} <= set(copied["postgres"])
+    assert [source for sources in copied.values() for source in sources if not (ROOT / source).exists()] == []
+
+
+def test_the_server_has_what_the_runtime_onnx_needs(dockerfiles: dict[str, str]) -> None:
+    text = dockerfiles["postgres"]
+    (run,) = [" ".join(words) for words in instructions(text, "RUN")]
+    assert '"postgresql-plpython3-${PG_MAJOR}=${PG_VERSION}"' in run  # of the image's own release
+    installed = re.search(r"pip install .*--constraint \S+ --target (\S+) ([a-z ]+);", run)
+    assert installed is not None
+    assert set(installed[2].split()) == {"onnxruntime", "numpy"}
+    assert instructions(text, "ENV") == [[f"PYTHONPATH={installed[1]}"], ["ORT_DISABLE_TELEMETRY=1"]]
+    constraints = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    assert {"onnxruntime", "numpy"} <= {line.partition("==")[0] for line in constraints}
+    created = [file.read_text(encoding="utf-8").strip() for file in (ROOT / "docker" / "initdb").iterdir()]
+    assert created == ["CREATE EXTENSION plpython3u;"]
 
 
 def test_the_catalog_is_made_when_the_server_is_ready(compose: dict[str, Any]) -> None:

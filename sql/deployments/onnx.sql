@@ -17,6 +17,11 @@ AS {body}
 # that begins with the indented docstring is the source of fsdb/models/backends/onnx/running.py.
 score = SD.get("score")
 if score is None:
+    import os
+
+    # Neither library may start threads in a connection: numpy for its arrays, onnxruntime to report on its use to its maker.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 {running}
 
     def _refused(text):
@@ -70,8 +75,11 @@ DO LANGUAGE plpython3u {body}
 
 -- name: probe_body
 # The version that is installed must know the operators that graphs are made of.
+import os
 import sys
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 missing = ""
 try:
     import numpy
