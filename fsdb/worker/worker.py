@@ -83,6 +83,8 @@ class Worker:
             self._url, autocommit=True, application_name="fsdb worker", connect_timeout=db.CONNECT_SECONDS
         )
         db.configure(connection)
+        # What is read once the table is locked must be what is there then, whatever the database's default.
+        connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
         return connection
 
     def _work(self, connection: Connection[Any], once: bool) -> None:
