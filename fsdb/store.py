@@ -16,7 +16,7 @@ from fsdb.catalog.feature_sets import RegisteredSet, get_set
 from fsdb.catalog.search import describe, search
 from fsdb.db import Database
 from fsdb.definitions import FeatureSet, TrainingView
-from fsdb.deployments import Deployment, ModelVersion
+from fsdb.deployments import Deployment, ModelCard, ModelVersion
 from fsdb.errors import ChangeRefused, LateValues
 from fsdb.ingest import IngestResult, backfill, ingest, ingest_several
 from fsdb.migrate import catalog
@@ -296,7 +296,8 @@ class Store:
         """Registers a fitted estimator as the next version of a model, compiled and compared with its native predict.
 
         The training set tells which inputs are features; without one, `inputs` maps each to "set.feature" or a type. The
-        comparison is made on rows of the training set and on `rows`, mappings of input names to values.
+        comparison is made on rows of the training set and on `rows`, mappings of input names to values. estimator: also an
+        MLflow model by its URI (runs:/…, models:/…) or folder.
         """
         trained_on = training_set.rebuild() if isinstance(training_set, SavedTrainingSet) else training_set
         with self.transaction() as connection:
@@ -312,6 +313,11 @@ class Store:
                 owner=owner,
                 rows=rows,
             )
+
+    def describe_model(self, name: str, version: int | None = None) -> ModelCard:
+        """The card of a model version (the newest without one): signature, training set, metrics, parity, packages, deployments."""
+        with self.transaction() as connection:
+            return deployments.describe_model(connection, name, version)
 
     def deploy(
         self,

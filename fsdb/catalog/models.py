@@ -33,6 +33,8 @@ class ModelVersion:
     """An immutable version of a registered model.
 
     rows_checked and largest_difference report how the compiled model compared with the native predict at registration.
+    packages are those that it was made with, as name==version; fsdb_version is the fsdb that registered it; source where it came
+    from, None where it was given as an object.
     """
 
     model: str
@@ -49,6 +51,9 @@ class ModelVersion:
     largest_difference: float
     created_at: datetime
     created_by: str
+    packages: tuple[str, ...]
+    fsdb_version: str
+    source: str | None
     inputs: tuple[ModelInput, ...]
     metrics: Mapping[str, float]
 
@@ -80,6 +85,39 @@ class ModelVersion:
 
 
 @dataclass(frozen=True)
+class ParityReport:
+    """How a version compared with the native predict before a deployment took it up in a runtime."""
+
+    deployment: str
+    runtime: str
+    at: datetime
+    rows_checked: int
+    rows_refused: int
+    largest_difference: float
+    tolerance: float
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the catalog tells about a version beside what it is.
+
+    training_rows, training_view and label are of its training set. deployments: where it scores or has scored, with the table's name,
+    the runtime, why that one, and the role (live, canary, shadow, attached, past).
+    """
+
+    description: str
+    tags: tuple[str, ...]
+    owner: str
+    stage: str
+    training_rows: int | None
+    training_view: str | None
+    label: str | None
+    rows_refused: int
+    deployments: tuple[tuple[str, str, str, str], ...]
+    reports: tuple[ParityReport, ...]
+
+
+@dataclass(frozen=True)
 class CheckRow:
     """A row on which a model is checked: input values as text, in the signature's order, and the native outputs.
 
@@ -107,7 +145,11 @@ def list_versions(connection: Connection[Any], model: str | None = None) -> list
         measured.setdefault((row["model"], row["version"]), {})[row["name"]] = row["value"]
     return [
         ModelVersion(
-            **{**row, "classes": None if row["classes"] is None else tuple(row["classes"])},
+            **{
+                **row,
+                "classes": None if row["classes"] is None else tuple(row["classes"]),
+                "packages": tuple(row["packages"]),
+            },
             inputs=tuple(members.get((row["model"], row["version"]), ())),
             metrics=measured.get((row["model"], row["version"]), {}),
         )
@@ -129,6 +171,20 @@ def get_version(connection: Connection[Any], model: str, version: int | None = N
     raise UnknownName(
         f"Model {model} has no version {version}: it has {', '.join(str(found.version) for found in versions)}."
     )
+
+
+def surroundings(connection: Connection[Any], version: ModelVersion) -> Surroundings:
+    """What stands about a version elsewhere in the catalog."""
+    named = {"model": version.model, "version": version.version}
+    with connection.cursor(row_factory=dict_row) as cursor:
+        row = cursor.execute(query("catalog/models", "get_card"), named).fetchone()
+        deployments = cursor.execute(query("catalog/models", "list_card_deployments"), named).fetchall()
+        reports = tuple(
+            ParityReport(**r) for r in cursor.execute(query("catalog/models", "list_reports"), named).fetchall()
+        )
+    assert row is not None
+    places = tuple((d["name"], d["runtime"], d["reason"], d["role"]) for d in deployments)
+    return Surroundings(**{**row, "tags": tuple(row["tags"])}, deployments=places, reports=reports)
 
 
 def program_text(connection: Connection[Any], model: str, version: int) -> str:

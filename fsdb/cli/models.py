@@ -7,6 +7,7 @@ import typer
 from fsdb.cli.lifecycle import version_of
 from fsdb.cli.output import JsonOption, show
 from fsdb.cli.session import UrlOption, opened
+from fsdb.deployments.logged import is_logged
 from fsdb.errors import InvalidData
 from fsdb.migrate.modules import load_object
 from fsdb.table import Table
@@ -16,7 +17,10 @@ def register(
     name: Annotated[str, typer.Argument(metavar="MODEL", help="Name of the model.")],
     estimator: Annotated[
         str,
-        typer.Argument(metavar="MODULE:FUNCTION", help="Function without arguments that returns the fitted estimator."),
+        typer.Argument(
+            metavar="MODULE:FUNCTION",
+            help="Function without arguments that returns the fitted estimator; or a model of MLflow's: its URI or folder.",
+        ),
     ],
     training_set: Annotated[
         str | None, typer.Option(help="Saved training set that the estimator was fitted on.")
@@ -26,9 +30,9 @@ def register(
     as_json: JsonOption = False,
     url: UrlOption = None,
 ) -> None:
-    """Register a fitted estimator as the next version of a model. No pickle is read: the estimator comes from your own code."""
+    """Register a fitted estimator as the next version of a model. The estimator comes from your own code, or from MLflow."""
     metrics = dict(_metric(given) for given in metric or ())
-    fitted = load_object(estimator)
+    fitted = estimator if is_logged(estimator) else load_object(estimator)
     with opened(url) as store:
         trained_on = store.load_training_set(training_set) if training_set else None
         store.register_model(name, fitted, training_set=trained_on, metrics=metrics, description=description)

@@ -9,6 +9,7 @@ from fsdb.catalog.deployments import using_feature as deployments_using
 from fsdb.catalog.models import ModelInput, ModelVersion
 from fsdb.deployments.attach import attach
 from fsdb.deployments.canary import promote_canary, start_canary, stop_canary
+from fsdb.deployments.card import ModelCard, describe_model
 from fsdb.deployments.deployments import deploy, refresh, repair, rollback, status, undeploy
 from fsdb.deployments.handle import Deployment
 from fsdb.deployments.lineage import lineage
@@ -21,6 +22,7 @@ from fsdb.history.status import ObjectStatus
 
 __all__ = [
     "Deployment",
+    "ModelCard",
     "ModelInput",
     "ModelVersion",
     "ObjectStatus",
@@ -31,6 +33,7 @@ __all__ = [
     "costs",
     "deploy",
     "deployments_using",
+    "describe_model",
     "get_deployment",
     "lineage",
     "list_deployments",

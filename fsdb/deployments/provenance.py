@@ -1,6 +1,6 @@
 """What a model was fitted on: the columns of its training set, where each comes from, and the saved set's hash."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ from psycopg import Connection
 from fsdb.catalog.feature_sets import list_sets, resolve_features
 from fsdb.catalog.training import get_saved
 from fsdb.deployments.parity import MOST_REAL_ROWS
-from fsdb.errors import UnknownName
+from fsdb.errors import UnknownName, UnsupportedModel
 from fsdb.training import TrainingSet, save
 from fsdb.types import sql_type
 
@@ -51,6 +51,17 @@ def named(connection: Connection[Any], inputs: Mapping[str, str]) -> dict[str, B
         else Bound(sql_type(to, f"input {column!r}"))
         for column, to in inputs.items()
     }
+
+
+def in_order(bound: Mapping[str, Bound], names: Sequence[str]) -> dict[str, Bound]:
+    """What these inputs are bound to, in their order. Raises UnsupportedModel where one is bound to nothing."""
+    missing = [name for name in names if name not in bound]
+    if missing:
+        raise UnsupportedModel(
+            f"the model's signature has the inputs {', '.join(map(repr, missing))}, which nothing is bound to: "
+            "name them in inputs=, or give the training set that has them"
+        )
+    return {name: bound[name] for name in names}
 
 
 def real_rows(training_set: TrainingSet) -> list[dict[str, Any]]:

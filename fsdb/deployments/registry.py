@@ -1,6 +1,6 @@
 """Registering models: an immutable version with its signature, program, checks and training set."""
 
-import sys
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +10,7 @@ from fsdb.catalog import models
 from fsdb.catalog.models import ModelInput, ModelVersion
 from fsdb.config import MODEL_SCHEMA
 from fsdb.definitions import checked_name
-from fsdb.deployments import parity, provenance
+from fsdb.deployments import logged, packages, parity, provenance
 from fsdb.deployments.binding import widest
 from fsdb.deployments.objects import scorer_name
 from fsdb.deployments.runtimes import worker
@@ -36,21 +36,30 @@ def register_model(
     training_set: what it was fitted on; it tells which inputs are features and which are columns that the inserted row
     gives. It is saved as "<name>_v<version>" if it has not been saved. inputs: input name to "set.feature" or to the type of a
     column of the inserted row; instead of a training set, or where it binds otherwise. rows: inputs on which the compiled
-    model is compared with the native predict, where there is no training set to take them from.
+    model is compared with the native predict, where there is no training set to take them from. estimator: also the URI
+    (runs:/…, models:/…) or the folder of an MLflow model; the metrics of its run are taken besides those given.
 
     Raises UnsupportedModel for what the program cannot express or an input that is bound to nothing, ParityFailed where
     the compiled model computes anything else than the native predict. Nothing is registered then.
     """
     checked_name(name, "model")
+    source: str | None = None
+    names: tuple[str, ...] = ()
+    if logged.is_logged(estimator):
+        found = logged.load(estimator)
+        estimator, source, names = found.estimator, found.source, found.names
+        metrics = {**found.metrics, **(metrics or {})}
     bound = provenance.named(connection, inputs or {})
     if training_set is not None:
-        by_position = not knows_names(estimator)
+        by_position = not names and not knows_names(estimator)
         bound = {**provenance.columns_of(connection, training_set, by_position), **bound}
     if not bound:
         raise InvalidDefinition(
             f"Model {name} is registered without a training set: say what its inputs are, as "
             "inputs={'temp': 'airport_weather.temp', 'distance': 'double precision'}."
         )
+    if names and not knows_names(estimator):
+        bound = provenance.in_order(bound, names)
     program = program_of(estimator, {column: widest(to.type) for column, to in bound.items()})
     signature = [
         ModelInput(given.name, given.type, bound[given.name].feature_id, bound[given.name].feature)
@@ -65,7 +74,10 @@ def register_model(
             "model": name,
             "version": version,
             "estimator": _class_of(estimator),
-            **_framework_of(estimator),
+            **packages.framework_of(estimator),
+            "packages": packages.packages_of(estimator),
+            "fsdb_version": packages.own_version(),
+            "source": source,
             "prediction_type": program.prediction_type,
             "classes": None if program.classes is None else [parity.as_text(label) for label in program.classes],
             "checksum": program.checksum,
@@ -82,19 +94,33 @@ def register_model(
 
 
 def load_program(connection: Connection[Any], version: ModelVersion) -> Program:
-    """The program of a version. Raises NotReproducible where it is not the one that was registered."""
+    """The program of a version.
+
+    Raises NotReproducible where it is not the one that was registered, or where a newer fsdb registered it and it has what
+    this one does not know.
+    """
     text = models.program_text(connection, version.model, version.version)
     try:
         program = Program.from_json(text)
         checksum = program.checksum
     except (ValueError, TypeError, KeyError):
         checksum = "unreadable"
-    if checksum != version.checksum:
+    if checksum == version.checksum:
+        return program
+    named = f"model {version.model} version {version.version}"
+    if hashlib.sha256(text.encode()).hexdigest() != version.checksum:
         raise NotReproducible(
-            f"The stored program of model {version.model} version {version.version} is not the one that was registered "
-            "(its checksum differs): register the model again."
+            f"The stored program of {named} is not the one that was registered (its checksum differs): register the model again."
         )
-    return program
+    advice = (
+        "upgrade fsdb (pip install --upgrade fsdb-postgres)."
+        if packages.is_newer(version.fsdb_version)
+        else "register the model again."
+    )
+    raise NotReproducible(
+        f"The program of {named} cannot be read: it was registered with fsdb {version.fsdb_version or 'of another version'}, "
+        f"this is {packages.own_version()}: {advice}"
+    )
 
 
 def _rehearse(
@@ -122,8 +148,3 @@ def _class_of(estimator: Any) -> str:
     steps = [type(step).__name__ for _, step in getattr(estimator, "steps", ())]
     name = type(estimator).__name__
     return f"{name}({', '.join(steps)})" if steps else name
-
-
-def _framework_of(estimator: Any) -> dict[str, str]:
-    library = type(estimator).__module__.partition(".")[0]
-    return {"framework": library, "framework_version": str(getattr(sys.modules[library], "__version__", ""))}
