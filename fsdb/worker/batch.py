@@ -31,7 +31,7 @@ GONE = "fsdb: a version of features that the row recorded is gone from history, 
 @dataclass
 class Batch:
     """What became of rows of a deployment: predicted; refused by the model for good; failed and to be tried again; dead; gone
-    from the table; later, where this worker cannot score them. `reason` is the last one why a row was not predicted."""
+    from the table, or predicted before; later, where this worker cannot score them. `reason` is the last one why a row was not predicted."""
 
     deployment: str
     predicted: int = 0
@@ -61,19 +61,7 @@ def work(connection: Connection[Any], name: str, most: int, models: Models) -> B
         settings = {"lock": f"{LOCK_MILLISECONDS}ms", "idle": f"{IDLE_SECONDS}s"}
         connection.execute(query(FILE, "settings"), settings)
         connection.execute(query(FILE, "immediate"))
-        deployed = find_deployment(connection, name)
-        if deployed is None:
-            return batch
-        if not _lock(connection, deployed):
-            reason = f"table {deployed.name} was dropped"
-            _put_off(connection, deployed, _all(queue.take(connection, deployed, most)), reason, batch)
-            return batch
-        deployed = find_deployment(connection, name)
-        if deployed is None:
-            return batch
-        sets = list_sets(connection)
-        for number, predictions in queue.take(connection, deployed, most).items():
-            _release(connection, deployed, deployed.releases[number], sets, predictions, models, batch)
+        _work(connection, most, models, batch)
     batch.seconds = time.perf_counter() - began
     return batch
 
@@ -84,6 +72,22 @@ def is_transient(error: psycopg.Error) -> bool:
     if state is None:
         return isinstance(error, psycopg.OperationalError)
     return state.startswith(("08", "40", "53", "57P")) or state in ("25P03", "55P03")
+
+
+def _work(connection: Connection[Any], most: int, models: Models, batch: Batch) -> None:
+    deployed = find_deployment(connection, batch.deployment)
+    if deployed is None:
+        return
+    if not _lock(connection, deployed):
+        reason = f"table {deployed.name} was dropped"
+        _put_off(connection, deployed, _all(queue.take(connection, deployed, most)), reason, batch)
+        return
+    deployed = find_deployment(connection, batch.deployment)  # as it is now that nobody can change it
+    if deployed is None:
+        return
+    sets = list_sets(connection)
+    for number, predictions in queue.take(connection, deployed, most).items():
+        _release(connection, deployed, deployed.releases[number], sets, predictions, models, batch)
 
 
 def _lock(connection: Connection[Any], deployed: RegisteredDeployment) -> bool:
@@ -159,18 +163,22 @@ def _outputs(
     predictions: Sequence[int],
     score: Callable[[Mapping[str, Sequence[Any]]], list[dict[str, Any]]],
 ) -> tuple[list[int], list[dict[str, Any]]]:
-    """Which of the rows are there, and what the model gives for each."""
+    """Which of the rows are there without a prediction, and what the model gives for each."""
     try:
         with connection.transaction():
-            rows: RecordedRows = recorded_rows(connection, deployed, release, sets, predictions)
+            rows: RecordedRows = recorded_rows(connection, deployed, release, sets, predictions, ("predicted_at",))
     except psycopg.DataError as error:
         if len(predictions) > 1:
             raise
         return list(predictions), [{"error": _sentence(error)}]
     outputs = score(rows.inputs) if rows.predictions else []
-    return rows.predictions, [
-        {"error": GONE} if missing else output for missing, output in zip(rows.missing, outputs, strict=True)
-    ]
+    found = zip(rows.predictions, rows.missing, rows.results["predicted_at"], outputs, strict=True)
+    left = {
+        number: {"error": GONE} if missing else output
+        for number, missing, predicted_at, output in found
+        if predicted_at is None
+    }
+    return list(left), list(left.values())
 
 
 def _record(
