@@ -4,9 +4,7 @@ from fsdb.errors import UnsupportedModel
 from fsdb.models.program import Program
 from fsdb.models.steps import Graph, Kernel, Neighbors
 
-MOST_TEXT = (
-    100_000_000  # bytes of a function's text; each connection that scores reads it once, and a value ends at 1 GB
-)
+MOST_TEXT = 100_000_000  # bytes of a function, which each connection that scores reads once; a value ends at 1 GB
 MOST_INPUTS = 1_600  # columns of a table
 MOST_COLUMNS = 1_600  # of the query over the points of a model: PostgreSQL stops at 1,664
 _INSTEAD = "deploy it with runtime='onnx' or runtime='worker'"

@@ -1,0 +1,165 @@
+"""The two forms of tree ensembles: walked for single rows, CASE expressions for many. The same bits, whatever the order of rows."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import psycopg
+import pytest
+from psycopg import sql
+from sklearn.ensemble import GradientBoostingClassifier
+
+from fsdb.models import Input, Program, compile_functions, program_of
+from fsdb.models.backends.sql import bulk_name, function_call
+from fsdb.models.program import Regression
+from fsdb.models.steps import SingleTrees, Tree, TreeEnsemble
+from tests.conftest import TestDatabase
+from tests.models.scorer import deploy, score
+
+NAMES = ["a", "b", "c"]
+INPUTS = tuple(Input(name, "double precision") for name in NAMES)
+CATEGORICAL = 2  # the feature that is split on codes
+EDGES = (0.0, -0.0, 0.5, -0.5, 1e-310, 1e300, -1e300, float(np.float32(0.1)), 0.1, np.inf, -np.inf, np.nan, None)
+
+
+def _tree(rng: np.random.Generator, depth: int, outputs: int, output: int | None) -> Tree:
+    """A random tree: uneven, with splits on codes, on edges, and either side for missing values."""
+    nodes: list[tuple[int, float, int, int, bool, tuple[float, ...], tuple[int, ...]]] = []
+
+    def grow(left: int) -> int:
+        place = len(nodes)
+        values = tuple(rng.normal(size=outputs if output is None else 1).tolist())
+        nodes.append((-1, 0.0, 0, 0, False, values, ()))
+        if left > 0 and (place == 0 or rng.random() < 0.8):
+            feature = int(rng.integers(3))
+            codes = tuple(sorted(set(rng.integers(0, 12, 5).tolist()))) if feature == CATEGORICAL else ()
+            threshold = float(EDGES[rng.integers(9)] or 0.0) if rng.random() < 0.4 else float(rng.normal())
+            sides = grow(left - 1), grow(left - 1)
+            nodes[place] = (feature, threshold, *sides, bool(rng.integers(2)), values, codes)
+        return place
+
+    grow(depth)
+    feature, threshold, left, right, missing, values, codes = zip(*nodes, strict=True)
+    return Tree(feature, threshold, left, right, missing, values, output, codes)
+
+
+def _rows(rng: np.random.Generator, count: int) -> list[dict[str, Any]]:
+    def value() -> float | None:
+        return EDGES[rng.integers(len(EDGES))] if rng.random() < 0.4 else float(rng.normal())
+
+    codes: Sequence[float | None] = [*map(float, range(14)), -1.0, None]
+    return [{"a": value(), "b": value(), "c": codes[rng.integers(len(codes))]} for _ in range(count)]
+
+
+def _natively(step: TreeEnsemble, row: dict[str, Any]) -> list[float]:
+    """The definition of the step, in plain Python and numpy."""
+    kind = np.float32 if isinstance(step, SingleTrees) else np.float64
+    totals = [kind(base) for base in step.base]
+    for tree in step.trees:
+        node = 0
+        while tree.feature[node] >= 0:
+            value = row[NAMES[tree.feature[node]]]
+            codes = tree.left_codes[node]
+            if value is None or np.isnan(value) or (codes and value == -1):
+                left = tree.missing_left[node]
+            elif codes:
+                left = value in codes
+            else:
+                with np.errstate(over="ignore", under="ignore"):
+                    compared = float(np.float32(value)) if step.float32 else value
+                left = compared < tree.threshold[node] if step.strict else compared <= tree.threshold[node]
+            node = tree.left[node] if left else tree.right[node]
+        added_to = range(len(totals)) if tree.output is None else [tree.output]
+        for output, leaf in zip(added_to, tree.values[node], strict=True):
+            totals[output] = kind(totals[output] + kind(leaf))
+    return [float(total) / step.divisor for total in totals]
+
+
+@pytest.mark.parametrize("kind", [TreeEnsemble, SingleTrees])
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize(("trees", "depth", "outputs"), [(250, 1, 1), (30, 5, 2), (6, 9, 3)])
+def test_random_ensembles_give_the_same_bits_in_both_forms(
+    module_database: TestDatabase, kind: type[TreeEnsemble], strict: bool, trees: int, depth: int, outputs: int
+) -> None:
+    rng = np.random.default_rng([trees, depth, outputs, strict])
+    members = [_tree(rng, depth, outputs, None if n % 3 == 0 else n % outputs) for n in range(trees)]
+    members.sort(key=lambda tree: -1 if tree.output is None else tree.output)
+    base = tuple(rng.normal(size=outputs).tolist())
+    step = kind((0, 1, 2), tuple(members), base, 1.0, True, strict)
+    rows = _rows(rng, 60)
+    natively = [_natively(step, row) for row in rows]
+    with module_database.connect() as connection:
+        for output in range(outputs):
+            program = Program(INPUTS, (step,), Regression(3 + output), None)
+            deploy(connection, program)
+            walked = score(connection, program, rows)
+            in_bulk = score(connection, program, rows, bulk_name("score"))
+            assert [found["prediction"] for found in walked] == [found["prediction"] for found in in_bulk]
+            assert [found["prediction"] for found in walked] == [sums[output] for sums in natively]
+
+
+@pytest.fixture(scope="module")
+def boosted(module_database: TestDatabase) -> tuple[Any, Program, np.ndarray]:
+    """A fitted model, its program, and rows, which are in table `given` with their number."""
+    rng = np.random.default_rng(21)
+    X = rng.normal(size=(1500, 3))
+    model = GradientBoostingClassifier(n_estimators=40, max_depth=5).fit(X, X[:, 0] + X[:, 1] * X[:, 2] > 0)
+    program = program_of(model, dict.fromkeys(NAMES, "double precision"))
+    with module_database.connect() as connection:
+        connection.execute("CREATE TABLE public.given (n int, a float8, b float8, c float8)")
+        with connection.cursor() as cursor, cursor.copy("COPY public.given FROM STDIN") as copy:
+            for n, row in enumerate(X.tolist()):
+                copy.write_row([n, *row])
+    return model, program, X
+
+
+def _scored(connection: psycopg.Connection, program: Program, name: str, order: str) -> dict[int, float]:
+    """Probabilities by the number of the row, from one statement that takes the rows in an order."""
+    call = function_call(program, "public", name, [sql.Identifier("g", column) for column in NAMES])
+    text = sql.SQL("SELECT g.n, r.probability FROM (SELECT * FROM public.given ORDER BY {}) AS g, LATERAL {} AS r")
+    return dict(connection.execute(text.format(sql.SQL(order), call)).fetchall())
+
+
+def test_shuffled_batches_give_each_row_its_own_prediction(
+    module_database: TestDatabase, boosted: tuple[Any, Program, np.ndarray]
+) -> None:
+    model, program, X = boosted
+    native = dict(enumerate(model.predict_proba(X)[:, 1].tolist()))
+    with module_database.connect() as connection:
+        deploy(connection, program)
+        results = [
+            _scored(connection, program, name, order)
+            for name in ("score", bulk_name("score"))
+            for order in ("n", "n DESC", "md5(n::text)")
+        ]
+        one_by_one = score(connection, program, [dict(zip(NAMES, row, strict=True)) for row in X.tolist()])
+    assert all(result == results[0] for result in results)
+    assert {n: found["probability"] for n, found in enumerate(one_by_one)} == results[0]
+    assert results[0] == pytest.approx(native, rel=1e-9)
+
+
+def test_a_statement_that_runs_on_is_handed_over(
+    module_database: TestDatabase, boosted: tuple[Any, Program, np.ndarray]
+) -> None:
+    _, program, _ = boosted
+    call = function_call(program, "public", "score", [sql.Literal(0.1)] * 3)
+    slept = function_call(program, "public", "score", [sql.Identifier("g", "a")] * 3)
+    late = sql.SQL("SELECT r.* FROM (SELECT {}::float8 AS a FROM pg_sleep(0.2) OFFSET 0) AS g, LATERAL {} AS r").format(
+        sql.Literal(0.1), slept
+    )
+    with module_database.connect() as connection:
+        deploy(connection, program)
+        (before,) = connection.execute(sql.SQL("SELECT * FROM {}").format(call)).fetchall()
+        (handed,) = connection.execute(late).fetchall()
+        assert handed == before
+        connection.execute(
+            "CREATE OR REPLACE FUNCTION public.score__bulk(float8, float8, float8, OUT prediction boolean, OUT probability float8)"
+            " LANGUAGE plpgsql AS 'BEGIN probability := 77; END'"
+        )
+        assert connection.execute(sql.SQL("SELECT * FROM {}").format(call)).fetchall() == [before]
+        assert connection.execute(late).fetchall() == [(None, 77)]
+
+
+def test_a_program_without_trees_has_one_function() -> None:
+    program = Program(INPUTS, (), Regression(0), None)
+    assert len(compile_functions(program, "public", "score")) == 1
