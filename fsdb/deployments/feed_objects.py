@@ -22,10 +22,10 @@ KEEP_LINKS = "zz_fsdb_links"
 SHOWN = ("prediction_id", "prediction", "probability", "probabilities", "model_version")
 VIEWED = (*SHOWN, "scored_at", "error")
 _LOOKED_UP = (
-    ("inserted", "after_insert", "changed_insert"),
-    ("updated", "after_update", "changed_update"),
-    ("deleted", "after_delete", "changed_delete"),
-    ("truncated", "before_truncate", "changed_truncate"),
+    ("inserted", "after_insert", "changed_insert", "new_rows"),
+    ("updated", "after_update", "changed_update", "new_rows"),
+    ("deleted", "after_delete", "changed_delete", "old_rows"),
+    ("truncated", "before_truncate", "changed_truncate", None),
 )
 
 
@@ -182,11 +182,16 @@ def _on_features(plan: Plan) -> list[Placed]:
             **{f"{alias}_keys": listed(registered.keys, alias) for alias in ("n", "o", "l")},
             **{f"{alias}_features": listed(used, alias) for alias in ("n", "o")},
         }
-        for event, firing, changed in _LOOKED_UP:
+        for event, firing, changed, rows in _LOOKED_UP:
             statement = query(FILE, "rescore", changed=query(FILE, changed, **of_set), **parts)
             if plan.feed.result_columns:
                 statement = query(FILE, "rescore_shown", rescore=statement, **parts)
-            body = query(FILE, "looked_up", statement=Literal(statement.as_string()))
+            body = query(
+                FILE,
+                "looked_up",
+                rows=registered.live if rows is None else Identifier(rows),
+                statement=Literal(statement.as_string()),
+            )
             function = f"{function_prefix(plan.deployed.deployment_id)}set{number}_{event}"
             purpose = f"scores rows of {plan.feed.source_name} again when features of {name} change."
             placed.append(Placed(_function("planned_function", function, body, purpose)))

@@ -167,8 +167,12 @@ BEGIN
 END
 
 -- name: looked_up
--- After a change of features: rows that are looked up by the changed keys are scored again.
+-- After a change of features: rows that are looked up by the changed keys are scored again. A statement without rows does nothing:
+-- where the source is the feature set's own table and shows its predictions, this trigger fires itself.
 BEGIN
+    IF NOT EXISTS (SELECT FROM {rows}) THEN
+        RETURN NULL;
+    END IF;
     EXECUTE {statement} USING clock_timestamp();
     RETURN NULL;
 END

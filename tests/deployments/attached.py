@@ -57,7 +57,7 @@ def insert(connection: Connection, *rows: Mapping[str, Any], more: str = "") -> 
     )
     values = [value for one in rows for value in (one["number"], *(one[name] for name in COLUMNS))]
     with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(text, values).fetchall()
+        return cursor.execute(text, values, prepare=False).fetchall()  # columns come and go between calls
 
 
 def records(connection: Connection, table: str = "orders_predictions") -> list[dict[str, Any]]:

@@ -2,15 +2,20 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
 import pytest
 
-from fsdb.deployments import deploy, register_model, repair, replay, rollback, status, undeploy
+import fsdb
+from fsdb import history
+from fsdb.catalog import feature_sets
+from fsdb.deployments import deploy, refresh, register_model, repair, replay, rollback, status, undeploy
 from fsdb.deployments.attach import attach
 from fsdb.errors import ChangeRefused, FsdbError, InvalidDefinition, UnknownName
+from tests.conftest import TestDatabase
 from tests.deployments.attached import (
     NAMED,
     check_records,
@@ -23,7 +28,7 @@ from tests.deployments.attached import (
     versions,
 )
 from tests.deployments.test_deploying import _narrow, objects
-from tests.deployments.world import INPUTS, forest, frame, gradient_boosted, strict, three_classes
+from tests.deployments.world import INPUTS, PLANE, forest, frame, gradient_boosted, strict, three_classes
 from tests.oracle import as_of
 
 Connection = psycopg.Connection
@@ -506,3 +511,89 @@ def test_status_and_repair(connection: Connection) -> None:
         undeploy(connection, "orders_predictions", drop_predictions=True)
         connection.execute("TRUNCATE orders")
         connection.execute("ALTER TABLE orders DROP extra")
+
+
+def test_a_table_that_is_a_feature_set_itself(connection: Connection) -> None:
+    """Its triggers for history go first: a row reads what it says itself."""
+    make(connection, gradient_boosted())
+    connection.execute("CREATE SCHEMA shop")
+    connection.execute("CREATE TABLE shop.visits (origin text PRIMARY KEY, temp real, wind int, distance float8)")
+    tracked = history.tracked_definition(connection, "shop.visits", name="visits", features=["temp", "wind"])
+    with connection.transaction():
+        history.create(connection, tracked)
+    inputs = {"temp": "visits.temp", "wind": "visits.wind", "distance": "double precision"}
+    estimator = _narrow(frame(300)[list(inputs)])
+    register_model(connection, "stay", estimator, inputs=inputs)
+    for columns in (False, True):
+        attached = attach(connection, "stay", "shop.visits", columns=columns)
+        assert attached.name == "shop.visits_predictions"
+        connection.execute("INSERT INTO shop.visits VALUES ('JFK', 1, 2, 3), ('EWR', 4, 5, 6)")
+        connection.execute("UPDATE shop.visits SET wind = 7 WHERE origin = 'EWR'")
+        connection.execute("UPDATE shop.visits SET distance = 8 WHERE origin = 'JFK'")
+        connection.execute("DELETE FROM shop.visits WHERE origin = 'JFK'")
+        lines = connection.execute(
+            "SELECT p.origin, h.temp, h.wind, p.distance FROM shop.visits_predictions p"
+            " JOIN fsdb_history.visits h ON h.version_id = p.visits_version ORDER BY p.prediction_id"
+        ).fetchall()
+        # a row that shows its prediction is scored before it is in history, and once more when it is
+        if columns:
+            assert connection.execute("SELECT count(*) FROM shop.visits_predictions").fetchone() == (6,)
+        assert sorted(lines[-4:-2]) == [("EWR", 4.0, 5, 6.0), ("JFK", 1.0, 2, 3.0)]
+        assert lines[-2:] == [("EWR", 4.0, 7, 6.0), ("JFK", 1.0, 2, 8.0)]
+        shown = connection.execute(
+            f"SELECT origin, prediction_id FROM shop.visits{'' if columns else '_scored'} WHERE prediction IS NOT NULL"  # noqa: S608
+        ).fetchall()
+        assert shown == [("EWR", 5 if columns else 3)]
+        undeploy(connection, attached.name, drop_predictions=True)
+        connection.execute("DELETE FROM shop.visits")
+
+
+def test_several_models_on_one_table(connection: Connection) -> None:
+    program = make(connection, gradient_boosted())
+    register_model(connection, "other", forest(), inputs=INPUTS)
+    attached(connection, columns=True)
+    attach(connection, "other", "orders", inputs=NAMED, predictions="orders_other")
+    insert(connection, row(1), row(2))
+    connection.execute("UPDATE plane SET kind = 'jet' WHERE tailnum = 11")
+    check_records(connection, gradient_boosted(), program, records(connection))
+    assert numbers(connection) == numbers(connection, "orders_other") == [1, 2, 1, 2]
+    assert connection.execute('SELECT "Order No" FROM orders_other_scored WHERE orders_other_prediction > 0').fetchall()
+    with pytest.raises(ChangeRefused, match="is a deployment already"):
+        attached(connection)
+    undeploy(connection, "orders_other", drop_predictions=True)
+    undeploy(connection, "orders_predictions", drop_predictions=True)
+
+
+def test_a_set_that_ages(connection: Connection) -> None:
+    """A changed max_age binds the deployment anew; from then on the event_time alone matters to the prediction, too."""
+    make(connection, gradient_boosted())
+    attached(connection)
+    insert(connection, row(1))
+    connection.execute("UPDATE plane SET event_time = clock_timestamp()")
+    assert numbers(connection) == [1]
+    feature_sets.update_set(connection, replace(PLANE, max_age=timedelta(days=1)))
+    refresh(connection, "plane")
+    connection.execute("UPDATE plane SET event_time = clock_timestamp()")
+    assert numbers(connection) == [1, 1]
+    assert all(state.state == "installed" for state in status(connection, "orders_predictions"))
+
+
+def test_by_the_store(database: TestDatabase) -> None:
+    with database.connect() as connection:
+        make(connection, gradient_boosted())
+        insert(connection, row(1))
+    told: list[tuple[int, int]] = []
+    with fsdb.connect(database.url) as store:
+        with store.transaction() as session:
+            store.attach("flight_delay", "orders", inputs=NAMED).undeploy()
+            assert session.execute("SELECT count(*) FROM fsdb.deployment_feeds").fetchone() == (0,)
+        deployed = store.attach(
+            "flight_delay", "orders", inputs=NAMED, backfill=True, progress=lambda *at: told.append(at)
+        )
+        assert (deployed.table, deployed.model, deployed.version) == ("orders_predictions", "flight_delay", 1)
+        assert told == [(1, 1)]
+        assert [event[1] for event in deployed.events().rows] == ["deploy", "attach", "undeploy", "deploy", "attach"]
+        assert len(deployed.lineage(1).rows) == len(INPUTS)
+        with pytest.raises(InvalidDefinition, match="come from table orders"):
+            deployed.score("SELECT 'JFK' AS origin", record=True)
+        deployed.undeploy(drop_predictions=True)

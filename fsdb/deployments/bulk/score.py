@@ -11,6 +11,7 @@ from psycopg import Connection
 
 from fsdb.catalog.deployments import RegisteredDeployment, Release, get_deployment
 from fsdb.catalog.feature_sets import list_sets
+from fsdb.catalog.feeds import find_feed
 from fsdb.catalog.models import ModelVersion, get_version
 from fsdb.deployments import table as model_table
 from fsdb.deployments.binding import table_columns
@@ -60,6 +61,11 @@ def score(
         table = taken(connection, data)
         if not record:
             return _scored(connection, deployed, table, on_error)
+        feed = find_feed(connection, deployed.deployment_id)
+        if feed is not None:
+            raise InvalidDefinition(
+                f"The rows of {deployed.name} come from table {feed.source_name}: insert them there, or score without record=True."
+            )
         try:
             with connection.transaction():
                 return recorded(connection, deployed, table, _taken_columns(connection, deployed))
