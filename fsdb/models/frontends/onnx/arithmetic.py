@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from fsdb.models.frontends.onnx.logistic import logistic_of
 from fsdb.models.frontends.onnx.translation import Node, Translation, spread
 from fsdb.models.frontends.onnx.values import Constant, Tensor, Untranslatable, Value
-from fsdb.models.steps import Above, Apply, Clip, Layer, Linear, Logistic, Multiply, Products, Scale, Step
+from fsdb.models.steps import Above, Apply, Clip, Layer, Linear, Multiply, Products, Scale, Step
 
 _NOT_ROUNDED_ALIKE = frozenset({"exp", "log", "tanh"})  # float32 functions are not correctly rounded
 _FUNCTIONS = {
@@ -69,14 +70,7 @@ def sigmoid(node: Node, translation: Translation) -> Value:
     translation.needs(tensor)
     if node.sole(0) and _activated(tensor, "logistic", translation):
         return tensor
-    return logistic(tensor, translation)
-
-
-def logistic(tensor: Tensor, translation: Translation) -> Tensor:
-    """The logistic function of each number."""
-    given = translation.single(tensor)
-    slots = tuple(translation.add(Logistic(slot, 1.0))[0] for slot in given.slots)
-    return Tensor(slots, tensor.type, tensor.shape, exact=False)
+    return logistic_of(tensor, translation)
 
 
 def relu(node: Node, translation: Translation) -> Value:

@@ -4,13 +4,14 @@ from typing import Any
 
 import numpy as np
 
-from fsdb.models.frontends.onnx.arithmetic import logistic
 from fsdb.models.frontends.onnx.classes import labels_of, softmax_of
+from fsdb.models.frontends.onnx.logistic import logistic_of
 from fsdb.models.frontends.onnx.translation import Node, Translation
 from fsdb.models.frontends.onnx.values import Label, Tensor, Untranslatable, Value
 from fsdb.models.program import Argmax
-from fsdb.models.steps import Layer
+from fsdb.models.steps import Layer, Linear, Multiply, Scale, Single
 
+_MOST_EXACT = 64  # weights of a float32 product that is followed digit by digit
 _MOST_WEIGHTS = 50_000  # more are faster in onnxruntime than a function can be
 
 
@@ -58,14 +59,14 @@ def linear_classifier(node: Node, translation: Translation) -> tuple[Value, Valu
         case "NONE":
             return label, scores
         case "LOGISTIC":
-            return label, logistic(scores, translation)
+            return label, logistic_of(scores, translation)
         case "SOFTMAX":
             return label, softmax_of(scores, translation)
     raise Untranslatable(node.operator)
 
 
 def _product(node: Node, weights: Any, biases: Any, translation: Translation) -> Tensor:
-    """A layer without activation; the results of float32 products depend on the order of sums and are not exact."""
+    """A layer without activation. Small products of exact float32 numbers are exact; of large ones the rounding is not followed."""
     tensor = node.table()
     if node.operator.startswith("Linear") and tensor.type != "float":
         raise Untranslatable(node.operator)
@@ -76,5 +77,25 @@ def _product(node: Node, weights: Any, biases: Any, translation: Translation) ->
     translation.needs(tensor)
     given = translation.single(tensor)
     every = np.broadcast_to(biases.ravel(), (len(weights),))
+    if tensor.type == "float" and given.exact and weights.size <= _MOST_EXACT:
+        return Tensor(_exact(given, weights, every, translation), tensor.type, (len(weights),))
     step = Layer(given.slots, tuple(map(tuple, weights.tolist())), tuple(every.tolist()), "identity")
     return Tensor(translation.add(step), tensor.type, (len(weights),), exact=False)
+
+
+def _exact(tensor: Tensor, weights: Any, biases: Any, translation: Translation) -> tuple[int, ...]:
+    """A float32 product as onnxruntime makes it: a fused multiply-add for each column in order, the bias at the end.
+
+    float64 holds a product of float32 numbers, so rounding the sum to float32 is the one rounding of a fused operation.
+    """
+    if len(weights) == 2 and np.array_equal(weights[0], -weights[1]) and biases[0] == -biases[1]:
+        second = _exact(tensor, weights[1:], biases[1:], translation)  # rounding is symmetric
+        return (*translation.add(Multiply(second, (-1.0,))), *second)
+    count = len(weights)
+    ones = np.eye(count)
+    totals: tuple[int, ...] = ()
+    for column, slot in enumerate(tensor.slots):
+        rows = [((*ones[row].tolist(),) if totals else ()) + (float(weights[row, column]),) for row in range(count)]
+        totals = translation.add(Single(translation.add(Linear((*totals, slot), tuple(rows), (0.0,) * count))))
+    moved = translation.add(Scale(totals, tuple(-float(bias) for bias in biases), (1.0,) * count))
+    return translation.add(Single(moved))

@@ -38,7 +38,9 @@ def native_outputs(estimator: Any, program: Program, rows: Rows) -> list[dict[st
     taken = [row for row, reason in zip(rows, reasons, strict=True) if reason is None]
 
     def run(part: Rows) -> list[dict[str, Any]]:
-        fed = {feed.name: _tensor(feed, program, part) for feed in feeds}
+        # A product for a single row has another order of sums than one for more.
+        given_rows = [*part, part[0]] if len(part) == 1 else part
+        fed = {feed.name: _tensor(feed, program, given_rows) for feed in feeds}
         names = [name for name in (outputs.label, outputs.scores) if name is not None]
         given = dict(zip(names, source.session.run(names, fed), strict=True))
         label = None if outputs.label is None else np.asarray(given[outputs.label]).reshape(-1).tolist()

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from fsdb.models.frontends.boosters.size import check_size
-from fsdb.models.frontends.onnx.arithmetic import logistic
 from fsdb.models.frontends.onnx.classes import labels_of, softmax_of
+from fsdb.models.frontends.onnx.logistic import share_of
 from fsdb.models.frontends.onnx.translation import Node, Translation
 from fsdb.models.frontends.onnx.values import Label, Tensor, Untranslatable, Value
 from fsdb.models.program import Argmax, Threshold
-from fsdb.models.steps import Layer, Linear, Scale, Single, SingleTrees, Tree, TreeEnsemble
+from fsdb.models.steps import Linear, Scale, Single, SingleTrees, Tree, TreeEnsemble
 
 _MODES = ("BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT")
 
@@ -32,12 +32,12 @@ class _Node:
 def tree_regressor(node: Node, translation: Translation) -> Value:
     """TreeEnsembleRegressor: sums or means of leaves."""
     forest = _Forest(node, "target")
-    raw = forest.sums(node, int(node.attribute("n_targets", 1)), translation)
+    raw = _single(forest.sums(node, int(node.attribute("n_targets", 1)), translation), node, translation)
     match node.attribute("post_transform", "NONE"):
         case "NONE":
             return raw
         case "LOGISTIC":
-            return logistic(raw, translation)
+            return share_of(raw, translation)
     raise Untranslatable(node.operator)
 
 
@@ -50,13 +50,14 @@ def tree_classifier(node: Node, translation: Translation) -> tuple[Value, Value]
         return _binary(node, forest, labels, post, translation)
     if len(forest.targets) != len(labels):
         raise Untranslatable(node.operator)
-    raw = forest.sums(node, len(labels), translation)
-    label = Label(Argmax(raw.slots, None), labels)
+    sums = forest.sums(node, len(labels), translation)
+    label = Label(Argmax(sums, None), labels)
+    raw = _single(sums, node, translation)
     match post:
         case "NONE":
             return label, raw
         case "LOGISTIC":
-            return label, logistic(raw, translation)
+            return label, share_of(raw, translation)
         case "SOFTMAX":
             return label, softmax_of(raw, translation)
     raise Untranslatable(node.operator)
@@ -67,15 +68,15 @@ def tree_ensemble(node: Node, translation: Translation) -> Value:
     if node.attribute("post_transform", 0) or node.attribute("aggregate_function", 1) not in (0, 1):
         raise Untranslatable(node.operator)
     forest = _Forest5(node)
-    return forest.sums(node, int(node.attribute("n_targets", 1)), translation)
+    count = int(node.attribute("n_targets", 1))
+    return Tensor(forest.sums(node, count, translation), node.table().type, (count,))
 
 
 def _binary(
     node: Node, forest: "_Forest", labels: tuple[Any, ...], post: str, translation: Translation
 ) -> tuple[Value, Value]:
     """One score: a share of the second class where no leaf is negative, otherwise its log-odds."""
-    raw = forest.sums(node, 2, translation, only=next(iter(forest.targets)))
-    [score] = raw.slots
+    [score] = forest.sums(node, 2, translation, only=next(iter(forest.targets)))
     positive = all(weight >= 0 for weight in forest.weights)
     if positive and post == "NONE":
         slots = translation.add(Linear((score,), ((-1.0,), (1.0,)), (1.0, 0.0)))
@@ -83,9 +84,17 @@ def _binary(
         above = translation.add(Linear((score,), ((1.0,),), (-0.5,)))[0]
         return Label(Threshold(above, False, None), labels), Tensor(slots, "float", (2,))
     if not positive and post == "LOGISTIC":
-        both = translation.add(Layer((score,), ((-1.0,), (1.0,)), (0.0, 0.0), "logistic"))
+        [share] = share_of(_single((score,), node, translation), translation).slots
+        both = translation.add(Linear((share,), ((-1.0,), (1.0,)), (1.0, 0.0)))
         return Label(Threshold(score, False, None), labels), Tensor(both, "float", (2,), exact=False)
     raise Untranslatable(node.operator)
+
+
+def _single(sums: tuple[int, ...], node: Node, translation: Translation) -> Tensor:
+    """Sums as the operator gives them, which is float32 for every input."""
+    if node.table().type == "double":
+        sums = translation.add(Single(sums), sums)
+    return Tensor(sums, "float", (len(sums),))
 
 
 class _Forest:
@@ -143,8 +152,8 @@ class _Forest:
         self.targets = dict.fromkeys(node.attribute(f"{prefix}_ids"))
         self.weights = weights
 
-    def sums(self, node: Node, width: int, translation: Translation, only: int | None = None) -> Tensor:
-        """A slot for each target, or for `only` one of them. Thresholds are compared as float32 unless the file has float64 ones."""
+    def sums(self, node: Node, width: int, translation: Translation, only: int | None = None) -> tuple[int, ...]:
+        """A slot for each target, or for `only` one of them, before it is rounded to the operator's type. Thresholds are compared as float32 unless the file has float64 ones."""
         tensor = node.table()
         exact_single = tensor.type == "float" and not tensor.rounded
         if not tensor.exact:
@@ -156,7 +165,7 @@ class _Forest:
         given = tensor if exact_single else translation.single(tensor)
         trees = tuple(self._tree(root, targets, not double, len(tensor.slots)) for root in self.roots)
         check_size("the ONNX model", trees)
-        make = TreeEnsemble if self.double else SingleTrees
+        make = TreeEnsemble if double else SingleTrees  # float64 columns are summed in float64
         base = self._base(len(targets))
         divisor = float(len(trees)) if self.average else 1.0
         slots = translation.add(
@@ -165,17 +174,7 @@ class _Forest:
         if any(base):
             ones = (1.0,) * len(base)
             slots = translation.add(Scale(slots, tuple(-value for value in base), ones))
-        slots = self.rounded(slots, translation)
-        return Tensor(slots, self.result, (len(targets),))
-
-    @property
-    def result(self) -> str:
-        """The type of the sums."""
-        return "float"
-
-    def rounded(self, slots: tuple[int, ...], translation: Translation) -> tuple[int, ...]:
-        """The sums as the operator gives them."""
-        return translation.add(Single(slots))
+        return slots if double else translation.add(Single(slots))
 
     def _base(self, count: int) -> list[float]:
         if self.base and len(self.base) != count:
@@ -253,13 +252,6 @@ class _Forest5(_Forest):
         self.nodes = nodes
         self.roots = [("node", root) for root in node.attribute("tree_roots")]
         self.targets = dict.fromkeys(node.attribute("leaf_targetids"))
-
-    @property
-    def result(self) -> str:
-        return "double" if self.double else "float"
-
-    def rounded(self, slots: tuple[int, ...], translation: Translation) -> tuple[int, ...]:
-        return slots if self.double else super().rounded(slots, translation)
 
 
 def _floats(node: Node, name: str, double: bool) -> list[float]:

@@ -36,8 +36,12 @@ def pls_regressor(estimator: Any, slots: Sequence[Slot], translation: Translatio
 
 
 def linear_classifier(estimator: Any, slots: Sequence[Slot], translation: Translation) -> Prediction:
-    """By the sign of the score or the largest score; no probabilities."""
-    return _classes(_scores(estimator, slots, translation), None)
+    """By the sign of the score or the largest score; no probabilities. RidgeClassifier of several labels a row: by the sign of each."""
+    scores = _scores(estimator, slots, translation)
+    binarizer = getattr(estimator, "_label_binarizer", None)
+    if binarizer is not None and binarizer.y_type_.startswith("multilabel"):
+        return targets.zeros_and_ones(scores)
+    return _classes(scores, None)
 
 
 def logistic_regression(estimator: Any, slots: Sequence[Slot], translation: Translation) -> Prediction:

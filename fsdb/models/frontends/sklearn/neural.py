@@ -5,7 +5,7 @@ from typing import Any
 
 from fsdb.models.frontends.sklearn import targets
 from fsdb.models.frontends.sklearn.translation import Prediction, Slot, Translation, floats
-from fsdb.models.program import Argmax, Several, Threshold
+from fsdb.models.program import Argmax, Threshold
 from fsdb.models.steps import Exponential, Layer, Logistic, Scale, Softmax
 
 _MOST_WEIGHTS = 20_000  # computed in about 20 ms
@@ -33,12 +33,8 @@ def mlp_classifier(estimator: Any, slots: Sequence[Slot], translation: Translati
 
 
 def _labels(outputs: range, translation: Translation) -> Prediction:
-    each = []
-    for output in outputs:
-        [probability] = translation.add(Logistic(output, 1.0))
-        [score] = translation.add(Scale((probability,), (0.5,), (1.0,)))
-        each.append(Threshold(score, inclusive=False, probability=None))
-    return Prediction(Several(tuple(each), (2,) * len(each)), classes=(0, 1) * len(each))
+    shares = tuple(translation.add(Logistic(output, 1.0))[0] for output in outputs)
+    return targets.zeros_and_ones(translation.add(Scale(shares, (0.5,) * len(shares), (1.0,) * len(shares))))
 
 
 def _layers(estimator: Any, slots: Sequence[Slot], translation: Translation) -> range:

@@ -23,6 +23,12 @@ def choices(shares: Sequence[Sequence[int]], classes: Sequence[Sequence[Any]]) -
     return Prediction(Several(targets, tuple(map(len, classes))), classes=labels(classes))
 
 
+def zeros_and_ones(scores: Sequence[int]) -> Prediction:
+    """Several labels a row: 1 for each whose score is above 0, else 0."""
+    each = tuple(Threshold(score, inclusive=False, probability=None) for score in scores)
+    return Prediction(Several(each, (2,) * len(each)), classes=(0, 1) * len(each))
+
+
 def labels(classes: Sequence[Sequence[Any]]) -> tuple[Any, ...]:
     """The targets' classes one after another, as plain values."""
     return tuple(label.item() if hasattr(label, "item") else label for known in classes for label in known)

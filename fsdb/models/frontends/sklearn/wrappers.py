@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from fsdb.models.frontends.sklearn import targets
 from fsdb.models.frontends.sklearn.features import applied
 from fsdb.models.frontends.sklearn.responses import probabilities
 from fsdb.models.frontends.sklearn.translation import Prediction, Slot, Translation
@@ -71,16 +72,16 @@ def transformed_target(estimator: Any, slots: Sequence[Slot], translation: Trans
 
 
 def dummy_regressor(estimator: Any, _slots: Sequence[Slot], translation: Translation) -> Prediction:
-    """DummyRegressor: a constant."""
+    """DummyRegressor: constants."""
     constants = np.ravel(estimator.constant_)
-    if len(constants) != 1:
-        translation.refuse(estimator, f"was fitted with {len(constants)} targets, where one is supported")
-    return Prediction(Regression(translation.linear([], [[]], constants)[0]))
+    return targets.numbers(translation.linear([], [[] for _ in constants], constants))
 
 
 def dummy_classifier(estimator: Any, _slots: Sequence[Slot], translation: Translation) -> Prediction:
     """DummyClassifier with a strategy that is not random."""
-    if estimator.n_outputs_ != 1 or estimator._strategy not in ("prior", "most_frequent", "constant"):
+    if estimator.n_outputs_ != 1:
+        translation.refuse(estimator, f"was fitted with {estimator.n_outputs_} targets, where one is supported")
+    if estimator._strategy not in ("prior", "most_frequent", "constant"):
         translation.refuse(estimator, f"predicts by the strategy {estimator._strategy!r}")
     shares = estimator.predict_proba(np.zeros((1, 1)))[0]
     slots_of = tuple(translation.linear([], [[] for _ in shares], shares))
