@@ -7,6 +7,7 @@ import pandas as pd
 import psycopg
 import pytest
 from sklearn.base import clone
+from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import (
     BaggingRegressor,
     ExtraTreesClassifier,
@@ -24,7 +25,9 @@ from sklearn.linear_model import (
     LogisticRegression,
     MultiTaskElasticNet,
     MultiTaskLassoCV,
+    RANSACRegressor,
     Ridge,
+    RidgeClassifier,
 )
 from sklearn.model_selection import GridSearchCV
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier, MultiOutputRegressor, RegressorChain
@@ -61,6 +64,8 @@ ROWS = [row for row in edge_rows(NAMES, 4, 10) if all(v is None or not 1e6 < abs
         LinearRegression(),
         Ridge(fit_intercept=False),
         Lasso(0.1),
+        RANSACRegressor(random_state=1),
+        DummyRegressor(),
         ElasticNet(0.1),
         MultiTaskElasticNet(0.1),
         MultiTaskLassoCV(cv=2),
@@ -123,8 +128,13 @@ def test_labels_of_other_types(connection: psycopg.Connection, estimator: Any, l
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_several_labels_of_a_network(connection: psycopg.Connection) -> None:
-    model = MLPClassifier((4,), max_iter=50, random_state=1).fit(X, COUNTS)
+@pytest.mark.parametrize(
+    "estimator",
+    [MLPClassifier((4,), max_iter=50, random_state=1), RidgeClassifier()],
+    ids=lambda estimator: type(estimator).__name__,
+)
+def test_several_labels_a_row(connection: psycopg.Connection, estimator: Any) -> None:
+    model = clone(estimator).fit(X, COUNTS)
     assert assert_parity(connection, model, TYPES, ROWS, 100).classes == (0, 1) * 3
 
 
@@ -147,9 +157,10 @@ def mixed() -> Any:
         (ClassifierChain(LogisticRegression()).fit(X, COUNTS), "ClassifierChain is not a supported predictor"),
         (DecisionTreeClassifier().fit(X, np.column_stack([WORDS[:, 0], np.full(len(X), "x")]).astype(object)), "one class alone of target 2"),
         (mixed(), "all boolean, all bigint"),
+        (DummyClassifier().fit(X, COUNTS), "DummyClassifier was fitted with 3 targets"),
         (BaggingRegressor(LinearRegression(), 2).fit(X, NUMBERS), "several targets within another"),
     ],
-    ids=["chain", "one class", "two types", "bag"],
+    ids=["chain", "one class", "two types", "dummy", "bag"],
 )  # fmt: skip
 def test_what_is_refused(estimator: Any, said: str) -> None:
     with pytest.raises(UnsupportedModel, match=said):
