@@ -68,14 +68,14 @@ def work_once(database: TestDatabase, **options: Any) -> list[Batch]:
 
 def check_native(world: World, estimator: Any, program: Program, found: Mapping[int, Mapping[str, Any]]) -> None:
     """Each row has what the native predict gives for the features as they were when it was inserted."""
-    for number, row in found.items():
-        given = world.given(row, row["scored_at"])
-        (native,) = native_outputs(estimator, program, [given])
+    given = {number: world.given(row, row["scored_at"]) for number, row in found.items()}
+    natives = native_outputs(estimator, program, list(given.values()))
+    for (number, row), native in zip(found.items(), natives, strict=True):
         assert "error" not in native
         assert row["error"] is None, (number, row)
         assert row["predicted_at"] >= row["scored_at"]
         recorded = {name: value for name, value in row.items() if name != "error"}
-        assert same_outputs(native, recorded), (number, given, native, row)
+        assert same_outputs(native, recorded), (number, given[number], native, row)
 
 
 def until(condition: Callable[[], bool], what: str, seconds: float = SECONDS) -> None:
