@@ -101,26 +101,26 @@ def _release(
     deployed: RegisteredDeployment, scoring: Scoring, sets: Mapping[str, RegisteredSet], recorded: Sequence[str]
 ) -> Composed:
     release = scoring.release
-    aliases = {given.name: f"i{number}" for number, given in enumerate(release.inputs, start=1)}
-    look_up, versions = _look_up(release, sets, aliases)
+    aliases = {given.name: f"seen_{number}" for number, given in enumerate(release.inputs, start=1)}
+    look_up, variables, versions = _look_up(release, sets, aliases)
     results = result_types(scoring.program)
     records: dict[str, Composable] = {
         "model_version": Literal(release.version),
         "model_release": Literal(release.release),
     }
-    records |= versions
     score: Composable = SQL("")
     if release.runtime == "worker":
         records |= {name: SQL("NULL") for name in results}
     else:
         score = _scored(deployed, scoring, aliases)
-    filled = {*results, "scored_at", "scoring_us", "prediction_id"}
+    filled = {*results, *versions, "scored_at", "scoring_us", "prediction_id"}
     nulls = [_assignment(name, SQL("NULL")) for name in recorded if name not in filled and name not in records]
     assigned = [_assignment(name, value) for name, value in records.items()]
     # The unused first: the reason of a row that cannot be scored comes after.
     return query(
         FILE,
         "release",
+        variables=joined(variables, "\n"),
         look_up=look_up,
         score=joined([*nulls, score], "\n"),
         records=joined(assigned, "\n"),
@@ -129,26 +129,33 @@ def _release(
 
 def _look_up(
     release: Release, sets: Mapping[str, RegisteredSet], aliases: Mapping[str, str]
-) -> tuple[Composable, dict[str, Composable]]:
-    """The query of all features into `seen`, and what is recorded of the versions read."""
+) -> tuple[Composable, list[Composed], list[str]]:
+    """The query of all features into variables and of the versions read into the record, the variables' declarations, and the
+    columns of the versions.
+
+    Variables of a type each are faster than one record, whose shape PostgreSQL works out anew for each row.
+    """
     reads: list[Composable] = []
     columns: list[Composable] = []
-    versions: dict[str, Composable] = {}
+    targets: list[Composable] = []
+    variables: list[Composed] = []
     for number, read in enumerate(release.sets, start=1):
         described = set_read(release, read, sets[read.feature_set], aliases)
         name = f"s{number}"
         keys = [Identifier("new", key.spine_column) for key in described.keys]
         newest_version = newest(described, keys, SQL("NEW.scored_at"))
         reads.append(SQL("\n    LEFT JOIN LATERAL (\n{}\n    ) AS {} ON true").format(newest_version, Identifier(name)))
-        columns += [
-            SQL("{} AS {}").format(value, Identifier(feature.output))
-            for feature, value in zip(described.features, values(described, name), strict=True)
+        columns += [*values(described, name), Identifier(name, "version_id")]
+        targets += [Identifier(feature.output) for feature in described.features]
+        targets.append(SQL("NEW.{}").format(Identifier(read.version_column)))
+        variables += [
+            query(FILE, "variable", name=Identifier(feature.output), type=SQL(feature.type))
+            for feature in described.features
         ]
-        columns.append(SQL("{}.version_id AS {}").format(Identifier(name), Identifier(f"v{number}")))
-        versions[read.version_column] = Identifier("seen", f"v{number}")
     if not reads:
-        return SQL(""), {}
-    return query(FILE, "look_up", columns=joined(columns), reads=joined(reads, "")), versions
+        return SQL(""), [], []
+    text = query(FILE, "look_up", columns=joined(columns), targets=joined(targets), reads=joined(reads, ""))
+    return text, variables, [read.version_column for read in release.sets]
 
 
 def _scored(deployed: RegisteredDeployment, scoring: Scoring, aliases: Mapping[str, str]) -> Composed:
@@ -177,7 +184,7 @@ def _assignment(column: str, value: Composable) -> Composed:
 
 def _argument(given: ReleaseInput, alias: str) -> Composable:
     if given.feature_id is not None:
-        return Identifier("seen", alias)
+        return Identifier(alias)
     return Identifier("new", given.name)
 
 

@@ -7,7 +7,6 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS {body
 -- name: body
 -- Where fsdb records, nothing of the caller's counts.
 DECLARE
-    seen record;
     scored record;
 BEGIN
     NEW.scored_at := clock_timestamp();
@@ -18,9 +17,17 @@ END
 
 -- name: release
 -- One release: features, result, record.
+    DECLARE
+{variables}
+    BEGIN
 {look_up}
 {score}
 {records}
+    END;
+
+-- name: variable
+-- A feature as the model is given it.
+        {name} {type};
 
 -- name: canary
 -- A share of the keys is scored by the canary's release.
@@ -40,7 +47,7 @@ encode({send}(NEW.{column}), 'hex')
 
 -- name: look_up
 -- All features in one query, thus in one snapshot.
-    SELECT {columns} INTO seen
+    SELECT {columns} INTO {targets}
     FROM (VALUES (1)) AS once{reads};
 
 -- name: rejecting
