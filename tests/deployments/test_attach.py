@@ -12,7 +12,7 @@ import pytest
 import fsdb
 from fsdb import history
 from fsdb.catalog import feature_sets
-from fsdb.deployments import deploy, refresh, register_model, repair, replay, rollback, status, undeploy
+from fsdb.deployments import deploy, refresh, register_model, repair, replay, rollback, shadow, status, undeploy
 from fsdb.deployments.attach import attach
 from fsdb.errors import ChangeRefused, FsdbError, InvalidDefinition, UnknownName
 from tests.conftest import TestDatabase
@@ -30,6 +30,7 @@ from tests.deployments.attached import (
 from tests.deployments.test_deploying import _narrow, objects
 from tests.deployments.world import INPUTS, PLANE, forest, frame, gradient_boosted, strict, three_classes
 from tests.oracle import as_of
+from tests.worker.served import work_once
 
 Connection = psycopg.Connection
 
@@ -597,3 +598,26 @@ def test_by_the_store(database: TestDatabase) -> None:
         with pytest.raises(InvalidDefinition, match="come from table orders"):
             deployed.score("SELECT 'JFK' AS origin", record=True)
         deployed.undeploy(drop_predictions=True)
+
+
+def test_predictions_that_a_worker_fills_in(connection: Connection, database: TestDatabase) -> None:
+    program = make(connection, gradient_boosted())
+    before = objects(connection)
+    with pytest.raises(ChangeRefused, match="runtime worker predicts after a row is inserted"):
+        attached(connection, runtime="worker", columns=True)
+    assert objects(connection) == before
+    insert(connection, row(1))
+    attached(connection, runtime="worker", backfill=True)
+    insert(connection, row(2))
+    connection.execute("UPDATE weather SET wind = 8 WHERE origin = 'JFK'")
+    assert [line["prediction"] for line in records(connection)] == [None] * 4
+    assert work_once(database)
+    check_shown(connection, False)
+    check_records(connection, gradient_boosted(), program, records(connection))
+    register_model(connection, "flight_delay", gradient_boosted(200, 1), inputs=INPUTS)
+    shadow(connection, "orders_predictions", runtime="worker")
+    insert(connection, row(3))
+    assert work_once(database)
+    (beside,) = records(connection, "orders_predictions_shadow")
+    assert (beside["of_prediction"], beside["model_version"], beside["prediction"] is None) == (5, 2, False)
+    undeploy(connection, "orders_predictions", drop_predictions=True)
