@@ -134,7 +134,8 @@ def compiled(program: Program) -> Compiled:
                 pass
         if type(step) not in _EMITTERS:
             raise UnsupportedModel(f"the step {type(step).__name__} has no ONNX form: use runtime 'sql'")
-        _EMITTERS[type(step)](step, graph)
+        if step.width:
+            _EMITTERS[type(step)](step, graph)
     slots, output = output_of(program)
     every = list(dict.fromkeys([*slots, *(slot for slot, _ in later)])) or [0]
     places = {slot: at for at, slot in enumerate(every)}
