@@ -6,6 +6,7 @@ from datetime import datetime
 from importlib.metadata import version as installed
 
 import psycopg
+import pyarrow as pa
 import pytest
 import sklearn
 
@@ -20,7 +21,7 @@ from tests.deployments.world import INPUTS, World, frame, gradient_boosted, stri
 def test_all_that_is_known_of_a_version(world: World) -> None:
     connection = world.connection
     register_model(connection, "late", gradient_boosted(), inputs=INPUTS, description="Whether a flight is late", owner="ada", tags=["air"])  # fmt: skip
-    rows = frame(40).to_dict("records")
+    rows = pa.Table.from_pandas(frame(40)).to_pylist()
     register_model(connection, "late", strict(), inputs=INPUTS, metrics={"auc": 0.75}, rows=rows)
     deploy(connection, "late", "late_flights", 1)
     deploy(connection, "late", "late_flights", 2)

@@ -13,9 +13,9 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier
 
-from fsdb.deployments import deploy, register_model, replay, rollback
+from fsdb.deployments import compare, deploy, register_model, replay, rollback
 from fsdb.deployments.bulk.score import score
-from fsdb.errors import FsdbError
+from fsdb.errors import FsdbError, InvalidDefinition
 from tests.deployments.world import World, frame, requests, score_of
 
 INPUTS = {"temp": "weather.temp", "wind": "weather.wind", "distance": "double precision"}
@@ -67,6 +67,8 @@ def test_numbers_of_two_targets(world: World) -> None:
     assert [list(map(float, p)) for p in found["prediction"].to_pylist()] == pytest.approx(
         np.array([given(world, models[0], row) for row in rows]), rel=1e-9
     )
+    with pytest.raises(InvalidDefinition, match="several targets"):
+        compare(world.connection, "delays", "labels", "label")
     told = replay(world.connection, "delays")
     assert (told.checked, told.different) == (len(rows) + 2, 0)
 
