@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 _T = TypeVar("_T")
+_SCALARS = (int, bool, str, types.NoneType)
 _SPECIAL = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
@@ -30,11 +31,13 @@ def from_json(cls: type[_T], text: str) -> _T:
 
 
 def _plain(value: Any) -> Any:
+    if type(value) in _SCALARS:
+        return value
     if is_dataclass(value):
         content = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
         return {"is": type(value).__name__, **content}
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
+    if isinstance(value, tuple):  # mostly of the many numbers of a tree ensemble, for which a call each is slow
+        return [item if type(item) is float and math.isfinite(item) else _plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return repr(value)
     return value
@@ -56,7 +59,7 @@ def _typed(value: Any, hint: Any) -> Any:
             raise ValueError(f"a list is expected where a model program has {value!r}")
         item = typing.get_args(hint)[0]
         if item is float:  # the many numbers of a tree ensemble
-            return tuple([_number(number) for number in value])
+            return tuple([number if type(number) is float else _number(number) for number in value])
         if item in (int, bool, str):
             if not all(type(entry) is item for entry in value):
                 raise ValueError(f"a list of {item.__name__} is expected in a model program")
