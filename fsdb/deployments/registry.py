@@ -16,6 +16,7 @@ from fsdb.deployments.objects import scorer_name
 from fsdb.deployments.runtimes import worker
 from fsdb.errors import InvalidDefinition, NotReproducible, UnsupportedModel
 from fsdb.models import Program, compile_functions, knows_names, program_of
+from fsdb.models.frontends.onnx_model import is_onnx
 from fsdb.training import TrainingSet
 
 
@@ -145,6 +146,8 @@ def _rehearse(
 
 def _class_of(estimator: Any) -> str:
     """The estimator's class; of a pipeline also its steps'."""
+    if is_onnx(estimator):
+        return "ONNX model"
     steps = [type(step).__name__ for _, step in getattr(estimator, "steps", ())]
     name = type(estimator).__name__
     return f"{name}({', '.join(steps)})" if steps else name

@@ -97,9 +97,12 @@ def test_folders(world: World, tmp_path: Path, flavor: str) -> None:
     assert version.metrics == {}
 
 
-def test_a_folder_of_onnx(tmp_path: Path) -> None:
+def test_a_folder_of_onnx(world: World, tmp_path: Path) -> None:
     saved(tmp_path / "model", "onnx")
-    assert type(logged.load(tmp_path / "model").estimator).__name__ == "ModelProto"
+    by_position = {name: INPUTS[name] for name in ("temp", "distance")}
+    version = register_model(world.connection, "late", tmp_path / "model", inputs=by_position)
+    assert (version.framework, version.estimator, version.source) == ("onnx", "ONNX model", str(tmp_path / "model"))
+    assert {line.partition("==")[0] for line in version.packages} >= {"onnx", "onnxruntime"}
 
 
 def test_what_is_refused(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
