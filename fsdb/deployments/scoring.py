@@ -14,6 +14,7 @@ from fsdb.config import MODEL_SCHEMA
 from fsdb.deployments.objects import rejections_name, scorer_name
 from fsdb.engines.postgres.lookup import newest, values
 from fsdb.models import Program, function_call
+from fsdb.models.backends.sql import bulk_name, in_bulk
 from fsdb.sql import joined, query
 from fsdb.types import base_name
 
@@ -161,21 +162,27 @@ def _look_up(
 def _scored(deployed: RegisteredDeployment, scoring: Scoring, aliases: Mapping[str, str]) -> Composed:
     """Calls the scoring function, and does with a row that it refuses what the deployment says."""
     release, program = scoring.release, scoring.program
-    arguments = [_argument(given, aliases[given.name]) for given in release.inputs]
     name = scorer_name(deployed.model, release.version, release.runtime)
-    call = function_call(program, MODEL_SCHEMA, name, arguments)
     results = result_types(program)
+    score = _called(name, scoring, aliases)
+    condition = in_bulk(program) if release.runtime == "sql" else None
+    if condition is not None:
+        many = _called(bulk_name(name), scoring, aliases)
+        score = query(FILE, "in_bulk", condition=condition, many=many, single=score)
     if program.has_probability:
-        assigned = [SQL("    scored := {};").format(call)]
-        assigned += [_assignment(output, Identifier("scored", output)) for output in results]
-    else:
-        assigned = [_assignment("prediction", call)]
-    score = joined(assigned, "\n")
+        score = joined([score, *(_assignment(output, Identifier("scored", output)) for output in results)], "\n")
     if deployed.on_error == "null":
         nulls = [_assignment(output, SQL("NULL")) for output in results]
         return query(FILE, "recording", score=score, nulls=joined(nulls, "\n"))
     rejections = Identifier(MODEL_SCHEMA, rejections_name(deployed, release.version)).as_string()
     return query(FILE, "rejecting", score=score, rejections=Literal(rejections))
+
+
+def _called(function: str, scoring: Scoring, aliases: Mapping[str, str]) -> Composed:
+    """Calls a scoring function, into `scored` or straight into the prediction where there is nothing else."""
+    arguments = [_argument(given, aliases[given.name]) for given in scoring.release.inputs]
+    call = function_call(scoring.program, MODEL_SCHEMA, function, arguments)
+    return SQL("    scored := {};").format(call) if scoring.program.has_probability else _assignment("prediction", call)
 
 
 def _assignment(column: str, value: Composable) -> Composed:

@@ -50,6 +50,14 @@ encode({send}(NEW.{column}), 'hex')
     SELECT {columns} INTO {targets}
     FROM (VALUES (1)) AS once{reads};
 
+-- name: in_bulk
+-- In a statement of many rows the form of the model that is for those.
+    IF {condition} THEN
+{many}
+    ELSE
+{single}
+    END IF;
+
 -- name: rejecting
 -- A row that cannot be scored fails its statement. It is counted by a sequence, since nothing else outlives the rollback.
     BEGIN

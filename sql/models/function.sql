@@ -27,10 +27,14 @@ OUT probabilities pg_catalog.float8[]
 -- name: hand_over
 -- A statement that has run for so long that setting up CASE expressions pays goes on with them. They are in a function of their own,
 -- since PostgreSQL reads the whole text of a function when a connection first calls it.
-IF pg_catalog.clock_timestamp() > pg_catalog.statement_timestamp() + '{microseconds} microseconds'::pg_catalog.interval THEN
+IF {in_bulk} THEN
 {results}
 RETURN;
 END IF;
+
+-- name: in_bulk
+-- Whether the statement has run for so long.
+pg_catalog.clock_timestamp() > pg_catalog.statement_timestamp() + '{microseconds} microseconds'::pg_catalog.interval
 
 -- name: declare_record
 -- The results of another function.

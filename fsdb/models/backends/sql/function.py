@@ -120,17 +120,26 @@ def compile_functions(program: Program, schema: str, name: str) -> list[Composed
     Raises UnsupportedModel for a program that is too large.
     """
     check_program(program)
-    after = bulk_after(program)
-    if after is None:
+    condition = in_bulk(program)
+    if condition is None:
         return [_create(program, schema, name, Body())]
     single = Body()
-    single.statements.append(_hand_over(program, schema, bulk_name(name), after, single))
+    single.statements.append(_hand_over(program, schema, bulk_name(name), condition, single))
     return [_create(program, schema, bulk_name(name), Body(bulk=True)), _create(program, schema, name, single)]
 
 
 def bulk_name(name: str) -> str:
     """The function that scores in statements of many rows, by the name of the scoring function."""
     return f"{name}__bulk"
+
+
+def in_bulk(program: Program) -> Composed | None:
+    """The condition on which the function `bulk_name(name)` is to be called; None where a program has none.
+
+    The scoring function looks at it itself; a caller that does saves the way through it.
+    """
+    after = bulk_after(program)
+    return None if after is None else fragment("function", "in_bulk", microseconds=integer(after))
 
 
 def _create(program: Program, schema: str, name: str, body: Body) -> Composed:
@@ -154,7 +163,7 @@ def _create(program: Program, schema: str, name: str, body: Body) -> Composed:
     )
 
 
-def _hand_over(program: Program, schema: str, name: str, after: int, body: Body) -> Composed:
+def _hand_over(program: Program, schema: str, name: str, condition: Composed, body: Body) -> Composed:
     call = fragment(
         "function",
         "call",
@@ -170,7 +179,7 @@ def _hand_over(program: Program, schema: str, name: str, after: int, body: Body)
         for output in outputs:
             field = fragment("function", "field", record=scored, name=output)
             results.append(fragment("function", "assign", name=output, value=field))
-    return fragment("function", "hand_over", microseconds=integer(after), results=conjunction(results, "\n"))
+    return fragment("function", "hand_over", in_bulk=condition, results=conjunction(results, "\n"))
 
 
 def _outputs(program: Program, body: Body) -> None:
