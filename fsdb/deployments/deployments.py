@@ -156,7 +156,7 @@ def status(connection: Connection[Any], name: str) -> list[ObjectStatus]:
 
 
 def repair(connection: Connection[Any], name: str) -> None:
-    """Makes the objects of a deployment again as they should be, where `status` finds them otherwise."""
+    """Makes the objects of a deployment again as they should be, with the columns that they fill, where `status` finds them otherwise."""
     with connection.transaction():
         catalog.lock(connection)
         deployed = catalog.get_deployment(connection, name)
@@ -166,6 +166,9 @@ def repair(connection: Connection[Any], name: str) -> None:
             program = load_program(connection, version)
             releases.ensure_scorer(connection, deployed, version, program, release.runtime)
         model_table.lock(connection, deployed, "lock")
+        for release in deployed.scoring:
+            program = load_program(connection, get_version(connection, deployed.model, release.version))
+            model_table.widen(connection, deployed, release, list_sets(connection), program)
         releases.install(connection, deployed)
 
 

@@ -19,6 +19,7 @@ from fsdb.sql import data_folder, query
 
 VERSION_TABLE = "catalog_version"
 WITH_COPIES = "0002"  # the revision that brought columnar copies and retention
+WITH_RUNTIMES = "0003"  # the revision that brought runtimes, canaries and attached tables
 
 
 def upgrade(url: str, revision: str = "head") -> None:
@@ -63,6 +64,8 @@ def downgrade(url: str, revision: str) -> None:
             ]
         if WITH_COPIES in leaving:
             _refuse_while_versions_have_left(connection)
+        if WITH_RUNTIMES in leaving and scripts.get_base() not in leaving:
+            _refuse_while_deployed(connection)
         if scripts.get_base() not in leaving:
             command.downgrade(_config(connection), revision)
             return
@@ -119,6 +122,14 @@ def _refuse_while_versions_have_left(connection: sa.Connection) -> None:
     if left:
         raise ChangeRefused(
             f"Versions of {', '.join(left)} have left PostgreSQL, and the columnar copy that holds them belongs to this revision: stay at it, or drop these feature sets first."
+        )
+
+
+def _refuse_while_deployed(connection: sa.Connection) -> None:
+    deployed = [name for (name,) in driver(connection).execute(query("migrate/catalog", "deployed"))]
+    if deployed:
+        raise ChangeRefused(
+            f"Models are deployed as {', '.join(deployed[:10])}{', …' if len(deployed) > 10 else ''}, whose tables and functions belong to this revision: stay at it, or undeploy them first."
         )
 
 

@@ -27,3 +27,7 @@ UNION SELECT schema_name, table_name FROM fsdb.deployments
 -- name: versions_have_left
 -- Feature sets of which versions are in the columnar copy alone.
 SELECT name FROM fsdb.feature_sets WHERE reach IS NOT NULL ORDER BY name
+
+-- name: deployed
+-- Deployments by name.
+SELECT name FROM fsdb.deployments ORDER BY name

@@ -56,11 +56,29 @@ def test_it_stays_while_something_is_registered(database: TestDatabase) -> None:
             "VALUES ('weather', 'public', 'public', 'weather', 'weather', false)"
         )
         before = schema(connection)
-        for revision in ("base", "-2"):
+        for revision in ("base", "-3"):
             with pytest.raises(ChangeRefused, match=r"while things are registered in it: feature set weather\. Drop"):
                 catalog.downgrade(database.url, revision)
         assert difference(before, schema(connection)) == {}
         assert connection.execute("SELECT count(*) FROM fsdb.feature_sets").fetchone() == (1,)
+
+
+def test_a_deployment_keeps_the_catalog_that_it_was_made_with(database: TestDatabase) -> None:
+    with database.connect() as connection:
+        connection.execute(
+            "INSERT INTO fsdb.models (name) VALUES ('late');"
+            "INSERT INTO fsdb.model_versions (model, version, estimator, framework, framework_version, prediction_type, checksum, rows_checked,"
+            " largest_difference) VALUES ('late', 1, 'x', 'x', '1', 'boolean', 'x', 1, 0);"
+            "INSERT INTO fsdb.deployments (name, model, version, runtime, release, schema_name, table_name)"
+            " VALUES ('late_flights', 'late', 1, 'sql', 1, 'public', 'late_flights')"
+        )
+        before = schema(connection)
+        with pytest.raises(ChangeRefused, match=r"deployed as late_flights.*undeploy them first"):
+            catalog.downgrade(database.url, "0002")
+        assert difference(before, schema(connection)) == {}
+        connection.execute("DELETE FROM fsdb.deployments")
+        catalog.downgrade(database.url, "0002")
+        assert catalog.catalog_revision(database.url) == "0002"
 
 
 def test_a_database_without_catalog(empty: TestDatabase) -> None:

@@ -59,6 +59,7 @@ DECLARE
     live    record;
     shadow  record;
     classes text[];
+    several boolean;
     source  text;
     measure text;
     has_probability boolean;
@@ -69,7 +70,12 @@ BEGIN
         RAISE EXCEPTION 'fsdb: no model is deployed as table "%"', model_comparison."table"
             USING ERRCODE = 'undefined_object', HINT = 'SELECT name FROM fsdb.deployments lists the deployments.';
     END IF;
-    SELECT v.classes INTO classes FROM fsdb.model_versions v WHERE (v.model, v.version) = (live.model, live.version);
+    SELECT v.classes, v.prediction_type LIKE '%[]' INTO classes, several
+    FROM fsdb.model_versions v WHERE (v.model, v.version) = (live.model, live.version);
+    IF several THEN
+        RAISE EXCEPTION 'fsdb: model % predicts several targets, which no one label tells of', live.model
+            USING ERRCODE = 'feature_not_supported', HINT = 'Compare prediction[1], prediction[2] and so on in SQL.';
+    END IF;
     has_probability := cardinality(classes) = 2 AND EXISTS (
         SELECT FROM pg_attribute a WHERE a.attrelid = format('%I.%I', live.schema_name, live.table_name)::regclass
           AND a.attname = 'probability' AND NOT a.attisdropped);
