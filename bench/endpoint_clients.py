@@ -43,12 +43,12 @@ class TableClient:
     """Inserts into the model table."""
 
     def __init__(self, url: str) -> None:
-        self._connection = psycopg.connect(url, autocommit=True)
-        self._connection.execute("SET synchronous_commit = off")
+        self._cursor = psycopg.connect(url, autocommit=True).cursor()
+        self._cursor.execute("SET synchronous_commit = off")
 
     def ask(self, asked: Asked) -> tuple[bool, float]:
         """An INSERT, which is a transaction of its own, and what it returns."""
-        found = self._connection.execute(INSERT, asked, prepare=True).fetchone()
+        found = self._cursor.execute(INSERT, asked, prepare=True).fetchone()
         assert found is not None
         return found[0], found[1]
 

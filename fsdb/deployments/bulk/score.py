@@ -51,7 +51,7 @@ def score(
     process) or sql; of recorded rows the deployment's runtime.
 
     Raises UnknownName, InvalidData for rows or columns that cannot be taken, InvalidDefinition for a query that does not
-    run; nothing is recorded then.
+    run, or for record where the deployment scores the rows of another table; nothing is recorded then.
     """
     if on_error not in ON_ERROR:
         raise InvalidDefinition(f"There is no on_error {on_error!r}: use 'reject' or 'null'.")
