@@ -74,8 +74,7 @@ def attach(
         catalog.insert_feed(connection, feed)
         try:
             model_table.lock(connection, deployed, "lock_alone" if columns else "lock")
-            links = {name: source.columns[column] for name, column in feed.links.items()}
-            feeds.add_links(connection, deployed, links, source.shown)
+            feeds.add_links(connection, deployed, feed, source.columns)
             feeds.settle(connection, deployed)
         except errors.InsufficientPrivilege as error:
             raise ChangeRefused(

@@ -1,6 +1,6 @@
 """Compiles a feed to the functions and triggers that make records out of the rows of its source."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
@@ -41,14 +41,15 @@ class Placed:
 class Plan:
     """A feed with all that its objects are made of.
 
-    values: column of the model table to column of the source. shown: columns of the model table that rows of the source show,
-    where the feed adds them.
+    shown: columns of the model table that rows of the source show, where the feed adds them. collated: columns of the source with a
+    collation of their own. values: column of the model table to column of the source.
     """
 
     deployed: RegisteredDeployment
     feed: Feed
     sets: Mapping[str, RegisteredSet]
     shown: Sequence[str]
+    collated: Collection[str]
     values: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -112,8 +113,14 @@ def compile_feed(plan: Plan) -> list[Placed]:
 
 
 def function_prefix(deployment_id: int) -> str:
-    """How the names of a feed's functions in schema fsdb_models begin; a scoring function's ends otherwise."""
+    """How the names of a feed's functions in schema fsdb_models begin."""
     return f"feed_{deployment_id}_"
+
+
+def function_pattern(deployment_id: int) -> str:
+    """A regular expression for these names alone: functions of models and model tables end otherwise, however they begin."""
+    events = "|".join(event for event, *_ in _LOOKED_UP)
+    return f"^{function_prefix(deployment_id)}(inserted|updated|scored|missed|kept|set[0-9]+_({events}))$"
 
 
 def listed(names: Iterable[str], alias: str | None = None) -> Composed:
@@ -163,12 +170,16 @@ def _in_row(plan: Plan) -> list[Placed]:
 
 def _on_features(plan: Plan) -> list[Placed]:
     placed: list[Placed] = []
+    gone = (
+        f"fsdb: table {plan.feed.source_name}, whose rows {plan.deployed.name} scores, is gone: undeploy {plan.deployed.name}, "
+        "or attach the model again where the table was renamed"
+    )
     reads = {read.feature_set: (release, read) for release in reversed(plan.deployed.scoring) for read in release.sets}
     for number, (name, (release, read)) in enumerate(sorted(reads.items()), start=1):
         registered = plan.sets[name]
         described = set_read(release, read, registered, {given.name: given.name for given in release.inputs})
         keys = {key: plan.values[key] for key in registered.keys}
-        held = newest(described, [Identifier("a", column) for column in keys.values()], SQL("$1"))
+        held = newest(described, [_as_in_history(plan, column) for column in keys.values()], SQL("$1"))
         used = _used(plan, registered)
         parts = {
             **plan.parts,
@@ -190,6 +201,8 @@ def _on_features(plan: Plan) -> list[Placed]:
                 FILE,
                 "looked_up",
                 rows=registered.live if rows is None else Identifier(rows),
+                source_name=Literal(plan.feed.source.as_string()),
+                gone_message=Literal(gone),
                 statement=Literal(statement.as_string()),
             )
             function = f"{function_prefix(plan.deployed.deployment_id)}set{number}_{event}"
@@ -200,6 +213,11 @@ def _on_features(plan: Plan) -> list[Placed]:
             table = (registered.live_schema, registered.live_table)
             placed.append(Placed(Generated("trigger", trigger, text, purpose), table))
     return placed
+
+
+def _as_in_history(plan: Plan, column: str) -> Composable:
+    given = Identifier("a", column)
+    return query(FILE, "recollated", column=given) if column in plan.collated else given
 
 
 def _used(plan: Plan, registered: RegisteredSet) -> list[str]:

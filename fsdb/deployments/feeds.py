@@ -1,12 +1,12 @@
 """Feeds: what makes rows of a model table out of the rows of another table, kept in line with the deployment that they feed."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from psycopg import Connection, errors
-from psycopg.sql import SQL, Composed, Identifier, Literal
+from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from fsdb.catalog import feeds as catalog
 from fsdb.catalog.deployments import RegisteredDeployment, get_deployment
@@ -16,7 +16,7 @@ from fsdb.config import MODEL_SCHEMA
 from fsdb.deployments import objects
 from fsdb.deployments import table as model_table
 from fsdb.deployments.binding import table_columns
-from fsdb.deployments.feed_objects import SHOWN, VIEWED, Placed, Plan, compile_feed, function_prefix, listed
+from fsdb.deployments.feed_objects import SHOWN, VIEWED, Placed, Plan, compile_feed, function_pattern, listed
 from fsdb.deployments.sources import Source, checked_inputs, read_source
 from fsdb.errors import ChangeRefused, FsdbError
 from fsdb.history.status import ObjectStatus, State
@@ -89,17 +89,31 @@ def status(connection: Connection[Any], deployed: RegisteredDeployment) -> list[
     return found
 
 
-def add_links(connection: Connection[Any], deployed: RegisteredDeployment, links: dict[str, str], of: str) -> None:
-    """Adds the columns (name to type) that tell which row of `of` a prediction is of, with their index; the table is empty."""
+def add_links(
+    connection: Connection[Any], deployed: RegisteredDeployment, feed: Feed, types: Mapping[str, str]
+) -> None:
+    """Adds the columns that tell which row of the source a prediction is of, with their index; the table is empty.
+
+    types: of the source's columns.
+    """
     found = model_table.columns(connection, deployed)
-    for name, kind in links.items():
+    collated = collations(connection, feed.source_schema, feed.source_table)
+    for name, column in feed.links.items():
         if name not in found:
-            connection.execute(_typed("add_link", kind, table=deployed.table, column=Identifier(name)))
-            comment = Literal(f"Which row of {of} the prediction is of.")
+            collation = query(FILE, "collation", collation=collated[column]) if column in collated else SQL("")
+            parts = {"table": deployed.table, "column": Identifier(name), "collation": collation}
+            connection.execute(_typed("add_link", types[column], **parts))
+            comment = Literal(f"Which row of {feed.source_name} the prediction is of.")
             connection.execute(
                 query(FILE, "comment_link", table=deployed.table, column=Identifier(name), comment=comment)
             )
-    connection.execute(query(FILE, "link_index", table=deployed.table, links=listed(links)))
+    connection.execute(query(FILE, "link_index", table=deployed.table, links=listed(feed.links)))
+
+
+def collations(connection: Connection[Any], schema: str, table: str) -> dict[str, Identifier]:
+    """The columns of a table that have a collation of their own, with it."""
+    rows = connection.execute(query(FILE, "collations"), {"schema": schema, "table": table}).fetchall()
+    return {column: Identifier(*collation) for column, *collation in rows}
 
 
 def shown_columns(connection: Connection[Any], deployed: RegisteredDeployment) -> list[str]:
@@ -122,7 +136,8 @@ def wanted_inputs(connection: Connection[Any], deployed: RegisteredDeployment) -
 
 
 def _plan(connection: Connection[Any], deployed: RegisteredDeployment, feed: Feed) -> Plan:
-    return Plan(deployed, feed, list_sets(connection), shown_columns(connection, deployed))
+    collated = collations(connection, feed.source_schema, feed.source_table)
+    return Plan(deployed, feed, list_sets(connection), shown_columns(connection, deployed), collated)
 
 
 def _check(connection: Connection[Any], deployed: RegisteredDeployment, feed: Feed) -> None:
@@ -201,9 +216,9 @@ def _install(connection: Connection[Any], placed: Placed) -> None:
 def _drop_objects(connection: Connection[Any], deployed: RegisteredDeployment, keep: Iterable[Placed]) -> None:
     """Drops the feed's triggers and functions but those to keep."""
     kept = {(placed.table, placed.generated.name) for placed in keep}
-    prefix = {"models": MODEL_SCHEMA, "prefix": function_prefix(deployed.deployment_id)}
+    of_feed = {"models": MODEL_SCHEMA, "pattern": function_pattern(deployed.deployment_id)}
     functions = set()
-    for function, schema, table, trigger in connection.execute(query(FILE, "installed"), prefix).fetchall():
+    for function, schema, table, trigger in connection.execute(query(FILE, "installed"), of_feed).fetchall():
         functions.add(function)
         if trigger is not None and ((schema, table), trigger) not in kept:
             parts = {"trigger": Identifier(trigger), "table": Identifier(schema, table)}
@@ -297,5 +312,5 @@ def _fingerprint(statement: Composed) -> str:
     return hashlib.sha256(statement.as_string().encode()).hexdigest()[:12]
 
 
-def _typed(text: str, kind: str, **parts: Identifier) -> Composed:
+def _typed(text: str, kind: str, **parts: Composable) -> Composed:
     return query(FILE, text, type=SQL(kind), **parts)

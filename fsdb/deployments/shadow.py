@@ -59,7 +59,7 @@ def shadow(
                 shadow_of=live.deployment_id,
             )
             catalog.insert_feed(connection, feed)
-            feeds.add_links(connection, beside, {"of_prediction": "bigint"}, live.name)
+            feeds.add_links(connection, beside, feed, {"prediction_id": "bigint"})
         else:
             catalog.set_active(connection, beside.deployment_id, True)
         model_table.lock(connection, beside, "lock")

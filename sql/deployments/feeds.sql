@@ -24,6 +24,15 @@ FROM pg_catalog.pg_attribute a JOIN below b USING (attnum) JOIN pg_catalog.pg_ty
 WHERE a.attrelid = %(oid)s
 ORDER BY a.attnum
 
+-- name: collations
+-- Columns of a table with a collation that is not their type's own.
+SELECT a.attname::text, ln.nspname::text, l.collname::text
+FROM pg_catalog.pg_attribute a
+JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation JOIN pg_catalog.pg_namespace ln ON ln.oid = l.collnamespace
+WHERE n.nspname = %(schema)s AND c.relname = %(table)s AND a.attnum > 0 AND NOT a.attisdropped AND a.attcollation <> t.typcollation
+
 -- name: primary_key
 -- Columns of a table's primary key in order.
 SELECT a.attname::text FROM pg_catalog.pg_index i CROSS JOIN unnest(i.indkey) WITH ORDINALITY k(attnum, position)
@@ -41,7 +50,7 @@ FROM pg_catalog.pg_proc p
 LEFT JOIN pg_catalog.pg_trigger t ON t.tgfoid = p.oid
 LEFT JOIN pg_catalog.pg_class tc ON tc.oid = t.tgrelid
 LEFT JOIN pg_catalog.pg_namespace tn ON tn.oid = tc.relnamespace
-WHERE p.pronamespace = pg_catalog.to_regnamespace(%(models)s) AND pg_catalog.starts_with(p.proname, %(prefix)s)
+WHERE p.pronamespace = pg_catalog.to_regnamespace(%(models)s) AND p.proname ~ %(pattern)s
 
 -- name: relation_comment
 -- The comment of a relation, and whether it is a view.
@@ -51,7 +60,15 @@ WHERE n.nspname = %(schema)s AND c.relname = %(name)s
 
 -- name: add_link
 -- Adds the column that tells which row of the source a prediction is of.
-ALTER TABLE {table} ADD COLUMN {column} {type} NOT NULL
+ALTER TABLE {table} ADD COLUMN {column} {type}{collation} NOT NULL
+
+-- name: collation
+-- As the source compares it, or indexes would not serve.
+ COLLATE {collation}
+
+-- name: recollated
+-- A column as history compares it, or its index would not serve.
+{column} COLLATE pg_catalog."default"
 
 -- name: comment_link
 -- Says what it is.
@@ -171,6 +188,11 @@ END
 -- where the source is the feature set's own table and shows its predictions, this trigger fires itself.
 BEGIN
     IF NOT EXISTS (SELECT FROM {rows}) THEN
+        RETURN NULL;
+    END IF;
+    -- Whoever dropped or renamed that table must not find features frozen.
+    IF to_regclass({source_name}) IS NULL THEN
+        RAISE WARNING USING MESSAGE = {gone_message};
         RETURN NULL;
     END IF;
     EXECUTE {statement} USING clock_timestamp();

@@ -621,3 +621,65 @@ def test_predictions_that_a_worker_fills_in(connection: Connection, database: Te
     (beside,) = records(connection, "orders_predictions_shadow")
     assert (beside["of_prediction"], beside["model_version"], beside["prediction"] is None) == (5, 2, False)
     undeploy(connection, "orders_predictions", drop_predictions=True)
+
+
+def test_columns_with_collations_of_their_own(connection: Connection) -> None:
+    make(connection, gradient_boosted())
+    connection.execute(
+        'CREATE TABLE calls (code text COLLATE "C" PRIMARY KEY, origin text COLLATE "POSIX", carrier text, tailnum int,'
+        " distance float8, hour int)"
+    )
+    attach(connection, "flight_delay", "calls")
+    connection.execute("INSERT INTO calls SELECT 'c' || n, 'JFK', '1', 11, 1, 2 FROM generate_series(1, 2000) n")
+    connection.execute("ANALYZE calls, calls_predictions, fsdb_history.weather")
+    connection.execute("UPDATE weather SET wind = 6 WHERE origin = 'JFK'")
+    assert len(records(connection, "calls_predictions")) == 4000
+    plan = str(connection.execute("EXPLAIN SELECT prediction FROM calls_scored WHERE code = 'c7'").fetchall())
+    assert "calls_predictions_code_prediction_id_idx" in plan
+
+
+def test_a_table_that_was_dropped(connection: Connection) -> None:
+    make(connection, gradient_boosted())
+    attached(connection)
+    insert(connection, row(1))
+    notices: list[str] = []
+    connection.add_notice_handler(lambda notice: notices.append(str(notice.message_primary)))
+    connection.execute("DROP TABLE orders CASCADE")
+    connection.execute("UPDATE weather SET wind = 5 WHERE origin = 'JFK'")
+    assert sum("orders, whose rows orders_predictions scores, is gone" in notice for notice in notices) == 1
+    assert ("orders", "missing") in {(state.name, state.state) for state in status(connection, "orders_predictions")}
+    undeploy(connection, "orders_predictions", drop_predictions=True)
+    connection.execute("UPDATE weather SET wind = 6 WHERE origin = 'JFK'")
+    left = connection.execute("SELECT proname FROM pg_proc WHERE pronamespace = 'fsdb_models'::regnamespace").fetchall()
+    assert left == []
+
+
+@pytest.mark.parametrize("columns", [False, True])
+def test_any_name_that_postgresql_allows(connection: Connection, database: TestDatabase, columns: bool) -> None:
+    program = make(connection, gradient_boosted())
+    register_model(connection, "feed_1_inserted", gradient_boosted(), inputs=INPUTS)
+    deploy(connection, "feed_1_inserted", "feed_2_updated")
+    connection.execute('CREATE SCHEMA "My shop"')
+    connection.execute(
+        'CREATE TABLE "My shop"."50% {off} a.b\'s" ("100% {x}" int, origin text, "%(y)s \'q\'" text, tailnum int, "$1" float8,'
+        ' "new" int, carrier text, "Größe ""z""" int, PRIMARY KEY ("100% {x}", "%(y)s \'q\'"))'
+    )
+    mapped = {"distance": "$1", "hour": "new"}
+    name, table = "My shop.50% {off} a.b's", '"My shop"."50% {off} a.b\'s"'
+    before = objects(connection)
+    attach(connection, "flight_delay", name, inputs=mapped, predictions="sales", columns=columns, backfill=True)
+    connection.execute(f"INSERT INTO {table} VALUES (1, 'JFK', '%s', 11, 4, 5, '1', 6)")  # noqa: S608
+    connection.execute(f'UPDATE {table} SET "new" = 6')  # noqa: S608
+    connection.execute("UPDATE weather SET wind = 16 WHERE origin = 'JFK'")
+    lines = records(connection, "sales")
+    assert [(line["100% {x}"], line["%(y)s 'q'"], line["hour"]) for line in lines] == [(1, "%s", h) for h in (5, 6, 6)]
+    check_records(connection, gradient_boosted(), program, lines)
+    shadow(connection, "sales", runtime="worker")
+    connection.execute(f"INSERT INTO {table} VALUES (2, 'JFK', '%s', 11, 4, 5, '1', 6)")  # noqa: S608
+    assert work_once(database)
+    assert records(connection, "sales_shadow")[0]["prediction"] is not None
+    assert replay(connection, "sales").different == 0
+    repair(connection, "sales")
+    undeploy(connection, "sales", drop_predictions=True)
+    assert objects(connection) == before | {one for one in objects(connection) if "pg.dropped" in one[1]}
+    connection.execute("INSERT INTO feed_2_updated (origin) VALUES ('JFK')")
