@@ -229,3 +229,18 @@ def test_inputs_of_each_type() -> None:
     program = program_of(estimator, types)
     rows = [{"s": 1, "i": 2**53 + 1, "r": 0.1, "n": 1.25, "t": True}, {"s": -3, "i": 0, "r": -2.5, "n": -7, "t": False}]
     assert_scorer(estimator, program, rows)
+
+
+def test_several_targets() -> None:
+    X = np.random.default_rng(SEED).normal(size=(120, 3))
+    frame = pd.DataFrame(X, columns=NAMES)
+    numbers = np.column_stack([X[:, 0], X[:, 1] ** 2])
+    words = np.column_stack(
+        [np.where(X[:, 0] > 0, "ja", "nein"), np.array(["a", "b", "01"])[np.digitize(X[:, 1], [-1, 1])]]
+    )
+    for estimator, target in (
+        (RandomForestRegressor(5, max_depth=4), numbers),
+        (RandomForestClassifier(5, max_depth=4), words.astype(object)),
+    ):
+        estimator.fit(frame, target)
+        assert_scorer(estimator, program_of(estimator, TYPES), edge_rows(NAMES, SEED))

@@ -7,9 +7,9 @@ from typing import Any
 from fsdb.errors import UnsupportedModel
 from fsdb.models import steps
 from fsdb.models.backends.onnx import checks, encoders, functions, linear, links, numbers, trees
-from fsdb.models.backends.onnx.description import Compiled, output_of, placed
+from fsdb.models.backends.onnx.description import Compiled, described, output_of, placed
 from fsdb.models.backends.onnx.graph import Column, Graph
-from fsdb.models.backends.onnx.sources import Sources, kind
+from fsdb.models.backends.onnx.sources import Sources
 from fsdb.models.backends.onnx.whole import whole
 from fsdb.models.program import Program
 from fsdb.models.steps import (
@@ -88,6 +88,10 @@ def compiled(program: Program) -> Compiled:
     """UnsupportedModel names a step that has no ONNX form."""
     if any(isinstance(step, steps.Graph) for step in program.steps):
         return whole(program)
+    return _stepwise(program)
+
+
+def _stepwise(program: Program) -> Compiled:
     graph = Graph()
     sources = Sources(program)
     graph.widths["x"] = len(sources.columns)
@@ -136,17 +140,14 @@ def compiled(program: Program) -> Compiled:
             raise UnsupportedModel(f"the step {type(step).__name__} has no ONNX form: use runtime 'sql'")
         if step.width:
             _EMITTERS[type(step)](step, graph)
-    slots, output = output_of(program)
+    slots, output = output_of(program.output)
     every = list(dict.fromkeys([*slots, *(slot for slot, _ in later)])) or [0]
     places = {slot: at for at, slot in enumerate(every)}
     description = {
-        "inputs": [{"name": given.name, "kind": kind(given)} for given in program.inputs],
+        **described(program, placed(output, places)),
         "columns": sources.columns,
         "checks": before,
         "later": [make(places[slot]) for slot, make in later],
-        "output": {name: placed(value, places) for name, value in output.items()},
-        "classes": None if program.classes is None else list(program.classes),
-        "several": program.has_probabilities,
         "outputs": ["y"],
         "width": len(every),
     }

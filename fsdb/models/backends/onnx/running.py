@@ -363,6 +363,9 @@ _NO_NUMBER = "fsdb: the model gives no number (NaN) for this row; correct the in
 def _decoder(given: dict[str, Any]) -> Callable[[list[float]], tuple[Any, ...]]:
     """From the numbers of one row to what is predicted."""
     output, classes = given["output"], given["classes"]
+    if output["is"] == "several":
+        parts = [_decoder(target) for target in _targets(given)]
+        return lambda numbers: ([part(numbers)[0] for part in parts],)
     if output["is"] == "regression":
         value: int = output["value"]
 
@@ -401,9 +404,27 @@ def _decoder(given: dict[str, Any]) -> Callable[[list[float]], tuple[Any, ...]]:
     return argmax
 
 
+def _targets(given: dict[str, Any]) -> list[dict[str, Any]]:
+    """Each of several targets, without its probabilities: the prediction is a list of theirs."""
+    output = given["output"]
+    ends = list(itertools.accumulate(output["counts"], initial=0))
+    return [
+        {
+            "output": {**target, "probability": None, "probabilities": None},
+            "classes": given["classes"][ends[place] : ends[place + 1]] if output["counts"] else None,
+            "several": False,
+        }
+        for place, target in enumerate(output["targets"])
+    ]
+
+
 def _decoded(numbers: Any, given: dict[str, Any], errors: list[str | None]) -> dict[str, Any]:
     """The same for the numbers of many rows."""
     output, classes = given["output"], given["classes"]
+    if output["is"] == "several":
+        columns = [_decoded(numbers, target, errors)["prediction"] for target in _targets(given)]
+        lists = [column.tolist() if isinstance(column, np.ndarray) else column for column in columns]
+        return {"prediction": [list(row) for row in zip(*lists, strict=True)]}
     if output["is"] == "regression":
         values = numbers[:, output["value"]]
         _refuse_nan(np.isnan(values), errors)

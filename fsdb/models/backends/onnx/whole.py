@@ -6,8 +6,7 @@ from typing import Any
 
 from fsdb.errors import UnsupportedModel
 from fsdb.models.backends.onnx import checks
-from fsdb.models.backends.onnx.description import Compiled, output_of, placed
-from fsdb.models.backends.onnx.sources import kind
+from fsdb.models.backends.onnx.description import Compiled, described, output_of, placed
 from fsdb.models.program import Program
 from fsdb.models.steps import Bounds, Graph
 
@@ -21,11 +20,11 @@ def whole(program: Program) -> Compiled:
         raise UnsupportedModel(
             "a program with an ONNX graph has no other step but Bounds before it: register the model again"
         )
-    _, output = output_of(program)
+    _, output = output_of(program.output)
     first = len(program.inputs)
     places = {first + offset: offset for offset in range(graph.width)}
     description: dict[str, Any] = {
-        "inputs": [{"name": given.name, "kind": kind(given)} for given in program.inputs],
+        **described(program, placed(output, places)),
         "feeds": [
             {"name": feed.name, "type": feed.type, "columns": list(feed.columns), "rank": feed.rank}
             for feed in graph.feeds
@@ -36,9 +35,6 @@ def whole(program: Program) -> Compiled:
             if isinstance(step, Bounds)
             for column in step.columns
         ],
-        "output": {name: placed(value, places) for name, value in output.items()},
-        "classes": None if program.classes is None else list(program.classes),
-        "several": program.has_probabilities,
         "outputs": [name for name in (graph.label, graph.scores) if name is not None],
         "labels": None if graph.labels is None else list(graph.labels),
         "labelled": graph.label is not None,

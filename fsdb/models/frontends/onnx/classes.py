@@ -1,5 +1,6 @@
 """Classes, and numbers that depend on all columns of a row."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -59,7 +60,9 @@ def normalizer(node: Node, translation: Translation) -> Value:
         raise Untranslatable(node.operator)
     translation.needs(tensor)
     given = translation.single(tensor)
-    slots = translation.add(Normalize(given.slots, norm, float(np.finfo(np.float32).smallest_subnormal)))
+    least = float(np.finfo(np.float32).smallest_subnormal)
+    # Squares below half of it are 0 as float32.
+    slots = translation.add(Normalize(given.slots, norm, math.sqrt(least / 2) if norm == "l2" else least))
     return Tensor(slots, tensor.type, tensor.shape, exact=False)
 
 

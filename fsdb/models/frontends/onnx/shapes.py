@@ -42,9 +42,8 @@ def cast(node: Node, translation: Translation) -> Value:
     value = node.value(0)
     wanted = node.attribute("to")
     if isinstance(value, Label):
-        if wanted in (TensorProto.INT64, TensorProto.INT32, TensorProto.STRING) and (
-            (wanted == TensorProto.STRING) == isinstance(value.labels[0], str)
-        ):
+        texts = isinstance(value.labels[0], str)
+        if (wanted == TensorProto.STRING) if texts else (wanted in _TYPES and _are_small(value.labels)):
             return value
         raise Untranslatable(node.operator)
     tensor = node.numbers()
@@ -63,6 +62,11 @@ def cast(node: Node, translation: Translation) -> Value:
         return Tensor(slots, kind, tensor.shape, tensor.exact)
     given = translation.single(tensor)
     return Tensor(given.slots, kind, tensor.shape, tensor.exact)
+
+
+def _are_small(labels: tuple[Any, ...]) -> bool:
+    """Whether every number type holds the labels."""
+    return all(isinstance(label, int) and abs(label) < 2**24 for label in labels)
 
 
 def reshaped(node: Node, translation: Translation) -> Value:
@@ -124,12 +128,15 @@ def concat(node: Node, translation: Translation) -> Value:
     last = len(parts[0].shape)
     if not vector and node.attribute("axis") not in (last, -1):
         raise Untranslatable(node.operator)
-    if any(len(part.shape) != 1 or part.type != parts[0].type for part in parts):
+    if any(part.type != parts[0].type or part.shape[:-1] != parts[0].shape[:-1] or not part.shape for part in parts):
+        raise Untranslatable(node.operator)
+    if any(size != 1 for size in parts[0].shape[:-1]):  # each row would be in pieces
         raise Untranslatable(node.operator)
     if len({part.rounded for part in parts}) > 1 or vector:
         parts = [translation.single(part) for part in parts]
     slots = tuple(slot for part in parts for slot in part.slots)
-    result = Tensor(slots, parts[0].type, (len(slots),), all(part.exact for part in parts), parts[0].rounded)
+    shape = (*parts[0].shape[:-1], len(slots))
+    result = Tensor(slots, parts[0].type, shape, all(part.exact for part in parts), parts[0].rounded)
     if vector and result.type != "float":
         return Tensor(translation.add(Single(slots), slots), "float", result.shape, result.exact)
     return result

@@ -155,10 +155,6 @@ def _tensor(given: Any) -> _Tensor:
             f"the input {given.name!r} of the ONNX model is of type {TensorProto.DataType.Name(tensor.elem_type)}: inputs are "
             f"{', '.join(sorted(_TYPES.values()))}"
         )
-    if not tensor.HasField("shape"):
-        raise UnsupportedModel(
-            f"the input {given.name!r} of the ONNX model has no rank: export it with the shape (rows, columns)"
-        )
     dims = tensor.shape.dim
     if len(dims) not in (1, 2):
         raise UnsupportedModel(
