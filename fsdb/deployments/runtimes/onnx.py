@@ -102,7 +102,8 @@ def _compiled(program: Program) -> tuple[bytes, str, str]:
     """The graph, its description, and the source of what runs it."""
     from fsdb.models.backends import onnx
 
-    return onnx.compile_onnx(program), onnx.describe(program), onnx.runner_source()
+    made = onnx.compiled(program)
+    return made.model, made.description, onnx.runner_source()
 
 
 def _python(value: Any) -> SQL:
