@@ -9,6 +9,7 @@ import pytest
 from fsdb.deployments import deploy, get_deployment, lineage, register_model, replay, rollback, status, undeploy
 from fsdb.errors import ChangeRefused
 from tests.conftest import TestDatabase
+from tests.deployments.test_deploying import objects
 from tests.deployments.world import HOUR, INPUTS, World, forest, gradient_boosted, requests, strict, three_classes
 from tests.worker.served import INSERT, MANY, check_native, deployed, rows, scalar, waiting, work_once
 
@@ -180,6 +181,21 @@ def test_undeploying_takes_the_queue_with_it(world: World, database: TestDatabas
     connection.execute(MANY, [3])
     work_once(database)
     assert scalar(connection, "SELECT count(prediction) FROM flight_delay") == 3
+
+
+def test_deploying_and_undeploying_leave_nothing(world: World) -> None:
+    connection = world.connection
+    register_model(connection, "flight_delay", gradient_boosted(), inputs=INPUTS)
+    before = objects(connection)
+    with connection.transaction(force_rollback=True):
+        deploy(connection, "flight_delay", "flight_delay", runtime="worker")
+        connection.execute(MANY, [8])
+        assert objects(connection) > before
+    assert objects(connection) == before
+    deploy(connection, "flight_delay", "flight_delay", runtime="worker")
+    connection.execute(MANY, [8])
+    undeploy(connection, "flight_delay", drop_predictions=True)
+    assert objects(connection) == before
 
 
 def test_only_the_named_deployment_is_worked_on(world: World, database: TestDatabase) -> None:

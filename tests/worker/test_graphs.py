@@ -1,0 +1,80 @@
+"""Models that no other runtime here can have: ONNX graphs as a whole, with tensors of every type."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from psycopg.rows import dict_row
+
+from fsdb.deployments import deploy, get_deployment, register_model, replay
+from fsdb.deployments.registry import load_program
+from fsdb.errors import UnsupportedModel
+from fsdb.models import native_outputs, same_outputs
+from tests.conftest import TestDatabase
+from tests.deployments.world import World
+from tests.models.onnx.graphs import BOOL, DOUBLE, FLOAT, INT32, INT64, STRING, model, node
+from tests.worker.served import work_once
+
+BOUND = {
+    "city": "text",
+    "f": "weather.temp",
+    "d": "numeric",
+    "i": "bigint",
+    "j": "smallint",
+    "flag": "boolean",
+}
+
+
+def graph() -> bytes:
+    """A sum of tensors of six types, through a convolution that no step of a program expresses."""
+    codes: dict[str, Any] = {"keys_strings": ["JFK", "01234"], "values_floats": [1.5, 2.5], "default_float": -1.0}
+    made = model(
+        [
+            node("LabelEncoder", ["city"], ["city1"], "ai.onnx.ml", **codes),
+            *[node("Cast", [name], [f"{name}1"], to=FLOAT) for name in ("d", "i", "j", "flag")],
+            node("Sum", ["city1", "f", "d1", "i1", "j1", "flag1"], ["s"]),
+            node("Unsqueeze", ["s", "places"], ["t"]),
+            node("Conv", ["t", "kernel"], ["u"], kernel_shape=[1]),
+            node("Flatten", ["u"], ["y"]),
+        ],
+        [
+            ("city", STRING, ["n"]),
+            ("f", FLOAT, ["n"]),
+            ("d", DOUBLE, ["n"]),
+            ("i", INT64, ["n"]),
+            ("j", INT32, ["n"]),
+            ("flag", BOOL, ["n"]),
+        ],
+        [("y", FLOAT, ["n", 1])],
+        {"places": np.array([1, 2], dtype=np.int64), "kernel": np.array([[[0.25]]], dtype=np.float32)},
+    )
+    return bytes(made.SerializeToString())
+
+
+def test_a_whole_graph_is_scored_by_workers(world: World, database: TestDatabase) -> None:
+    connection, given = world.connection, graph()
+    full = {"city": "JFK", "f": 0.25, "d": 2.5, "i": 7, "j": -3, "flag": True}
+    version = register_model(
+        connection, "summed", given, inputs=BOUND, rows=[full, {**full, "city": "x", "flag": False}]
+    )
+    program = load_program(connection, version)
+    with pytest.raises(UnsupportedModel, match="Conv"):
+        deploy(connection, "summed", "summed", runtime="sql")
+    deploy(connection, "summed", "summed")
+    assert get_deployment(connection, "summed").runtime == "worker"
+    connection.execute(
+        "INSERT INTO summed (origin, city, d, i, j, flag) VALUES"
+        " ('JFK', 'JFK', 2.5, 7, -3, true), ('JFK', '01234', 1e-3, 9007199254740993, 3, false), ('EWR', '', 1, 2, 3, true),"
+        " ('JFK', NULL, 1, 2, 3, true), ('JFK', 'JFK', 1, NULL, 3, true), ('JFK', 'JFK', 1, 2, 3, NULL)"
+    )
+    work_once(database)
+    with connection.cursor(row_factory=dict_row) as cursor:
+        found = cursor.execute("SELECT * FROM summed ORDER BY prediction_id").fetchall()
+    temperatures = {"JFK": 51.5, "EWR": None}  # the newest versions; that of EWR is a tombstone
+    inputs = [{**row, "f": temperatures[row["origin"]]} for row in found]
+    for native, row in zip(native_outputs(given, program, inputs), found, strict=True):
+        recorded = {"error": row["error"]} if row["error"] else {"prediction": row["prediction"]}
+        assert same_outputs(native, recorded, program.tolerance), (native, row)
+    assert [row["error"] is None for row in found] == [True, True, False, False, False, False]
+    assert "no number (NaN)" in found[2]["error"]
+    assert replay(connection, "summed").different == 0
