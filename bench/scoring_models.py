@@ -36,7 +36,7 @@ def _network() -> Any:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    return make_pipeline(StandardScaler(), MLPClassifier((64, 64), max_iter=300, random_state=0))
+    return make_pipeline(StandardScaler(), MLPClassifier((64,), early_stopping=True, random_state=0))
 
 
 _MODELS: dict[str, Callable[[], Any]] = {

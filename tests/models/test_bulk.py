@@ -9,6 +9,8 @@ import pytest
 from psycopg import sql
 from sklearn.ensemble import GradientBoostingClassifier
 
+from fsdb.deployments import deploy as deploy_model
+from fsdb.deployments import register_model, replay, undeploy
 from fsdb.models import Input, Program, compile_functions, program_of
 from fsdb.models.backends.sql import bulk_name, function_call
 from fsdb.models.program import Regression
@@ -163,3 +165,27 @@ def test_a_statement_that_runs_on_is_handed_over(
 def test_a_program_without_trees_has_one_function() -> None:
     program = Program(INPUTS, (), Regression(0), None)
     assert len(compile_functions(program, "public", "score")) == 1
+
+
+def test_an_insert_of_many_rows_goes_over_from_one_form_to_the_other(
+    connection: psycopg.Connection, boosted: tuple[Any, Program, np.ndarray]
+) -> None:
+    model, _, X = boosted
+    rows = [dict(zip(NAMES, row, strict=True)) for row in X[:50].tolist()]
+    register_model(connection, "trees", model, inputs=dict.fromkeys(NAMES, "double precision"), rows=rows)
+    deployed = deploy_model(connection, "trees", "trees")
+    with connection.cursor() as cursor, cursor.copy("COPY trees (a, b, c) FROM STDIN") as copy:
+        for row in X.tolist():
+            copy.write_row(row)
+    connection.execute("INSERT INTO trees (a, b, c) SELECT a, b, c FROM trees ORDER BY prediction_id")
+    found = [p for (p,) in connection.execute("SELECT probability FROM trees ORDER BY prediction_id").fetchall()]
+    assert found[: len(X)] == found[len(X) :]
+    assert found[: len(X)] == pytest.approx(model.predict_proba(X)[:, 1].tolist(), rel=1e-9)
+    connection.execute("ALTER FUNCTION fsdb_models.trees_v1__bulk RENAME TO gone")
+    with pytest.raises(psycopg.errors.UndefinedFunction, match="trees_v1__bulk"):
+        connection.execute("INSERT INTO trees (a, b, c) SELECT a, b, c FROM trees")
+    connection.execute("ALTER FUNCTION fsdb_models.gone RENAME TO trees_v1__bulk")
+    assert replay(connection, deployed.name, None).different == 0
+    undeploy(connection, deployed.name, drop_predictions=True)
+    left = "SELECT count(*) FROM pg_proc WHERE pronamespace = 'fsdb_models'::regnamespace AND proname LIKE 'trees%'"
+    assert connection.execute(left).fetchone() == (0,)
