@@ -70,7 +70,7 @@ def is_transient(error: psycopg.Error) -> bool:
     """Whether the server or the connection failed, through no fault of a row: trying again may help."""
     state = error.sqlstate
     if state is None:
-        return isinstance(error, psycopg.OperationalError)
+        return isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
     return state.startswith(("08", "40", "53", "57P")) or state in ("25P03", "55P03")
 
 
