@@ -40,7 +40,6 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from fsdb.errors import UnsupportedModel
 from fsdb.models import program_of
-from fsdb.models.backends.onnx import compile_onnx
 from fsdb.models.program import Several
 from tests.models.edges import edge_rows
 from tests.models.scorer import assert_parity
@@ -165,8 +164,3 @@ def mixed() -> Any:
 def test_what_is_refused(estimator: Any, said: str) -> None:
     with pytest.raises(UnsupportedModel, match=said):
         program_of(estimator, TYPES)
-
-
-def test_onnx_has_no_form_of_it() -> None:
-    with pytest.raises(UnsupportedModel, match="Several has no ONNX form"):
-        compile_onnx(program_of(Ridge().fit(X, NUMBERS), TYPES))

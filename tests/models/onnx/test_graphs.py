@@ -59,7 +59,7 @@ def test_one_probability(module_database: TestDatabase) -> None:
 
 def test_a_label_with_names(module_database: TestDatabase) -> None:
     nodes = [node("ArgMax", ["scores"], ["label"], axis=1, keepdims=0), node("Softmax", ["scores"], ["prob"])]
-    outputs = [("label", INT64, ["batch"]), ("prob", FLOAT, ["batch", 3])]
+    outputs: list[tuple[str, int, list[Any]]] = [("label", INT64, ["batch"]), ("prob", FLOAT, ["batch", 3])]
     given = perceptron(nodes, outputs, 3)
     with module_database.connect() as connection:
         assert assert_everywhere(connection, given, TYPES, _rows()).classes == (0, 1, 2)

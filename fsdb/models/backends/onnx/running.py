@@ -8,15 +8,14 @@ prediction (see description.py, which writes it).
 import itertools
 import json
 import math
-import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import onnxruntime
 
 _NAN = math.nan
-_FEW_ROWS = 1000  # up to which one thread is as fast; sums over trees are then always in the trees' order
 
 
 class RowRefused(ValueError):
@@ -27,20 +26,15 @@ class Runner:
     """A model that is ready to score: `row` for one row, `rows` for many. It may be used by several threads."""
 
     def __init__(self, model: bytes, description: str, threads: int = 1) -> None:
-        """`threads`: how many a batch of rows may use; a single row always uses one."""
+        """`threads`: how many a call with many rows may use; a single row always uses one."""
         self.description = json.loads(description)
-        self._model = model
         self._threads = threads
-        self._lock = threading.Lock()
-        self._one = _session(model, 1)
-        self._several = self._one if threads == 1 else None
+        self._run = _session(model).run
         given = self.description
         self.inputs: list[str] = [entry["name"] for entry in given["inputs"]]
-        self._kinds: list[str] = [entry["kind"] for entry in given["inputs"]]
         self._feed = _Tensors(given, self.inputs) if "feeds" in given else _Matrix(given)
         self._later = [_check(entry) for entry in given.get("later", ())]
         self._decode = _decoder(given)
-        self._classes = given["classes"]
         self._names: list[str] | None = given["outputs"]
         self._collect = _collector(given)
 
@@ -49,7 +43,7 @@ class Runner:
 
         RowRefused: the model does not take the row.
         """
-        result = self._collect(self._one.run(self._names, self._feed.row(values)))
+        result = self._collect(self._run(self._names, self._feed.row(values)))
         numbers: list[float] = result[0].tolist()
         for check in self._later:
             check.row(numbers)
@@ -66,23 +60,21 @@ class Runner:
         errors: list[str | None] = [None] * count
         feed = self._feed.rows(columns, errors)
         step = self.description["batch"]
-        run = self._for(count).run
         if count == 1 or count % step == 1:
             feed = {name: np.concatenate([value, value[-1:]]) for name, value in feed.items()}
         # The row that was added goes with the last part, never alone.
         starts = range(0, max(count - 1, 1) if count else 0, step)
-        parts = [
-            self._collect(
-                run(
-                    self._names,
-                    {
-                        name: value[start : None if start == starts[-1] else start + step]
-                        for name, value in feed.items()
-                    },
-                )
-            )
-            for start in starts
-        ]
+
+        def part(start: int) -> Any:
+            end = None if start == starts[-1] else start + step
+            return self._collect(self._run(self._names, {name: value[start:end] for name, value in feed.items()}))
+
+        # Threads of onnxruntime's own would add up the trees of a row in another order than one does.
+        if self._threads > 1 and len(starts) > 1:
+            with ThreadPoolExecutor(self._threads) as pool:
+                parts = list(pool.map(part, starts))
+        else:
+            parts = [part(start) for start in starts]
         numbers = np.concatenate(parts)[:count] if parts else np.zeros((0, self.description["width"]))
         for check in self._later:
             check.rows(numbers, errors)
@@ -91,20 +83,10 @@ class Runner:
             outputs["error"] = errors
         return outputs
 
-    def _for(self, count: int) -> Any:
-        """The session for so many rows."""
-        if count <= _FEW_ROWS or self._threads == 1:
-            return self._one
-        with self._lock:
-            if self._several is None:
-                self._several = _session(self._model, self._threads)
-        return self._several
 
-
-def _session(model: bytes, threads: int) -> Any:
+def _session(model: bytes) -> Any:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")

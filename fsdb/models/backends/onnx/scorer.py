@@ -18,7 +18,7 @@ class Scorer:
         self.inputs = tuple(given.name for given in program.inputs)
         self._runner = Runner(made.model, made.description, threads)
 
-    def run(self, columns: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+    def run(self, columns: Mapping[str, Any]) -> dict[str, Any]:
         """Scores rows, given as columns of equal length by input name: lists or numpy arrays, missing values as None or NaN.
 
         Gives `prediction` (a float64 array of a regression, else a list of labels) and, as the program has them, `probability`
