@@ -220,32 +220,30 @@ def _change(connection: Connection, chance: random.Random) -> None:
     origin, other = chance.sample(["JFK", "EWR", "BOS"], 2)
     number, wind, hour = chance.randrange(20), chance.randrange(30), chance.randrange(24)
     late = datetime.now(UTC) - timedelta(hours=chance.randrange(1, 20))
-    connection.execute(
-        *chance.choice(
-            [
-                (
-                    'INSERT INTO orders ("Order No", origin, hour) VALUES (%s, %s, 1) ON CONFLICT DO NOTHING',
-                    [number, origin],
-                ),
-                (
-                    'INSERT INTO orders ("Order No", origin, carrier, "Tail""No") VALUES (%s, %s, \'1\', 11)'
-                    ' ON CONFLICT ("Order No") DO UPDATE SET origin = excluded.origin',
-                    [number, other],
-                ),
-                ("UPDATE orders SET hour = %s WHERE origin = %s", [hour, origin]),
-                ("UPDATE orders SET origin = %s, note = 'x' WHERE hour > %s", [origin, hour]),
-                ('DELETE FROM orders WHERE "Order No" = %s', [number]),
-                (
-                    "INSERT INTO weather (origin, wind) VALUES (%s, %s), (%s, %s) ON CONFLICT (origin) DO UPDATE SET wind = excluded.wind",
-                    [origin, wind, other, wind],
-                ),
-                ("UPDATE weather SET wind = %s, event_time = %s WHERE origin = %s", [wind, late, origin]),
-                ("DELETE FROM weather WHERE origin = %s", [origin]),
-                ("UPDATE weather SET temp = %s", [wind]),
-                ("UPDATE plane SET age = %s", [wind]),
-            ]
-        )
-    )
+    changes: list[tuple[str, list[Any]]] = [
+        (
+            'INSERT INTO orders ("Order No", origin, hour) VALUES (%s, %s, 1) ON CONFLICT DO NOTHING',
+            [number, origin],
+        ),
+        (
+            'INSERT INTO orders ("Order No", origin, carrier, "Tail""No") VALUES (%s, %s, \'1\', 11)'
+            ' ON CONFLICT ("Order No") DO UPDATE SET origin = excluded.origin',
+            [number, other],
+        ),
+        ("UPDATE orders SET hour = %s WHERE origin = %s", [hour, origin]),
+        ("UPDATE orders SET origin = %s, note = 'x' WHERE hour > %s", [origin, hour]),
+        ('DELETE FROM orders WHERE "Order No" = %s', [number]),
+        (
+            "INSERT INTO weather (origin, wind) VALUES (%s, %s), (%s, %s) ON CONFLICT (origin) DO UPDATE SET wind = excluded.wind",
+            [origin, wind, other, wind],
+        ),
+        ("UPDATE weather SET wind = %s, event_time = %s WHERE origin = %s", [wind, late, origin]),
+        ("DELETE FROM weather WHERE origin = %s", [origin]),
+        ("UPDATE weather SET temp = %s", [wind]),
+        ("UPDATE plane SET age = %s", [wind]),
+    ]
+    text, values = chance.choice(changes)
+    connection.execute(text, values)
 
 
 def test_a_column_of_its_own_shows_recorded_predictions_alone(connection: Connection) -> None:

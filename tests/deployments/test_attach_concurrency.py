@@ -92,7 +92,7 @@ def test_replacing_during_inserts(connection: Connection, database: TestDatabase
     found = connection.execute(
         "SELECT model_release, array_agg(DISTINCT model_version) FROM orders_predictions GROUP BY 1"
     ).fetchall()
-    released = dict(
+    released: dict[int, int] = dict(
         connection.execute("SELECT release, version FROM fsdb.deployment_releases WHERE deployment_id = 1").fetchall()
     )
     assert all(used == [released[release]] for release, used in found)
