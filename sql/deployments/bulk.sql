@@ -40,6 +40,14 @@ FROM (
 {rows}
 ) AS given CROSS JOIN LATERAL {call} AS r
 
+-- name: floats
+-- An array of numbers as PostgreSQL prints it.
+{value}::text
+
+-- name: labels
+-- An array of labels, whose texts may hold anything.
+pg_catalog.to_json({value})::text
+
 -- name: keep_inputs
 -- The same rows as a table, whose type a function can take.
 CREATE TEMPORARY TABLE {table} AS

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from psycopg.rows import dict_row
 from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from fsdb import history
 from fsdb.catalog.models import program_text
@@ -116,6 +117,25 @@ def test_gives_what_inserts_give(world: World, back_end: str, make: Callable[[],
         for native, one in zip(natives, found.to_pylist(), strict=True)
     )
     assert world.connection.execute("SELECT count(*) FROM flight_delay").fetchone() == (len(records),)
+
+
+@pytest.mark.parametrize("labels", [(0, 1), ('a, "b"', "{c}"), None])
+def test_several_targets_are_a_list(
+    connection: psycopg.Connection, back_end: str, labels: tuple[Any, ...] | None
+) -> None:
+    data = pd.DataFrame({"size": [0.0, 1.0, 2.0, 5.0], "weight": [1.0, 0.0, 3.0, 1.0]})
+    if labels is None:
+        estimator = DecisionTreeRegressor().fit(data, [[0.5, 1.0], [1.0, 0.0], [2.0, 2.0], [0.0, -1.0]])
+    else:
+        targets = np.array(labels, dtype=object)[[[0, 1], [1, 0], [1, 1], [0, 0]]]
+        estimator = DecisionTreeClassifier().fit(data, targets.astype(int) if labels == (0, 1) else targets.astype(str))
+    types = {"size": "float8", "weight": "float8"}
+    register_model(connection, "both", estimator, inputs=types, rows=data.to_dict("records"))
+    deploy(connection, "both", "both")
+    found = score(connection, "both", data)
+    assert found.column("prediction").to_pylist() == estimator.predict(data).tolist()
+    assert score(connection, "both", data, record=True).column("prediction").equals(found.column("prediction"))
+    assert score(connection, "both", data[:0]).schema.field("prediction") == found.schema.field("prediction")
 
 
 def test_the_order_of_rows_does_not_matter(world: World, back_end: str) -> None:

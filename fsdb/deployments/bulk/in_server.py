@@ -1,5 +1,6 @@
 """Scores many rows by a model version's function in the database."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 from fsdb.asof import Column
 from fsdb.config import MODEL_SCHEMA
 from fsdb.deployments.bulk.given import FILE
-from fsdb.deployments.bulk.outcome import Outcome
+from fsdb.deployments.bulk.outcome import Outcome, result_type
 from fsdb.deployments.parity import pinned
 from fsdb.deployments.scoring import result_types
 from fsdb.exchange import copy_binary, frames
@@ -21,6 +22,7 @@ from fsdb.sql import joined, query
 
 _KEPT, _CAREFUL = Identifier("_fsdb_inputs"), Identifier("_fsdb_careful")
 _NUMBER = "n"
+_FLOATS = pa.list_(pa.float64())
 
 
 def scored(connection: Connection[Any], program: Program, function: str, inputs: Sequence[pa.Array]) -> Outcome:
@@ -43,9 +45,10 @@ def scored(connection: Connection[Any], program: Program, function: str, inputs:
                 answer = _one_by_one(connection, program, rows, call)
     order = pa.array(answer.column(_NUMBER).to_numpy().argsort())
     in_order = answer.take(order).combine_chunks()
-    found = {name: _flat(in_order.column(name)) for name in [*result_types(program), "error"]}
-    errors = found.pop("error")
-    return Outcome(found, errors, "sql")
+    found = {
+        name: _arrived(_flat(in_order.column(name)), result_type(kind)) for name, kind in result_types(program).items()
+    }
+    return Outcome(found, _flat(in_order.column("error")), "sql")
 
 
 def _one_by_one(connection: Connection[Any], program: Program, rows: Composable, call: Composable) -> pa.Table:
@@ -73,12 +76,21 @@ def _read(connection: Connection[Any], program: Program, source: Composable, err
         ("error", pa.string()),
     ]
     values = [
-        SQL("{}::text").format(Identifier("r", name)) if kind.endswith("[]") else Identifier("r", name)
+        query(FILE, "floats" if result_type(kind) == _FLOATS else "labels", value=Identifier("r", name))
+        if kind.endswith("[]")
+        else Identifier("r", name)
         for name, kind in results.items()
     ]
     schema = pa.schema(fields)
     batches = copy_binary.stream(connection, schema, [Identifier("given", _NUMBER), *values, error], source)
     return pa.Table.from_batches(batches, schema)
+
+
+def _arrived(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    """A column of results in its own type: lists that are not of floats travel as JSON."""
+    if column.type == kind:
+        return column
+    return pa.array([None if text is None else json.loads(text) for text in column.to_pylist()], kind)
 
 
 def _flat(column: pa.ChunkedArray) -> pa.Array:

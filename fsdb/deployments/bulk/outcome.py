@@ -8,6 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from fsdb.errors import InvalidData
+from fsdb.exchange.types import arrow_type
 
 SCORED_BY = "fsdb_scored_by"  # in a result's metadata: what computed it
 
@@ -22,6 +23,11 @@ class Outcome:
     columns: dict[str, pa.Array]
     errors: pa.Array
     scored_by: str
+
+
+def result_type(kind: str) -> pa.DataType:
+    """The Arrow type of a result; of several targets it is a list."""
+    return pa.list_(arrow_type(kind.removesuffix("[]"))) if kind.endswith("[]") else arrow_type(kind)
 
 
 def check_none_refused(errors: pa.Array, owner: str) -> None:

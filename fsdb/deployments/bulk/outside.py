@@ -11,11 +11,10 @@ from psycopg import Connection
 from fsdb.catalog.models import ModelVersion
 from fsdb.deployments.bulk.given import as_numpy
 from fsdb.deployments.bulk.kept import Kept
-from fsdb.deployments.bulk.outcome import Outcome
+from fsdb.deployments.bulk.outcome import Outcome, result_type
 from fsdb.deployments.runtimes import worker
 from fsdb.deployments.scoring import result_types
 from fsdb.errors import EngineUnavailable, ParityFailed, UnsupportedModel
-from fsdb.exchange.types import arrow_type
 from fsdb.models import Program
 
 if TYPE_CHECKING:
@@ -51,12 +50,12 @@ def scored(scorer: "Scorer", program: Program, inputs: Sequence[pa.Array]) -> Ou
     outputs = scorer.run(columns)
     errors = pa.array(outputs.get("error") or [None] * len(inputs[0]), pa.string())
     refused = errors.is_valid().to_numpy(zero_copy_only=False) if errors.null_count < len(errors) else None
-    found = {name: _array(outputs[name], arrow_type(kind), refused) for name, kind in result_types(program).items()}
+    found = {name: _array(outputs[name], result_type(kind), refused) for name, kind in result_types(program).items()}
     return Outcome(found, errors, "onnx")
 
 
 def _array(values: Any, kind: pa.DataType, refused: Any) -> pa.Array:
-    if not pa.types.is_list(kind):
+    if not (pa.types.is_list(kind) and isinstance(values, np.ndarray)):
         return pa.array(values, kind, mask=refused)
     matrix = np.ascontiguousarray(values, dtype=np.float64)
     offsets = np.arange(len(matrix) + 1, dtype=np.int32) * matrix.shape[1]

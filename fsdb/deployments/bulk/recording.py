@@ -13,11 +13,10 @@ from fsdb.asof import Column
 from fsdb.catalog.deployments import RegisteredDeployment
 from fsdb.deployments import table as model_table
 from fsdb.deployments.bulk.given import FILE, check_free, fitted
-from fsdb.deployments.bulk.outcome import SCORED_BY
+from fsdb.deployments.bulk.outcome import SCORED_BY, result_type
 from fsdb.errors import InvalidData
 from fsdb.exchange import frames
 from fsdb.exchange.queries import first_line
-from fsdb.exchange.types import arrow_type
 from fsdb.sql import joined, query
 
 _INTERNAL = ("scoring_us", "model_release", "predicted_at")
@@ -46,8 +45,8 @@ def recorded(
             "on the table leaves rows out. Insert them with SQL."
         )
     values = list(zip(*rows, strict=True)) if rows else [()] * len(outputs)
-    arrays = [pa.array(found, arrow_type(kind)) for found, kind in zip(values, outputs.values(), strict=True)]
-    fields = [pa.field(name, arrow_type(kind)) for name, kind in outputs.items()]
+    arrays = [pa.array(found, result_type(kind)) for found, kind in zip(values, outputs.values(), strict=True)]
+    fields = [pa.field(name, result_type(kind)) for name, kind in outputs.items()]
     runtimes = ", ".join(dict.fromkeys(release.runtime for release in deployed.scoring))
     schema = pa.schema([*table.schema, *fields], {**(table.schema.metadata or {}), SCORED_BY: runtimes})
     return pa.Table.from_arrays([*table.columns, *arrays], schema=schema)

@@ -19,14 +19,13 @@ from fsdb.deployments.bulk import in_server, outside
 from fsdb.deployments.bulk.given import FILE, check_free, check_there, fitted, plain, taken
 from fsdb.deployments.bulk.kept import Kept
 from fsdb.deployments.bulk.lookups import Found, Rows, look_up, shares
-from fsdb.deployments.bulk.outcome import SCORED_BY, Outcome, check_none_refused, joined_outcomes
+from fsdb.deployments.bulk.outcome import SCORED_BY, Outcome, check_none_refused, joined_outcomes, result_type
 from fsdb.deployments.bulk.recording import recorded
 from fsdb.deployments.objects import scorer_name
 from fsdb.deployments.registry import load_program
 from fsdb.deployments.runtimes import IN_SERVER
 from fsdb.deployments.scoring import key_part, result_types
 from fsdb.errors import EngineUnavailable, InvalidData, InvalidDefinition
-from fsdb.exchange.types import arrow_type
 from fsdb.models import Program
 from fsdb.sql import query
 
@@ -190,7 +189,7 @@ def _outputs(
     releases: Sequence[Release], programs: Sequence[tuple[ModelVersion, Program]], on_error: str
 ) -> dict[str, pa.DataType]:
     """The columns that are added to the data's, in order."""
-    results = {name: arrow_type(kind) for _, program in programs for name, kind in result_types(program).items()}
+    results = {name: result_type(kind) for _, program in programs for name, kind in result_types(program).items()}
     versions = {read.version_column: pa.int64() for release in releases for read in release.sets}
     reasons = {"error": pa.string()} if on_error == "null" else {}
     return {**results, "model_version": pa.int32(), "scored_at": pa.timestamp("us", "UTC"), **versions, **reasons}
