@@ -14,9 +14,8 @@ from fsdb.deployments import logged, packages, parity, provenance
 from fsdb.deployments.binding import widest
 from fsdb.deployments.objects import scorer_name
 from fsdb.deployments.runtimes import worker
-from fsdb.errors import InvalidDefinition, NotReproducible, UnsupportedModel
-from fsdb.models import Program, compile_functions, knows_names, program_of
-from fsdb.models.frontends.onnx_model import is_onnx
+from fsdb.errors import InvalidDefinition, NotReproducible, ParityFailed, UnsupportedModel
+from fsdb.models import Program, class_of, compile_functions, knows_names, program_of, whole_of
 from fsdb.training import TrainingSet
 
 
@@ -71,10 +70,12 @@ def register_model(
         saved, content_hash = None, None
         if training_set is not None:
             saved, content_hash = provenance.saved_as(connection, training_set, scorer_name(name, version))
+        known = [*rows, *(provenance.real_rows(training_set) if training_set is not None else ())]
+        program, report = _checked(connection, name, version, signature, estimator, program, known)
         described = {
             "model": name,
             "version": version,
-            "estimator": _class_of(estimator),
+            "estimator": class_of(estimator),
             **packages.framework_of(estimator),
             "packages": packages.packages_of(estimator),
             "fsdb_version": packages.own_version(),
@@ -85,9 +86,6 @@ def register_model(
             "training_set": saved,
             "training_set_hash": content_hash,
         }
-        known = [*rows, *(provenance.real_rows(training_set) if training_set is not None else ())]
-        models.insert_checks(connection, name, version, parity.check_rows(estimator, program, known))
-        report = _rehearse(connection, name, version, signature, program)
         outcome = {"rows_checked": report.rows_checked, "largest_difference": report.largest_difference}
         measured = {metric: float(value) for metric, value in (metrics or {}).items()}
         models.insert_version(connection, {**described, **outcome}, signature, measured, program.to_json())
@@ -124,6 +122,34 @@ def load_program(connection: Connection[Any], version: ModelVersion) -> Program:
     )
 
 
+def _checked(
+    connection: Connection[Any],
+    model: str,
+    version: int,
+    signature: Sequence[ModelInput],
+    estimator: Any,
+    program: Program,
+    rows: Sequence[Mapping[str, Any]],
+) -> tuple[Program, parity.Parity]:
+    """Stores the rows of the parity gate and holds the program against them.
+
+    An ONNX model whose float32 roundings its steps do not follow closely enough is kept as the graph that it is.
+    """
+    try:
+        with connection.transaction():
+            models.insert_checks(connection, model, version, parity.check_rows(estimator, program, rows))
+            return program, _rehearse(connection, model, version, signature, program)
+    except ParityFailed:
+        whole = whole_of(estimator)
+        if whole is None:
+            raise
+        kept = program_of(whole, {given.name: given.type for given in program.inputs})
+        if kept == program:
+            raise
+    models.insert_checks(connection, model, version, parity.check_rows(estimator, kept, rows))
+    return kept, _rehearse(connection, model, version, signature, kept)
+
+
 def _rehearse(
     connection: Connection[Any], model: str, version: int, signature: Sequence[ModelInput], program: Program
 ) -> parity.Parity:
@@ -142,12 +168,3 @@ def _rehearse(
         for statement in statements:
             connection.execute(statement)
         return parity.check(connection, model, version, signature, program, name)
-
-
-def _class_of(estimator: Any) -> str:
-    """The estimator's class; of a pipeline also its steps'."""
-    if is_onnx(estimator):
-        return "ONNX model"
-    steps = [type(step).__name__ for _, step in getattr(estimator, "steps", ())]
-    name = type(estimator).__name__
-    return f"{name}({', '.join(steps)})" if steps else name
