@@ -12,7 +12,19 @@ import pytest
 import fsdb
 from fsdb import history
 from fsdb.catalog import feature_sets
-from fsdb.deployments import deploy, refresh, register_model, repair, replay, rollback, shadow, status, undeploy
+from fsdb.deployments import (
+    deploy,
+    promote_canary,
+    refresh,
+    register_model,
+    repair,
+    replay,
+    rollback,
+    shadow,
+    start_canary,
+    status,
+    undeploy,
+)
 from fsdb.deployments.attach import attach
 from fsdb.errors import ChangeRefused, FsdbError, InvalidDefinition, UnknownName
 from tests.conftest import TestDatabase
@@ -681,3 +693,32 @@ def test_any_name_that_postgresql_allows(connection: Connection, database: TestD
     undeploy(connection, "sales", drop_predictions=True)
     assert objects(connection) == before | {one for one in objects(connection) if "pg.dropped" in one[1]}
     connection.execute("INSERT INTO feed_2_updated (origin) VALUES ('JFK')")
+
+
+@pytest.mark.parametrize("columns", [False, True])
+def test_a_canary_of_an_attached_table(connection: Connection, columns: bool) -> None:
+    narrow = {name: INPUTS[name] for name in ("temp", "wind", "distance")}
+    make(connection, gradient_boosted())
+    register_model(connection, "flight_delay", _narrow(frame(300)[list(narrow)]), inputs=narrow)
+    attach(connection, "flight_delay", "orders", inputs={"distance": "How far"}, version=2, columns=columns)
+    with pytest.raises(ChangeRefused, match="no column 'tailnum'"):
+        start_canary(connection, "orders_predictions", version=1, share=0.5, by=["distance"])
+    connection.execute('ALTER TABLE orders RENAME "Tail""No" TO tailnum')
+    start_canary(connection, "orders_predictions", version=1, share=0.5, by=["distance"])
+    connection.execute(
+        'INSERT INTO orders ("Order No", origin, carrier, tailnum, "How far", hour)'
+        " SELECT n, 'JFK', '1', 11, n, 4 FROM generate_series(1, 40) n"
+    )
+    of = {line["Order No"]: line["model_version"] for line in records(connection)}
+    assert set(of.values()) == {1, 2}
+    connection.execute("UPDATE plane SET age = 9 WHERE tailnum = 11")
+    again = {line["Order No"]: line["model_version"] for line in records(connection)[40:]}
+    assert again.items() <= of.items(), "a key keeps its version"
+    assert set(again) >= {number for number, version in of.items() if version == 1}
+    table = "orders" if columns else "orders_scored"
+    shown = connection.execute(f'SELECT "Order No", model_version, tailnum FROM {table}').fetchall()  # noqa: S608
+    assert sorted(shown) == sorted((number, version, 11) for number, version in of.items())
+    promote_canary(connection, "orders_predictions")
+    connection.execute("UPDATE orders SET hour = 5")
+    assert {line["model_version"] for line in records(connection)[-40:]} == {1}
+    assert all(state.state == "installed" for state in status(connection, "orders_predictions"))
