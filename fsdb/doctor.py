@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import psycopg
 from psycopg import Connection
 from psycopg.sql import Identifier
 
@@ -206,6 +207,22 @@ def _rights(connection: Connection[Any]) -> Iterator[Check]:
         )
 
 
+def _models(connection: Connection[Any]) -> Iterator[Check]:
+    """Whether the models that onnxruntime scores in the server can be loaded there."""
+    try:
+        with connection.transaction():
+            row = connection.execute(query("doctor/checks", "load_models")).fetchone()
+    except (psycopg.errors.UndefinedFunction, psycopg.errors.InvalidSchemaName):
+        return  # what the check of the catalog tells
+    except psycopg.Error as error:
+        found = str(error.diag.message_primary or error)
+        advice = "Give the server's Python numpy and onnxruntime again, or deploy with runtime='sql' or 'worker'."
+        yield Check("models of runtime onnx", "wrong", found, advice)
+    else:
+        if row is not None and row[0]:
+            yield Check("models of runtime onnx", "good", f"{row[0]} loaded")
+
+
 PARTS: tuple[Callable[[Connection[Any]], Iterator[Check]], ...] = (
     _server,
     _catalog,
@@ -213,5 +230,6 @@ PARTS: tuple[Callable[[Connection[Any]], Iterator[Check]], ...] = (
     _live,
     _left,
     _copies,
+    _models,
     _rights,
 )

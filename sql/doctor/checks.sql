@@ -42,3 +42,7 @@ ORDER BY 1
 -- How many versions of a set retention has removed; a former set of the same name had others.
 SELECT coalesce(sum(r.versions), 0)::bigint FROM fsdb.removals AS r JOIN fsdb.feature_sets AS s ON s.name = r.feature_set
 WHERE s.name = %(name)s AND r.removed_at >= s.created_at
+
+-- name: load_models
+-- Loads every model that onnxruntime scores in this server, as the first insert of a connection would; how many there are.
+SELECT fsdb.warm_up()

@@ -8,6 +8,7 @@ from psycopg.conninfo import make_conninfo
 from sklearn.neighbors import KNeighborsRegressor
 
 from fsdb.deployments import deploy, register_model, status
+from fsdb.doctor import diagnose
 from fsdb.errors import UnsupportedModel
 from tests.conftest import TestDatabase
 from tests.deployments.test_deploying import objects
@@ -77,6 +78,21 @@ def test_where_the_servers_python_has_no_onnxruntime(registered: psycopg.Connect
             str(refusal.value),
         )
         assert deploy(connection, "flight_delay", "flight_delay").runtime == "sql"
+
+
+def test_the_doctor_tells_when_the_packages_are_gone(registered: psycopg.Connection, database: TestDatabase) -> None:
+    def found(connection: psycopg.Connection) -> list[tuple[str, str]]:
+        checks = diagnose(connection).checks
+        return [(check.state, check.found) for check in checks if check.name == "models of runtime onnx"]
+
+    assert found(registered) == []
+    deploy(registered, "flight_delay", "flight_delay", runtime="onnx")
+    assert found(registered) == [("good", "1 loaded")]
+    with database.connect() as connection:
+        connection.execute(
+            "DO LANGUAGE plpython3u $$import sys; sys.path[:] = [p for p in sys.path if 'site-packages' not in p]$$"
+        )
+        assert found(connection) == [("wrong", "ModuleNotFoundError: No module named 'numpy'")]
 
 
 def test_where_onnxruntime_is_too_old(registered: psycopg.Connection) -> None:
