@@ -18,6 +18,7 @@ from fsdb.errors import (
     UnknownName,
     UnsupportedModel,
 )
+from fsdb.models.frontends.onnx_model import OnnxModel
 from fsdb.store import Store, connect
 from fsdb.table import Table
 
@@ -35,6 +36,7 @@ __all__ = [
     "InvalidDefinition",
     "LateValues",
     "NotReproducible",
+    "OnnxModel",
     "ParityFailed",
     "RetentionRefused",
     "Store",

@@ -30,7 +30,7 @@ def test_a_file_scores_inserted_rows(connection: psycopg.Connection) -> None:
         found = connection.execute(
             "INSERT INTO signs (a, b) VALUES (%s, %s) RETURNING prediction, probability", row
         ).fetchone()
-        assert found == (label, pytest.approx(share[1], abs=1e-8))
+        assert found == (label, pytest.approx(share[1], rel=1e-5))
 
 
 def test_roundings_that_steps_do_not_follow(connection: psycopg.Connection) -> None:
