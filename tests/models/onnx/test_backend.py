@@ -199,7 +199,7 @@ def test_texts(encoder: Any) -> None:
     )
     estimator = make_pipeline(columns, Ridge()).fit(frame, target)
     program = program_of(estimator, TEXTS)
-    rows = [{"city": city, "code": code, "n": n} for city in VALUES for code in VALUES for n in (0, 3, 7)]
+    rows = [{"city": city, "code": code, "n": n} for city in VALUES for code in VALUES for n in (0, 7)]
     assert_scorer(estimator, program, rows)
 
 
