@@ -2,6 +2,8 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 
 from psycopg import Connection
@@ -99,18 +101,13 @@ def load_program(connection: Connection[Any], version: ModelVersion) -> Program:
     this one does not know.
     """
     text = models.program_text(connection, version.model, version.version)
-    try:
-        program = Program.from_json(text)
-        checksum = program.checksum
-    except (ValueError, TypeError, KeyError):
-        checksum = "unreadable"
-    if checksum == version.checksum:
-        return program
     named = f"model {version.model} version {version.version}"
     if hashlib.sha256(text.encode()).hexdigest() != version.checksum:
         raise NotReproducible(
             f"The stored program of {named} is not the one that was registered (its checksum differs): register the model again."
         )
+    with suppress(ValueError, TypeError, KeyError):
+        return _parsed(text)
     advice = (
         "upgrade fsdb (pip install --upgrade fsdb-postgres)."
         if packages.is_newer(version.fsdb_version)
@@ -120,6 +117,11 @@ def load_program(connection: Connection[Any], version: ModelVersion) -> Program:
         f"The program of {named} cannot be read: it was registered with fsdb {version.fsdb_version or 'of another version'}, "
         f"this is {packages.own_version()}: {advice}"
     )
+
+
+@lru_cache(maxsize=4)  # a transaction that deploys reads the same program several times, and a large one takes a while
+def _parsed(text: str) -> Program:
+    return Program.from_json(text)
 
 
 def _checked(
