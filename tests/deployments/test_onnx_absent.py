@@ -1,20 +1,22 @@
 """The runtime onnx on a server without PL/Python: refused with what to do, and warming up does nothing."""
 
+import re
+
 import psycopg
 import pytest
 
 from fsdb.deployments import deploy, register_model
-from fsdb.errors import UnsupportedModel
+from fsdb.deployments.runtimes.onnx import language_refusal
 from tests.deployments.world import INPUTS, World, forest
 
 
-def test_the_runtime_is_refused_with_what_to_do(world: World) -> None:
-    register_model(world.connection, "flight_delay", forest(), inputs=INPUTS)
-    with pytest.raises(
-        UnsupportedModel, match=r"this server has no PL/Python: install it .* postgresql-plpython3-\d+.*is yours"
-    ):
-        deploy(world.connection, "flight_delay", "flight_delay", runtime="onnx")
-    assert world.connection.execute("SELECT count(*) FROM fsdb.model_graphs").fetchone() == (0,)
+def test_the_runtime_is_refused_with_what_to_do(other_server: str) -> None:
+    with psycopg.connect(other_server) as connection:
+        sentence = language_refusal(connection)
+    assert sentence is not None
+    assert re.fullmatch(
+        r"this server has no PL/Python: install it .* postgresql-plpython3-\d+\), where the server is yours\.", sentence
+    )
 
 
 def test_warming_up_loads_nothing(world: World) -> None:
