@@ -16,7 +16,18 @@ import pytest
 from tests.conftest import TestDatabase
 
 ROOT = Path(__file__).parent.parent
-RUN = ["README.md", "docs/guide.md", "docs/deployments.md", "docs/attach.md", "docs/shadow.md", "docs/registry.md", "docs/operations.md", "docs/engines.md", "docs/columnar.md", "docs/retention.md"]
+RUN = [
+    "README.md",
+    "docs/guide.md",
+    "docs/deployments.md",
+    "docs/attach.md",
+    "docs/shadow.md",
+    "docs/registry.md",
+    "docs/operations.md",
+    "docs/engines.md",
+    "docs/columnar.md",
+    "docs/retention.md",
+]
 BLOCK = re.compile(r"^```(python|sql|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
 

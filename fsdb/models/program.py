@@ -47,6 +47,9 @@ class Argmax:
     probabilities: tuple[int, ...] | None
 
 
+OneTarget = Regression | Threshold | Argmax
+
+
 @dataclass(frozen=True, slots=True)
 class Several:
     """A prediction for each target, an array in their order; there is no probability.
@@ -55,11 +58,11 @@ class Several:
     stand after those of another, are each target's; it is empty for numbers.
     """
 
-    targets: tuple[Regression | Threshold | Argmax, ...]
+    targets: tuple[OneTarget, ...]
     counts: tuple[int, ...]
 
 
-Output = Regression | Threshold | Argmax | Several
+Output = OneTarget | Several
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ from fsdb.models.frontends.xgboost import links
 from fsdb.models.frontends.xgboost.model import Model, read
 from fsdb.models.frontends.xgboost.native import native_outputs
 from fsdb.models.frontends.xgboost.trees import trees_of
-from fsdb.models.program import Output, Program
+from fsdb.models.program import OneTarget, Program
 from fsdb.models.steps import Bounds, MissingBetween, SingleTrees
 from fsdb.models.thresholds import as_float64
 
@@ -49,7 +49,7 @@ def program_of(estimator: Any, inputs: Mapping[str, str]) -> Program:
     return Program(given, tuple(steps.steps), output, links.labels(output))
 
 
-def output_of(estimator: Any, columns: Sequence[Column], add: Add) -> tuple[Output, tuple[Any, ...]]:
+def output_of(estimator: Any, columns: Sequence[Column], add: Add) -> tuple[OneTarget, tuple[Any, ...]]:
     """What a classifier, regressor or ranker makes of the columns that a pipeline gives it, its steps added by `add`.
 
     The labels are those of what is no classifier; a classifier has its own.
@@ -104,7 +104,7 @@ def _model(estimator: Any) -> Model:
     return read(name, estimator.get_booster(), rounds)
 
 
-def _output(estimator: Any, model: Model, columns: Sequence[Column], add: Add) -> Output:
+def _output(estimator: Any, model: Model, columns: Sequence[Column], add: Add) -> OneTarget:
     name = type(estimator).__name__
     inplace = not isinstance(estimator, xgboost.Booster)
     found = trees_of(name, model, inplace)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from fsdb.errors import UnsupportedModel
 from fsdb.models.frontends.boosters.columns import Add
-from fsdb.models.program import Argmax, Output, Regression, Threshold
+from fsdb.models.program import Argmax, OneTarget, Regression, Threshold
 from fsdb.models.steps import Exponential, Linear, Logistic, Single, Softmax, SoftmaxSingle
 
 _IDENTITY = frozenset(
@@ -29,7 +29,7 @@ _SEVERAL = frozenset({"multi:softprob", "multi:softmax"})
 LAST_OF_FIRST_CLASS = 8.940696716308594e-08
 
 
-def value(name: str, objective: str, margins: Sequence[int], add: Add) -> Output:
+def value(name: str, objective: str, margins: Sequence[int], add: Add) -> OneTarget:
     """What `predict` of a regressor, a ranker or a Booster gives; of several classes, a Booster gives the probabilities."""
     if objective in _SEVERAL:
         return _several(objective, margins, add)
@@ -46,7 +46,7 @@ def value(name: str, objective: str, margins: Sequence[int], add: Add) -> Output
     raise _unknown(name, objective)
 
 
-def classes(name: str, objective: str, margins: Sequence[int], add: Add) -> Output:
+def classes(name: str, objective: str, margins: Sequence[int], add: Add) -> OneTarget:
     """What `predict` and `predict_proba` of a classifier give: of two classes the second where the value is above 0.5."""
     if objective in _SEVERAL:
         if len(margins) == 2 and objective == "multi:softprob":
@@ -69,7 +69,7 @@ def classes(name: str, objective: str, margins: Sequence[int], add: Add) -> Outp
     raise _unknown(name, objective)
 
 
-def labels(output: Output) -> tuple[float, ...] | tuple[int, ...] | None:
+def labels(output: OneTarget) -> tuple[float, ...] | tuple[int, ...] | None:
     """The classes of what `value` gives: hinge gives the numbers 0 and 1."""
     match output:
         case Regression():
