@@ -29,7 +29,6 @@ BENCHES = {
     "write": "bench.write",
     "vector": "bench.vector",
     "score": "bench.score",
-    "score_bulk": "bench.score_bulk",
     "endpoint": "bench.endpoint",
     "deploy": "bench.deploy",
     "sync": "bench.sync",

@@ -1,4 +1,4 @@
-"""INSERT … RETURNING into a deployment: two lookups, a model, lineage; against the same row inserted bare. With --bulk INSERT … SELECT."""
+"""INSERT … RETURNING into a deployment: two lookups, a model, lineage; against the same row inserted bare. With --bulk INSERT … SELECT and `score`."""
 
 import random
 import statistics
@@ -10,6 +10,7 @@ import numpy as np
 import psycopg
 
 from bench.report import Case, at_most, faster_than, within
+from bench.score_bulk import score_api
 from bench.scoring_models import estimator
 from bench.serving_world import TABLE, connected, make_world
 from fsdb.deployments import deploy
@@ -19,6 +20,7 @@ VERSIONS = 20  # of each entity
 ROUNDS = 8
 INSERTS = 500  # of each kind in a round
 NEW_CONNECTIONS = 7
+BULK_ENTITIES, BULK_VERSIONS = 10_000, 5
 BULK_ROUNDS = 3
 BULK_TARGET = 25_000  # rows a second
 MOST_TIMES_BARE = {("sql", "gbdt100x6"): 7, ("sql", ""): 10, ("onnx", ""): 5}
@@ -48,18 +50,21 @@ FROM generate_series(1, %(rows)s::int) AS n
 def run(
     url: str, model: str = "gbdt100x6", runtime: str = "sql", bulk: bool = False, rows: float = 50_000
 ) -> Iterator[Case]:
-    """p50 against bare, p99, and the first insert of a new connection; with `bulk` rows a second of one statement.
+    """p50 against bare, p99, and the first insert of a new connection; with `bulk` rows a second of one statement, and of one call of `score`.
 
     Each insert is a transaction. None waits for the disk (synchronous_commit is off), which would take the same time for
     both and hide what scoring adds.
     """
     case = model if runtime == "sql" else f"{model}_{runtime}"
     with connected(url) as connection:
-        make_world(connection, entities=ENTITIES, versions=VERSIONS, estimator=estimator(model))
+        entities, versions = (BULK_ENTITIES, BULK_VERSIONS) if bulk else (ENTITIES, VERSIONS)
+        make_world(connection, entities=entities, versions=versions, estimator=estimator(model))
         deploy(connection, "delay", TABLE, runtime=runtime)
         connection.execute("CREATE TABLE bare (LIKE delay INCLUDING IDENTITY INCLUDING INDEXES)")
         if bulk:
             yield _bulk(connection, "insert_select" if case == "gbdt100x6" else f"{case}_insert_select", int(rows))
+            if case == "gbdt100x6":
+                yield score_api(connection, 2 * int(rows), entities)
             return
         scored, bare = _measure(connection)
     first = []
@@ -105,7 +110,7 @@ def _bulk(connection: psycopg.Connection[Any], case: str, rows: int) -> Case:
     for _ in range(BULK_ROUNDS):
         for statement, found in speeds.items():
             start = time.perf_counter()
-            connection.execute(statement, {"entities": ENTITIES, "rows": rows})
+            connection.execute(statement, {"entities": BULK_ENTITIES, "rows": rows})
             found.append(rows / (time.perf_counter() - start))
     value, baseline = (statistics.median(found) for found in speeds.values())
     return faster_than("score", case, value, unit="rows/s", baseline=baseline, target=BULK_TARGET)

@@ -101,7 +101,11 @@ def test_a_folder_of_onnx(world: World, tmp_path: Path) -> None:
     saved(tmp_path / "model", "onnx")
     by_position = {name: INPUTS[name] for name in ("temp", "distance")}
     version = register_model(world.connection, "late", tmp_path / "model", inputs=by_position)
-    assert (version.framework, version.estimator, version.source) == ("onnx", "ONNX model", str(tmp_path / "model"))
+    assert (version.framework, version.estimator, version.source) == (
+        "onnx",
+        "ONNX(Add, MatMul, Reshape)",
+        str(tmp_path / "model"),
+    )
     assert {line.partition("==")[0] for line in version.packages} >= {"onnx", "onnxruntime"}
 
 

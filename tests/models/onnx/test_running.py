@@ -1,6 +1,7 @@
 """The module that the database server runs: it stands alone, and is quick for a single row."""
 
 import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -96,3 +97,17 @@ def test_a_piecewise_model_of_many_knots_is_run_in_small_batches() -> None:
     values = np.random.default_rng(SEED + 1).normal(size=5000)
     found = Scorer(program).run({"a": values})
     np.testing.assert_allclose(found["probability"], estimator.predict_proba(values[:, None])[:, 1], rtol=1e-9)
+
+
+def test_onnxruntime_tells_nobody_about_its_use() -> None:
+    """It would, from a thread of its own, were it not told otherwise before it is imported."""
+    code = (
+        "import os, numpy, fsdb.models;"
+        "threads = lambda: len(os.listdir('/proc/self/task')) if os.path.isdir('/proc/self/task') else 0;"
+        "before = threads();"
+        "import fsdb.models.backends.onnx.running;"
+        "print(os.environ['ORT_DISABLE_TELEMETRY'], threads() - before)"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert told.stdout.split() == ["1", "0"]
