@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-fast test-onnx server-onnx hunt check format install bench bench-small clean
+.PHONY: demo test test-fast test-onnx server-onnx hunt check format install bench bench-onnx bench-small clean
 
 demo: install
 	$(BIN)/fsdb demo
@@ -49,7 +49,10 @@ install: .venv/installed
 bench: install
 	$(BIN)/python -m bench write
 	$(BIN)/python -m bench vector
-	$(BIN)/python -m bench score
+	for model in gbdt100x6 gbdt300x6 gbdt500x8 rf200x10 logreg mlp64; do $(BIN)/python -m bench score --model $$model; done
+	$(BIN)/python -m bench score --bulk
+	$(BIN)/python -m bench endpoint
+	$(BIN)/python -m bench deploy
 	$(BIN)/python -m bench sync
 	$(BIN)/python -m bench pit --versions 20e6 --spine 1e6
 	$(BIN)/python -m bench pit --hot
@@ -58,10 +61,16 @@ bench: install
 	$(BIN)/python -m bench spark
 	$(BIN)/python -m bench scale --versions 1e7
 
+# The runtime onnx on the server of test-onnx.
+bench-onnx: server-onnx
+	for model in gbdt100x6 gbdt300x6 gbdt500x8 rf200x10 logreg mlp64; do \
+		$(BIN)/python -m tests.server_onnx.server $(BIN)/python -m bench score --model $$model --runtime onnx; done
+
 # What of the benchmarks runs with every change: small, to show that they run.
 bench-small: install
 	$(BIN)/python -m bench scale --versions 1e6 --spine 1e5
 	$(BIN)/python -m bench pit --versions 2e5 --spine 2e4
+	$(BIN)/python -m bench score --bulk --rows 5e3
 
 clean:
 	rm -rf .venv .server

@@ -4,11 +4,13 @@ import os
 import pwd
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 from psycopg.conninfo import make_conninfo
 
 INSTALLED = Path("/usr/lib/postgresql/15")
@@ -81,3 +83,14 @@ def _run(user: pwd.struct_passwd | None, program: str, *arguments: str | Path, p
 def _unprivileged() -> pwd.struct_passwd | None:
     """Whose the server is: PostgreSQL refuses to run as root. None: the user's own."""
     return pwd.getpwnam("postgres") if os.getuid() == 0 else None
+
+
+if (
+    __name__ == "__main__"
+):  # a command on that server: python -m tests.server_onnx.server python -m bench score --runtime onnx
+    with running() as started:
+        with psycopg.connect(make_conninfo(started, dbname="template1"), autocommit=True) as template:
+            template.execute("CREATE EXTENSION plpython3u")
+        raise SystemExit(
+            subprocess.run(sys.argv[1:], check=False, env={**os.environ, "FSDB_TEST_URL": started}).returncode
+        )
