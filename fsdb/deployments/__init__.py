@@ -7,16 +7,16 @@ from fsdb.catalog.deployments import (
 )
 from fsdb.catalog.deployments import using_feature as deployments_using
 from fsdb.catalog.models import ModelInput, ModelVersion
-from fsdb.deployments.attach import attach
 from fsdb.deployments.canary import promote_canary, start_canary, stop_canary
 from fsdb.deployments.card import ModelCard, describe_model
 from fsdb.deployments.deployments import deploy, refresh, repair, rollback, status, undeploy
+from fsdb.deployments.feeds.attach import attach
+from fsdb.deployments.feeds.shadow import promote_shadow, shadow, stop_shadow
 from fsdb.deployments.handle import Deployment
 from fsdb.deployments.lineage import lineage
 from fsdb.deployments.measures import compare, costs
 from fsdb.deployments.registry import register_model
 from fsdb.deployments.replay import Replay, replay
-from fsdb.deployments.shadow import promote_shadow, shadow, stop_shadow
 from fsdb.deployments.stages import set_stage, stages
 from fsdb.history.status import ObjectStatus
 

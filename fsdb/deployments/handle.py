@@ -11,10 +11,10 @@ from fsdb.db import Database
 from fsdb.deployments import deployments
 from fsdb.deployments.bulk import score
 from fsdb.deployments.canary import promote_canary, start_canary, stop_canary
+from fsdb.deployments.feeds.shadow import promote_shadow, shadow, stop_shadow
 from fsdb.deployments.lineage import lineage
 from fsdb.deployments.measures import compare, costs
 from fsdb.deployments.replay import Replay, replay
-from fsdb.deployments.shadow import promote_shadow, shadow, stop_shadow
 from fsdb.table import Table
 
 

@@ -25,7 +25,7 @@ from fsdb.deployments import (
     status,
     undeploy,
 )
-from fsdb.deployments.attach import attach
+from fsdb.deployments.feeds.attach import attach
 from fsdb.errors import ChangeRefused, FsdbError, InvalidDefinition, UnknownName
 from tests.conftest import TestDatabase
 from tests.deployments.attached import (

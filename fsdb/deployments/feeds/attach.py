@@ -11,11 +11,12 @@ from fsdb.catalog import feeds as catalog
 from fsdb.catalog.deployments import RegisteredDeployment
 from fsdb.catalog.feeds import Feed
 from fsdb.definitions import NAME
-from fsdb.deployments import feeds, sources
 from fsdb.deployments import table as model_table
 from fsdb.deployments.binding import RECORDED, widest
 from fsdb.deployments.deployments import deploy
-from fsdb.deployments.sources import Source
+from fsdb.deployments.feeds import feed as feeds
+from fsdb.deployments.feeds import sources
+from fsdb.deployments.feeds.sources import Source
 from fsdb.errors import ChangeRefused, InvalidDefinition
 from fsdb.sql import query
 

@@ -8,9 +8,9 @@ from fsdb.catalog import deployments as deployments_catalog
 from fsdb.catalog import feeds as catalog
 from fsdb.catalog.deployments import RegisteredDeployment
 from fsdb.catalog.feeds import Feed
-from fsdb.deployments import feeds
 from fsdb.deployments import table as model_table
 from fsdb.deployments.deployments import deploy, undeploy
+from fsdb.deployments.feeds import feed as feeds
 from fsdb.deployments.stages import staged_version
 from fsdb.errors import ChangeRefused
 

@@ -16,8 +16,8 @@ from fsdb.config import MODEL_SCHEMA
 from fsdb.deployments import objects
 from fsdb.deployments import table as model_table
 from fsdb.deployments.binding import table_columns
-from fsdb.deployments.feed_objects import SHOWN, VIEWED, Placed, Plan, compile_feed, function_pattern, listed
-from fsdb.deployments.sources import Source, checked_inputs, read_source
+from fsdb.deployments.feeds.objects import SHOWN, VIEWED, Placed, Plan, compile_feed, function_pattern, listed
+from fsdb.deployments.feeds.sources import Source, checked_inputs, read_source
 from fsdb.errors import ChangeRefused, FsdbError
 from fsdb.history.status import ObjectStatus, State
 from fsdb.sql import joined, query
