@@ -11,6 +11,7 @@ from psycopg.sql import SQL, Identifier
 from fsdb import history
 from fsdb.catalog.models import program_text
 from fsdb.deployments import register_model
+from fsdb.deployments.feeds.attach import attach
 from fsdb.models import Program, native_outputs, same_outputs
 from tests.deployments.world import DEFAULTS, FEATURES, INPUTS, PLANE, WEATHER
 from tests.oracle import Version, values_as_of
@@ -132,3 +133,8 @@ def check_shown(connection: Connection, columns: bool) -> None:
         if record is not None:
             for name in COLUMNS:
                 assert order[NAMED.get(name, name)] == record[name]
+
+
+def attached(connection: psycopg.Connection, **options: Any) -> None:
+    """flight_delay attached to orders."""
+    attach(connection, "flight_delay", "orders", inputs=NAMED, **options)
