@@ -179,6 +179,22 @@ def _left(connection: Connection[Any]) -> Iterator[Check]:
         )
 
 
+def _backlog(connection: Connection[Any]) -> Iterator[Check]:
+    """Rows that wait for a worker; nothing where no deployment has that runtime."""
+    for name, waiting, late, dead in connection.execute(query("doctor/checks", "backlog")).fetchall():
+        advice = ""
+        if dead:
+            advice = f"fsdb.scoring_dead_letters says why; then run fsdb worker --retry-dead {name}."
+        elif late:
+            advice = "Run fsdb worker, or another one beside it."
+        yield Check(
+            f"rows of {name} for a worker",
+            "wrong" if dead or late else "good",
+            f"{waiting} wait, {dead} are dead",
+            advice,
+        )
+
+
 def _copies(connection: Connection[Any]) -> Iterator[Check]:
     found = copy_problems(connection)
     for problem in found:
@@ -231,5 +247,6 @@ PARTS: tuple[Callable[[Connection[Any]], Iterator[Check]], ...] = (
     _left,
     _copies,
     _models,
+    _backlog,
     _rights,
 )

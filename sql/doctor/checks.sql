@@ -46,3 +46,8 @@ WHERE s.name = %(name)s AND r.removed_at >= s.created_at
 -- name: load_models
 -- Loads every model that onnxruntime scores in this server, as the first insert of a connection would; how many there are.
 SELECT fsdb.warm_up()
+
+-- name: backlog
+-- Rows that wait for a worker, whether the first has waited for five minutes, and those that no worker tries again.
+SELECT deployment, waiting, coalesce(oldest < clock_timestamp() - interval '5 minutes', false), dead
+FROM fsdb.scoring_backlog ORDER BY deployment

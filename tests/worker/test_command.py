@@ -6,6 +6,7 @@ import signal
 import pytest
 
 from fsdb.cli import main
+from fsdb.doctor import diagnose
 from tests.conftest import TestDatabase
 from tests.deployments.world import World, gradient_boosted, strict
 from tests.worker.served import MANY, deployed, scalar, waiting
@@ -23,7 +24,7 @@ def test_prints_a_sum_and_what_is_wrong(
     assert main(["worker", "--once", "--url", database.url]) == 0
     assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == handlers
     printed = capsys.readouterr()
-    assert printed.out.startswith("1 predictions in 0.")
+    assert printed.out.startswith("1 predictions in ")
     assert printed.out.endswith(" s, 1 refused by the model.\n")
     assert 'flight_delay: fsdb: input "temp" of the model is NULL' in printed.err.replace("\n", " ")
 
@@ -77,3 +78,27 @@ def test_an_unknown_deployment_is_refused(
 
 def test_a_batch_has_at_least_a_row(database: TestDatabase) -> None:
     assert main(["worker", "--once", "--batch", "0", "--url", database.url]) == 2
+
+
+def test_doctor_tells_who_waits_in_vain(world: World) -> None:
+    connection = world.connection
+
+    def told() -> dict[str, tuple[str, str, str]]:
+        return {check.name: (check.state, check.found, check.advice) for check in diagnose(connection).checks}
+
+    name = "rows of flight_delay for a worker"
+    assert name not in told()
+    deployed(connection, gradient_boosted())
+    assert told()[name] == ("good", "0 wait, 0 are dead", "")
+    connection.execute(MANY, [2])
+    assert told()[name][:2] == ("good", "2 wait, 0 are dead")
+    connection.execute("UPDATE fsdb.scoring_queue SET enqueued_at = enqueued_at - interval '1 hour'")
+    assert told()[name] == ("wrong", "2 wait, 0 are dead", "Run fsdb worker, or another one beside it.")
+    connection.execute(
+        "INSERT INTO fsdb.scoring_dead_letters (deployment_id, prediction_id, release, enqueued_at, attempts, error)"
+        " SELECT deployment_id, prediction_id, release, enqueued_at, 5, 'x' FROM fsdb.scoring_queue LIMIT 1"
+    )
+    connection.execute("DELETE FROM fsdb.scoring_queue")
+    state, found, advice = told()[name]
+    assert (state, found) == ("wrong", "0 wait, 1 are dead")
+    assert "fsdb worker --retry-dead flight_delay" in advice
