@@ -9,6 +9,7 @@ from fsdb.catalog.deployments import get_deployment, list_events
 from fsdb.catalog.models import program_text
 from fsdb.deployments import (
     attach,
+    compare,
     deploy,
     lineage,
     promote_shadow,
@@ -268,3 +269,25 @@ def test_a_shadow_that_loses_an_input_stops_the_release(connection: Connection) 
     deploy(connection, "flight_delay", "orders_predictions", version=2)
     insert(connection, row(1))
     assert [line["model_version"] for line in records(connection)] == [2]
+
+
+def test_it_is_compared_with_the_live_version(connection: Connection) -> None:
+    two_versions(connection)
+    deploy(connection, "flight_delay", "flight_delay", version=1)
+    shadow(connection, "flight_delay")
+    put(connection, *(100.0 * n for n in range(30)), None)
+    connection.execute("CREATE TABLE outcomes AS SELECT prediction_id, prediction_id % 2 = 0 AS late FROM flight_delay")
+    of_live = connection.execute("SELECT prediction_id, prediction FROM flight_delay").fetchall()
+    of_shadow = connection.execute(
+        "SELECT of_prediction, prediction FROM flight_delay_shadow WHERE error IS NULL"
+    ).fetchall()
+    compared = compare(connection, "flight_delay", "outcomes", "late")
+    found = [dict(zip(compared.columns, values, strict=True)) for values in compared.rows]
+    assert [(m["role"], m["model_version"], m["rows"], m["errors"]) for m in found] == [
+        ("live", 1, 31, 0),
+        ("shadow", 2, 31, 1),
+    ]
+    for measured, predicted in zip(found, (of_live, of_shadow), strict=True):
+        right = sum(prediction == (number % 2 == 0) for number, prediction in predicted)
+        assert measured["labelled"] == len(predicted)
+        assert measured["accuracy"] == pytest.approx(right / len(predicted))
