@@ -55,6 +55,9 @@ def server_url() -> Iterator[str]:
         return
     with tempfile.TemporaryDirectory(prefix="fsdb-test-", ignore_cleanup_errors=True) as folder:
         url = embedded.start(Path(folder) / "data")
+        with psycopg.connect(url, autocommit=True) as admin:
+            admin.execute("ALTER SYSTEM SET fsync = off")  # no test outlives a crash of the machine
+            admin.execute("SELECT pg_reload_conf()")
         yield url
         embedded.stop(Path(folder) / "data")
 
@@ -82,7 +85,8 @@ def template(server_url: str) -> Iterator[str]:
 def _cloned(server_url: str, template: str) -> Iterator[TestDatabase]:
     name = f"fsdb_test_{uuid4().hex[:12]}"
     with psycopg.connect(server_url, autocommit=True) as admin:
-        admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
+        create = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
+        admin.execute(create.format(sql.Identifier(name), sql.Identifier(template)))
         yield TestDatabase(make_conninfo(server_url, dbname=name), name)
         admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
