@@ -70,7 +70,7 @@ bench-onnx: server-onnx
 bench-small: install
 	$(BIN)/python -m bench scale --versions 1e6 --spine 1e5
 	$(BIN)/python -m bench pit --versions 2e5 --spine 2e4
-	$(BIN)/python -m bench score --bulk --rows 5e3
+	$(BIN)/python -m bench score --bulk
 
 clean:
 	rm -rf .venv .server
