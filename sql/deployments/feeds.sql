@@ -263,12 +263,12 @@ CREATE OR REPLACE TRIGGER {trigger} AFTER INSERT ON {table} FOR EACH ROW WHEN ({
 -- name: before_update_row
 -- Fires for rows of which one of some columns changes.
 CREATE OR REPLACE TRIGGER {trigger} BEFORE UPDATE ON {table} FOR EACH ROW
-WHEN (ROW({old})::record OPERATOR(pg_catalog.*<>) ROW({new})::record) EXECUTE FUNCTION {function}()
+WHEN (pg_catalog.record_image_ne(ROW({old}), ROW({new}))) EXECUTE FUNCTION {function}()
 
 -- name: keep_links
 -- Refuses changes of what a prediction is of.
 CREATE OR REPLACE TRIGGER {trigger} BEFORE UPDATE ON {table} FOR EACH ROW
-WHEN (ROW({old})::record OPERATOR(pg_catalog.*<>) ROW({new})::record) EXECUTE FUNCTION fsdb.refuse_prediction_change()
+WHEN (pg_catalog.record_image_ne(ROW({old}), ROW({new}))) EXECUTE FUNCTION fsdb.refuse_prediction_change()
 
 -- name: pages
 -- How many pages a table has.

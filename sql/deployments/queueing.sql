@@ -7,5 +7,5 @@ FOR EACH STATEMENT EXECUTE FUNCTION fsdb.enqueue_scoring({deployment}, {releases
 -- name: fill_trigger
 -- Lets a worker fill in what it computes, once, and nobody else.
 CREATE OR REPLACE TRIGGER {trigger} BEFORE UPDATE ON {table}
-FOR EACH ROW WHEN (ROW({old})::record OPERATOR(pg_catalog.*<>) ROW({new})::record)
+FOR EACH ROW WHEN (pg_catalog.record_image_ne(ROW({old}), ROW({new})))
 EXECUTE FUNCTION fsdb.refuse_forged_prediction({deployment})

@@ -65,9 +65,10 @@ CREATE OR REPLACE TRIGGER {trigger} BEFORE INSERT ON {table}
 FOR EACH ROW EXECUTE FUNCTION {function}()
 
 -- name: keep_trigger
--- Refuses changes of what was recorded.
+-- Refuses changes of what was recorded. The rows are compared by the function, not its operator: a dump would write that
+-- without the cast to records, and a restore not take it.
 CREATE OR REPLACE TRIGGER {trigger} BEFORE UPDATE ON {table}
-FOR EACH ROW WHEN (ROW({old})::record OPERATOR(pg_catalog.*<>) ROW({new})::record)
+FOR EACH ROW WHEN (pg_catalog.record_image_ne(ROW({old}), ROW({new})))
 EXECUTE FUNCTION fsdb.refuse_prediction_change()
 
 -- name: lock
