@@ -45,7 +45,7 @@ def test_a_model_without_an_sql_form_is_checked_and_deployed_outside(
 
     connection, estimator = world.connection, gradient_boosted()
     monkeypatch.setattr(registry, "compile_functions", refused)
-    monkeypatch.setattr("fsdb.deployments.runtimes.sql.compile_functions", refused)
+    monkeypatch.setattr("fsdb.deployments.runtimes.sql._compiled", refused)  # which may remember this model
     version = register_model(connection, "flight_delay", estimator, inputs=INPUTS)
     assert version.rows_checked > 0
     with pytest.raises(UnsupportedModel, match="too many nodes"):
