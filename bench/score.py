@@ -10,7 +10,7 @@ import numpy as np
 import psycopg
 
 from bench.report import Case, at_most, faster_than, within
-from bench.score_bulk import score_api
+from bench.score_bulk import score_api, score_record
 from bench.scoring_models import estimator
 from bench.serving_world import TABLE, connected, make_world
 from fsdb.deployments import deploy
@@ -65,6 +65,9 @@ def run(
             yield _bulk(connection, "insert_select" if case == "gbdt100x6" else f"{case}_insert_select", int(rows))
             if case == "gbdt100x6":
                 yield score_api(connection, 2 * int(rows), entities)
+            yield score_record(
+                connection, "score_record" if case == "gbdt100x6" else f"{case}_score_record", 2 * int(rows), entities
+            )
             return
         scored, bare = _measure(connection)
     first = []

@@ -24,6 +24,7 @@ RECORDED = (
     "model_version",
     "scored_at",
     "scoring_us",
+    "scored_by",
     "model_release",
     "error",
     "predicted_at",

@@ -45,7 +45,7 @@ class Deployment:
 
         data: a pandas, polars or Arrow table, a Parquet path or an SQL query, with the model table's keys and request
         inputs. on_error: "reject" refuses all where the model does not take one, "null" gives the reason in column
-        error. record: also inserts the rows into the model table, whose trigger scores them.
+        error. record: also inserts the rows into the model table; where the caller owns it, with results that are computed here.
         """
         with self._database.transaction() as connection:
             return score(connection, self.name, data, on_error=on_error, record=record)

@@ -26,7 +26,7 @@ from fsdb.sql import joined, query
 from fsdb.table import Table
 
 FILE = "deployments/replay"
-OUTSIDE_ROWS = 5000  # at once, of a release that workers score
+OUTSIDE_ROWS = 5000  # at once, of those scored outside of the server
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,9 @@ def replay(connection: Connection[Any], name: str, limit: int | None = 1000) -> 
     """Scores the newest `limit` predictions of a deployment again (all where None) and compares the results exactly.
 
     Each is scored by its own release: that model version in that runtime, from the versions of features that it recorded,
-    whatever has been written, deleted or deployed since. What a worker predicted is scored by onnxruntime in this process,
-    and its numbers may differ by the model's tolerance: the worker's machine may have summed in another order. Rows that wait
+    whatever has been written, deleted or deployed since. What a worker or a call of `score` predicted outside of the server is
+    scored by onnxruntime in this process, and its numbers may differ by the model's tolerance: another machine may have
+    summed in another order. Rows that wait
     for a worker are not counted. Raises UnknownName, NotReproducible where a model cannot be run, and EngineUnavailable
     where onnxruntime would be needed and is not installed.
     """
@@ -66,24 +67,26 @@ def replay(connection: Connection[Any], name: str, limit: int | None = 1000) -> 
         newest = query(FILE, "newest", table=deployed.table)
         counts = connection.execute(newest, {"limit": limit}).fetchall()
         found: list[tuple[Any, ...]] = []
-        for number, _ in counts:
-            found += _replayed(connection, deployed, deployed.releases[number], sets, limit)
+        for number, together, _ in counts:
+            found += _replayed(connection, deployed, deployed.releases[number], together, sets, limit)
     rows = Table.of(("prediction_id", "recorded", "replayed", "reason"), sorted(found), f"Replay of {name}")
-    return Replay(name, sum(count for _, count in counts), len(rows), rows)
+    return Replay(name, sum(count for *_, count in counts), len(rows), rows)
 
 
 def _replayed(
     connection: Connection[Any],
     deployed: RegisteredDeployment,
     release: Release,
+    together: bool,
     sets: Mapping[str, RegisteredSet],
     limit: int | None,
 ) -> list[tuple[Any, ...]]:
+    """The predictions of a release that come out otherwise: of those scored together outside of the server, or of the others."""
     version = get_version(connection, deployed.model, release.version)
     program = load_program(connection, version)
     try:
-        if release.runtime not in IN_SERVER:
-            return _outside(connection, deployed, release, program, sets, limit)
+        if together or release.runtime not in IN_SERVER:
+            return _outside(connection, deployed, release, together, program, sets, limit)
         text = _text(deployed, release, program, sets, limit)
         with pinned(connection):
             return connection.execute(text).fetchall()
@@ -98,13 +101,14 @@ def _outside(
     connection: Connection[Any],
     deployed: RegisteredDeployment,
     release: Release,
+    together: bool,
     program: Program,
     sets: Mapping[str, RegisteredSet],
     limit: int | None,
 ) -> list[tuple[Any, ...]]:
-    """The same for a release that workers score."""
+    """The same for what was scored outside of the server."""
     newest = query(FILE, "newest_of", table=deployed.table)
-    values = {"limit": limit, "release": release.release}
+    values = {"limit": limit, "release": release.release, "together": together}
     numbers = [row[0] for row in connection.execute(newest, values).fetchall()]
     scorer = scorer_of(program)
     found = []

@@ -28,7 +28,8 @@ _COMMENTS = {
     "probabilities": "Of each class, in the order of fsdb.model_versions.classes.",
     "model_version": "The model version that scored the row.",
     "scored_at": "When the row was scored; features are as of this moment.",
-    "scoring_us": "Microseconds that looking up and scoring took.",
+    "scoring_us": "Microseconds that looking up and scoring took; of rows scored together, the share of each.",
+    "scored_by": "What scored the row outside of the server, together with many others; NULL: the trigger, or a worker.",
     "error": "Why the row could not be scored; NULL where it was.",
     "predicted_at": "When a worker filled the prediction in.",
     "model_release": "Number in fsdb.deployment_releases: the form of scoring that was in force.",
@@ -132,7 +133,7 @@ def _is_always_scored(deployment: RegisteredDeployment, release: Release) -> boo
 
 def _kept_beside(release: Release) -> dict[str, str]:
     """What is recorded beside the result, with the types."""
-    kept = {"scoring_us": "integer", "error": "text"}
+    kept = {"scoring_us": "integer", "error": "text", "scored_by": "text"}
     if release.runtime == "worker":
         kept["predicted_at"] = "timestamp with time zone"
     return kept | {read.version_column: "bigint" for read in release.sets}
@@ -162,6 +163,7 @@ def triggers(
         "score_trigger",
         trigger=Identifier(SCORE_TRIGGER),
         table=deployment.table,
+        name=Literal(deployment.table.as_string(connection)),
         function=function(trigger_function_name(deployment)),
     )
     kept = dict.fromkeys(recorded_columns(connection, deployment))

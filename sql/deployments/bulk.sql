@@ -74,3 +74,22 @@ FROM pg_temp.{table} AS given CROSS JOIN LATERAL pg_temp.{function}(given) AS r
 INSERT INTO {table} ({columns})
 {rows}
 RETURNING {returned}
+
+-- name: takes_scored
+-- Whether a model table takes rows from the caller that were scored elsewhere: whoever may put triggers on it could change what is
+-- recorded anyhow. A trigger before its own or a rule would have a say in the rows, so that they must go through them one by one.
+SELECT pg_catalog.has_table_privilege(c.oid, 'TRIGGER') AND pg_catalog.has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE')
+   AND NOT c.relhasrules AND NOT EXISTS (
+    SELECT FROM pg_catalog.pg_trigger t
+    WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgtype & 7 = 7 AND t.tgname <> %(trigger)s
+)
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %(schema)s AND c.relname = %(table)s
+
+-- name: keep_releases
+-- As an insert would lock the table: who changes the releases waits for it.
+LOCK TABLE {table} IN ROW EXCLUSIVE MODE
+
+-- name: count_rejection
+-- One more row that failed its statement.
+SELECT pg_catalog.nextval({sequence}::pg_catalog.regclass)

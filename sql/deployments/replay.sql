@@ -1,16 +1,17 @@
 -- name: newest
--- Which releases made the newest predictions, and how many of them. Rows that could not be scored, or not yet, are none.
-SELECT model_release, count(*) FROM (
-    SELECT model_release FROM {table} WHERE prediction IS NOT NULL ORDER BY prediction_id DESC LIMIT %(limit)s
+-- Which releases made the newest predictions, whether by what scores many rows outside of the server, and how many of them. Rows
+-- that could not be scored, or not yet, are none.
+SELECT model_release, scored_by IS NOT NULL, count(*) FROM (
+    SELECT model_release, scored_by FROM {table} WHERE prediction IS NOT NULL ORDER BY prediction_id DESC LIMIT %(limit)s
 ) AS newest
-GROUP BY model_release ORDER BY model_release
+GROUP BY 1, 2 ORDER BY 1, 2
 
 -- name: newest_of
--- Which of the newest predictions one release made.
+-- Which of the newest predictions one release made, either way.
 SELECT prediction_id FROM (
-    SELECT prediction_id, model_release FROM {table} WHERE prediction IS NOT NULL ORDER BY prediction_id DESC LIMIT %(limit)s
+    SELECT prediction_id, model_release, scored_by FROM {table} WHERE prediction IS NOT NULL ORDER BY prediction_id DESC LIMIT %(limit)s
 ) AS newest
-WHERE model_release = %(release)s ORDER BY prediction_id
+WHERE model_release = %(release)s AND (scored_by IS NOT NULL) = %(together)s ORDER BY prediction_id
 
 -- name: replay
 -- Scores the newest predictions again, as far as one release made them, from the versions that they recorded; gives those that
@@ -20,7 +21,7 @@ WITH newest AS MATERIALIZED (
 ), replayed AS MATERIALIZED (
     SELECT p.prediction_id, p.prediction AS recorded, r.prediction AS replayed, {different} AS different, {missing} AS missing
     FROM newest AS p{reads} CROSS JOIN LATERAL {call} AS r
-    WHERE p.model_release = {release}
+    WHERE p.model_release = {release} AND p.scored_by IS NULL
 )
 SELECT prediction_id, recorded::text, replayed::text, CASE WHEN missing THEN 'version is gone' ELSE 'result differs' END
 FROM replayed WHERE different OR missing

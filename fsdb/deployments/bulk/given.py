@@ -81,6 +81,13 @@ def _fitted(given: pa.ChunkedArray, name: str, kind: str, owner: str) -> pa.Arra
     return found
 
 
+def further_columns(
+    table: pa.Table, there: Collection[str], taken: Collection[str], recorded: Collection[str]
+) -> list[str]:
+    """The columns of the data that a model table has besides those that its model takes: they are recorded as they are."""
+    return [name for name in table.column_names if name in there and name not in taken and name not in recorded]
+
+
 def plain(given: pa.ChunkedArray) -> pa.Array:
     """A column in one piece, without a dictionary."""
     values = frames.decoded(given) if pa.types.is_dictionary(given.type) else given

@@ -1,6 +1,6 @@
 """What scoring gives for many rows."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from fsdb.errors import InvalidData
 from fsdb.exchange.types import arrow_type
 
 SCORED_BY = "fsdb_scored_by"  # in a result's metadata: what computed it
+_INTERNAL = ("scoring_us", "scored_by", "model_release", "predicted_at")
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,11 @@ class Outcome:
 def result_type(kind: str) -> pa.DataType:
     """The Arrow type of a result; of several targets it is a list."""
     return pa.list_(arrow_type(kind.removesuffix("[]"))) if kind.endswith("[]") else arrow_type(kind)
+
+
+def recorded_types(columns: Mapping[str, str], recorded: Collection[str]) -> dict[str, str]:
+    """What recording gives beside the data's columns, with PostgreSQL's types: of the columns of a model table those that fsdb fills in."""
+    return {name: columns[name] for name in recorded if name not in _INTERNAL}
 
 
 def check_none_refused(errors: pa.Array, owner: str) -> None:

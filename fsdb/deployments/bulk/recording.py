@@ -12,14 +12,12 @@ from psycopg.sql import Identifier
 from fsdb.asof import Column
 from fsdb.catalog.deployments import RegisteredDeployment
 from fsdb.deployments import table as model_table
-from fsdb.deployments.bulk.given import FILE, check_free, fitted
-from fsdb.deployments.bulk.outcome import SCORED_BY, result_type
+from fsdb.deployments.bulk.given import FILE, check_free, fitted, further_columns
+from fsdb.deployments.bulk.outcome import SCORED_BY, recorded_types, result_type
 from fsdb.errors import InvalidData
 from fsdb.exchange import frames
 from fsdb.exchange.queries import first_line
 from fsdb.sql import joined, query
-
-_INTERNAL = ("scoring_us", "model_release", "predicted_at")
 
 
 def recorded(
@@ -31,10 +29,10 @@ def recorded(
     """
     there = model_table.columns(connection, deployed)
     kept = model_table.recorded_columns(connection, deployed)
-    outputs = {name: there[name] for name in kept if name not in _INTERNAL}
+    outputs = recorded_types(there, kept)
     check_free(table, outputs, deployed.name)
     columns = fitted(table, types, f"table {deployed.name}")
-    further = [name for name in table.column_names if name in there and name not in columns and name not in kept]
+    further = further_columns(table, there, columns, kept)
     inserted = pa.table([*columns.values(), *(table.column(name) for name in further)], names=[*columns, *further])
     kinds = [Column(name, kind) for name, kind in types.items()]
     kinds += frames.columns_of(table.select(further).schema, "data")

@@ -1,5 +1,6 @@
 """`score`: the predictions for many rows."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from fsdb.catalog.feeds import find_feed
 from fsdb.catalog.models import ModelVersion, get_version
 from fsdb.deployments import table as model_table
 from fsdb.deployments.binding import table_columns
-from fsdb.deployments.bulk import in_server, outside
+from fsdb.deployments.bulk import in_server, outside, together
 from fsdb.deployments.bulk.given import FILE, check_free, check_there, fitted, plain, taken
 from fsdb.deployments.bulk.kept import Kept
 from fsdb.deployments.bulk.lookups import Found, Rows, look_up, shares
@@ -30,6 +31,7 @@ from fsdb.models import Program
 from fsdb.sql import query
 
 ON_ERROR = ("reject", "null")
+_INSTANT = pa.timestamp("us", "UTC")
 _programs: Kept[Program] = Kept(8)
 
 
@@ -45,9 +47,11 @@ def score(
     Gives the data's columns, then prediction, probability and probabilities as the model has them, model_version, scored_at,
     and for each feature set the version that was read; rows in the order of the data. on_error: what becomes of a row
     that the model does not take: "reject" raises InvalidData with the row's number, "null" makes its results NULL and gives the reason
-    in a column `error`. record: inserts the rows into the model table, whose trigger scores them by the deployment's own error policy, and
-    gives what it recorded with each prediction_id. The table's metadata tells under `fsdb_scored_by` what computed: onnx (in this
-    process) or sql; of recorded rows the deployment's runtime.
+    in a column `error`. record: the rows are inserted into the model table, by the deployment's own error policy, and the result is
+    what was recorded, with each prediction_id. Where the caller owns the table and onnxruntime has the model here, the results are
+    computed as without `record` and recorded as they are; otherwise the table's trigger scores row by row. The
+    table's metadata tells under `fsdb_scored_by` what computed: onnx (in this process) or sql; of rows that the trigger scored the
+    deployment's runtime.
 
     Raises UnknownName, InvalidData for rows or columns that cannot be taken, InvalidDefinition for a query that does not
     run, or for record where the deployment scores the rows of another table; nothing is recorded then.
@@ -67,10 +71,36 @@ def score(
             )
         try:
             with connection.transaction():
+                together = _recorded_together(connection, deployed, table)
+                if together is not None:
+                    return together
                 return recorded(connection, deployed, table, _taken_columns(connection, deployed))
         except InvalidData:
             _scored(connection, deployed, table, "reject")  # names the row, where it is the model that does not take it
             raise
+
+
+def _recorded_together(connection: Connection[Any], deployed: RegisteredDeployment, table: pa.Table) -> pa.Table | None:
+    """The rows recorded with results that are computed here for all of them; None where the trigger must score them."""
+    if not table.num_rows or not together.takes(connection, deployed):
+        return None
+    together.keep_releases(connection, deployed)
+    kept = get_deployment(connection, deployed.name)
+    programs = [_program(connection, kept, release) for release in kept.scoring]
+    if not together.takes(connection, kept) or not all(outside.scorer_of(connection, *of) for of in programs):
+        return None
+    begin = time.perf_counter()
+    types = _taken_columns(connection, kept)
+    columns = fitted(table, types, f"table {kept.name}")
+    at = _clock(connection)
+    outcome = _outcome(connection, kept, programs, _places(connection, kept, table, columns, types), columns, types, at)
+    microseconds = round((time.perf_counter() - begin) * 1e6 / table.num_rows)
+    filled = {
+        **outcome.columns,
+        "scored_at": _moments(at, table.num_rows),
+        "scoring_us": pa.array(np.full(table.num_rows, microseconds, np.int32)),
+    }
+    return together.recorded(connection, kept, table, columns, types, replace(outcome, columns=filled))
 
 
 def _taken_columns(connection: Connection[Any], deployed: RegisteredDeployment) -> dict[str, str]:
@@ -93,11 +123,11 @@ def _scored(connection: Connection[Any], deployed: RegisteredDeployment, table: 
         outcome = Outcome({}, pa.nulls(0, pa.string()), deployed.current.runtime)
     if on_error == "reject":
         check_none_refused(outcome.errors, f"The model of deployment {deployed.name}")
-    count, moment = table.num_rows, np.datetime64(at.replace(tzinfo=None), "us")
     found = {
-        **{name: pa.nulls(count, kind) for name, kind in outputs.items()},  # of what no release that scored a row gives
+        # Of what no release that scored a row gives.
+        **{name: pa.nulls(table.num_rows, kind) for name, kind in outputs.items()},
         **outcome.columns,
-        "scored_at": pa.array(np.full(count, moment), outputs["scored_at"]),
+        "scored_at": _moments(at, table.num_rows),
         "error": outcome.errors,
     }
     fields = [*table.schema, *(pa.field(name, kind) for name, kind in outputs.items())]
@@ -124,8 +154,9 @@ def _outcome(
     outcomes = []
     for (rows, version, program, of), found in zip(scoring, looked, strict=True):
         outcome = _release_outcome(connection, deployed, rows.release, version, program, found)
-        number = pa.array(np.full(len(of), version.version, np.int32))
-        outcomes.append(replace(outcome, columns={**outcome.columns, "model_version": number, **found.versions}))
+        numbers = {"model_version": version.version, "model_release": rows.release.release}
+        told = {name: pa.array(np.full(len(of), number, np.int32)) for name, number in numbers.items()}
+        outcomes.append(replace(outcome, columns={**outcome.columns, **told, **found.versions}))
     if len(outcomes) == 1:
         return outcomes[0]
     return joined_outcomes(outcomes, np.argsort(np.concatenate([of for *_, of in scoring])))
@@ -192,7 +223,12 @@ def _outputs(
     results = {name: result_type(kind) for _, program in programs for name, kind in result_types(program).items()}
     versions = {read.version_column: pa.int64() for release in releases for read in release.sets}
     reasons = {"error": pa.string()} if on_error == "null" else {}
-    return {**results, "model_version": pa.int32(), "scored_at": pa.timestamp("us", "UTC"), **versions, **reasons}
+    return {**results, "model_version": pa.int32(), "scored_at": _INSTANT, **versions, **reasons}
+
+
+def _moments(at: datetime, count: int) -> pa.Array:
+    """One moment for each row."""
+    return pa.array(np.full(count, np.datetime64(at.replace(tzinfo=None), "us")), _INSTANT)
 
 
 def _clock(connection: Connection[Any]) -> datetime:
