@@ -51,6 +51,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "rollback": lifecycle.rollback,
     "undeploy": lifecycle.undeploy,
     "costs": lifecycle.costs,
+    "score": models.score,
     "replay": models.replay,
     "worker": worker.worker,
     "search": finding.search,

