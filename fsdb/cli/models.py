@@ -37,7 +37,7 @@ def register(
     """Register a fitted estimator as the next version of a model. The estimator comes from your own code, or from MLflow."""
     metrics = dict(_metric(given) for given in metric or ())
     fitted = estimator if is_logged(estimator) else load_object(estimator)
-    with opened(url) as store:
+    with opened(url) as store, err().status("Comparing with the native predict"):
         trained_on = store.load_training_set(training_set) if training_set else None
         store.register_model(name, fitted, training_set=trained_on, metrics=metrics, description=description)
         show(store.describe(name), as_json)
@@ -57,7 +57,7 @@ def deploy(
     url: UrlOption = None,
 ) -> None:
     """Deploy a model as a table, or replace the version that a table has, in one transaction."""
-    with opened(url) as store:
+    with opened(url) as store, err().status("Comparing with the native predict"):
         done = store.deploy(name, table=table or name, version=version_of(version), runtime=runtime, on_error=on_error)
         row = (done.table, name, done.version, done.runtime, done.reason)
         show(Table.of(("table", "model", "version", "runtime", "reason"), [row], title="Deployed"), as_json)

@@ -31,7 +31,7 @@ from fsdb.sql import query
 FILE = "deployments/parity"
 MOST_REAL_ROWS = 1000
 MOST_EDGE_ROWS = 1000
-MOST_SPLIT_ROWS = 4000  # every split of an ensemble of 300 trees of depth 6 over a dozen inputs
+MOST_SPLIT_ROWS = 100_000  # every split where no input is compared with more than half as many numbers
 _NUMBERS = (0.0, 1.0, -1.0, 0.5, 100.0)
 _SHOWN_INPUTS = 8
 _FETCHED = 5  # rows of a cursor at a time

@@ -9,7 +9,7 @@ import pandas as pd
 import psycopg
 import pytest
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
-from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingRegressor
+from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from fsdb import history, training
@@ -292,3 +292,27 @@ def test_more_inputs_than_a_function_can_have(connection: Connection) -> None:
     assert row is not None
     assert row[0] == pytest.approx(model.predict(data.iloc[[3]])[0], rel=1e-9)
     assert replay(connection, "wide_model").different == 0
+
+
+def test_the_gate_holds_the_numbers_on_both_sides_of_every_split(connection: Connection) -> None:
+    """More than 4,000 rows for one input, told by the trees themselves; a comparison that is off by one number does not pass."""
+    generator = np.random.default_rng(4)
+    data = pd.DataFrame({"size": generator.normal(size=8000)})
+    model = RandomForestRegressor(4, random_state=0, min_samples_leaf=2).fit(data, generator.normal(size=8000))
+    register_model(connection, "fine", model, inputs={"size": "double precision"}, rows=data.head(5).to_dict("records"))
+    held = np.sort(
+        [
+            float(row[0])
+            for row in connection.execute("SELECT inputs[1] FROM fsdb.model_checks WHERE model = 'fine'").fetchall()
+            if row[0] is not None
+        ]
+    )
+    thresholds = {
+        t for tree in model.estimators_ for t, f in zip(tree.tree_.threshold, tree.tree_.feature, strict=True) if f >= 0
+    }
+    assert len(thresholds) > 5000
+    singles = held.astype(np.float32)
+    for threshold in thresholds:
+        first = int(np.searchsorted(singles, threshold, side="right"))  # sklearn compares as float32
+        assert singles[first - 1] <= threshold < singles[first]
+        assert held[first] == np.nextafter(held[first - 1], np.inf)
