@@ -31,6 +31,13 @@ def result_type(kind: str) -> pa.DataType:
     return pa.list_(arrow_type(kind.removesuffix("[]"))) if kind.endswith("[]") else arrow_type(kind)
 
 
+def with_results(table: pa.Table, results: Mapping[str, pa.Array], scored_by: str) -> pa.Table:
+    """The data's columns, then these; the metadata tells what computed."""
+    fields = [*table.schema, *(pa.field(name, array.type) for name, array in results.items())]
+    schema = pa.schema(fields, {**(table.schema.metadata or {}), SCORED_BY: scored_by})
+    return pa.Table.from_arrays([*table.columns, *results.values()], schema=schema)
+
+
 def recorded_types(columns: Mapping[str, str], recorded: Collection[str]) -> dict[str, str]:
     """What recording gives beside the data's columns, with PostgreSQL's types: of the columns of a model table those that fsdb fills in."""
     return {name: columns[name] for name in recorded if name not in _INTERNAL}

@@ -20,7 +20,7 @@ from fsdb.deployments.bulk import in_server, outside, together
 from fsdb.deployments.bulk.given import FILE, check_free, check_there, fitted, plain, taken
 from fsdb.deployments.bulk.kept import Kept
 from fsdb.deployments.bulk.lookups import Found, Rows, look_up, shares
-from fsdb.deployments.bulk.outcome import SCORED_BY, Outcome, check_none_refused, joined_outcomes, result_type
+from fsdb.deployments.bulk.outcome import Outcome, check_none_refused, joined_outcomes, result_type, with_results
 from fsdb.deployments.bulk.recording import recorded
 from fsdb.deployments.objects import scorer_name
 from fsdb.deployments.registry import load_program
@@ -130,9 +130,7 @@ def _scored(connection: Connection[Any], deployed: RegisteredDeployment, table: 
         "scored_at": _moments(at, table.num_rows),
         "error": outcome.errors,
     }
-    fields = [*table.schema, *(pa.field(name, kind) for name, kind in outputs.items())]
-    schema = pa.schema(fields, {**(table.schema.metadata or {}), SCORED_BY: outcome.scored_by})
-    return pa.Table.from_arrays([*table.columns, *(found[name] for name in outputs)], schema=schema)
+    return with_results(table, {name: found[name] for name in outputs}, outcome.scored_by)
 
 
 def _outcome(

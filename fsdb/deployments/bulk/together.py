@@ -1,11 +1,10 @@
 """Many rows recorded with the results that were computed for all of them together, outside of the server: what the model table's
 trigger would find row by row, a hundred thousand rows a second whatever the size of the model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import psycopg
 import pyarrow as pa
 from psycopg import Connection
 from psycopg.sql import Identifier, Literal
@@ -15,13 +14,12 @@ from fsdb.catalog.deployments import RegisteredDeployment
 from fsdb.config import MODEL_SCHEMA
 from fsdb.deployments import table as model_table
 from fsdb.deployments.bulk.given import FILE, check_free, further_columns
-from fsdb.deployments.bulk.outcome import SCORED_BY, Outcome, check_none_refused, recorded_types, result_type
+from fsdb.deployments.bulk.inserting import inserted
+from fsdb.deployments.bulk.outcome import Outcome, check_none_refused, recorded_types, result_type, with_results
 from fsdb.deployments.objects import SCORE_TRIGGER, rejections_name
 from fsdb.deployments.runtimes import IN_SERVER
-from fsdb.errors import InvalidData
 from fsdb.exchange import frames
-from fsdb.exchange.queries import first_line
-from fsdb.sql import joined, query
+from fsdb.sql import query
 
 _ENGINE = "onnxruntime"
 _LISTS = ("real[]", "double precision[]")  # of the arrays, those that travel
@@ -60,7 +58,8 @@ def recorded(
     """
     there = model_table.columns(connection, deployed)
     kept = model_table.recorded_columns(connection, deployed)
-    check_free(table, recorded_types(there, kept), deployed.name)
+    outputs = recorded_types(there, kept)
+    check_free(table, outputs, deployed.name)
     if deployed.on_error == "reject":
         _count_rejection(connection, deployed, outcome)
         check_none_refused(outcome.errors, f"The model of deployment {deployed.name}")
@@ -70,37 +69,13 @@ def recorded(
     kinds = [Column(name, types.get(name) or there[name]) for name in columns]
     kinds += frames.columns_of(table.select(further).schema, "data")
     kinds += [Column(name, there[name]) for name in filled]
-    numbers = _inserted(connection, deployed, pa.table(written), kinds)
-    if len(numbers) != table.num_rows:
-        raise InvalidData(f"{table.num_rows:,} rows were given and table {deployed.name} took {len(numbers):,}.")
+    numbers = [row[0] for row in inserted(connection, deployed, pa.table(written), kinds, ["prediction_id"])]
     found = {"prediction_id": pa.array(numbers, pa.int64()), **filled}
-    outputs = {name: result_type(kind) for name, kind in recorded_types(there, kept).items()}
-    arrays = [found[name] if name in found else pa.nulls(table.num_rows, kind) for name, kind in outputs.items()]
-    fields = [pa.field(name, kind) for name, kind in outputs.items()]
-    schema = pa.schema([*table.schema, *fields], {**(table.schema.metadata or {}), SCORED_BY: outcome.scored_by})
-    return pa.Table.from_arrays([*table.columns, *arrays], schema=schema)
-
-
-def _inserted(
-    connection: Connection[Any], deployed: RegisteredDeployment, rows: pa.Table, kinds: Sequence[Column]
-) -> list[int]:
-    """The numbers of the predictions, in the order of the rows."""
-    try:
-        with (
-            frames.staged(connection, rows.schema, rows.to_batches(), kinds) as staged,
-            connection.cursor(binary=True) as cursor,
-        ):
-            text = query(
-                FILE,
-                "insert",
-                table=deployed.table,
-                columns=joined([Identifier(name) for name in rows.column_names]),
-                rows=staged,
-                returned=Identifier("prediction_id"),
-            )
-            return [row[0] for row in cursor.execute(text).fetchall()]
-    except (psycopg.DataError, psycopg.IntegrityError) as error:
-        raise InvalidData(f"Table {deployed.name} does not take the rows: {first_line(error)}.") from error
+    results = {
+        name: found[name] if name in found else pa.nulls(table.num_rows, result_type(kind))
+        for name, kind in outputs.items()
+    }
+    return with_results(table, results, outcome.scored_by)
 
 
 def _count_rejection(connection: Connection[Any], deployed: RegisteredDeployment, outcome: Outcome) -> None:

@@ -1,0 +1,53 @@
+"""Rows into a model table in one statement, in their order."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+from psycopg import Connection
+from psycopg.rows import tuple_row
+from psycopg.sql import Identifier
+
+from fsdb.asof import Column
+from fsdb.catalog.deployments import RegisteredDeployment
+from fsdb.deployments.bulk.given import FILE
+from fsdb.errors import InvalidData
+from fsdb.exchange import frames
+from fsdb.exchange.queries import first_line
+from fsdb.sql import joined, query
+
+
+def inserted(
+    connection: Connection[Any],
+    deployed: RegisteredDeployment,
+    rows: pa.Table,
+    kinds: Sequence[Column],
+    returned: Sequence[str],
+) -> list[tuple[Any, ...]]:
+    """The columns `returned` of what the table recorded, in the order of the rows: PostgreSQL inserts and returns them in the order of the query.
+
+    Raises InvalidData for what the table refuses, and where it took fewer rows than were given.
+    """
+    try:
+        with (
+            frames.staged(connection, rows.schema, rows.to_batches(), kinds) as staged,
+            connection.cursor(binary=True, row_factory=tuple_row) as cursor,
+        ):
+            text = query(
+                FILE,
+                "insert",
+                table=deployed.table,
+                columns=joined([Identifier(name) for name in rows.column_names]),
+                rows=staged,
+                returned=joined([Identifier(name) for name in returned]),
+            )
+            found = cursor.execute(text).fetchall()
+    except (psycopg.DataError, psycopg.errors.ExternalRoutineException, psycopg.IntegrityError) as error:
+        raise InvalidData(f"Table {deployed.name} does not take the rows: {first_line(error)}.") from error
+    if len(found) != rows.num_rows:
+        raise InvalidData(
+            f"{rows.num_rows:,} rows were given and table {deployed.name} took {len(found):,}, so they cannot be told apart: a trigger "
+            "on the table leaves rows out. Insert them with SQL."
+        )
+    return found
