@@ -303,46 +303,6 @@ def test_both_back_ends_refuse_the_same_rows_in_the_same_words(world: World, mon
     assert one.column("error").null_count not in (0, len(rows))
 
 
-def test_records_what_it_scores(world: World) -> None:
-    program = deployed(world.connection, three_classes())
-    world.connection.execute("ALTER TABLE flight_delay ADD remark text")
-    rows = (
-        given()
-        .append_column("remark", pa.array([f"r{n}" for n in range(36)]))
-        .append_column("other", pa.array(range(36)))
-    )
-    found = score(world.connection, NAME, rows, record=True)
-    assert found.column("prediction_id").to_pylist() == list(range(1, 37))
-    assert found.select([*TYPES.names, "remark", "other"]).equals(rows)
-    with world.connection.cursor(row_factory=dict_row) as cursor:
-        kept = cursor.execute("SELECT * FROM flight_delay ORDER BY prediction_id").fetchall()
-    for one, record, request in zip(found.to_pylist(), kept, requests(), strict=True):
-        assert all(record[name] == value for name, value in one.items() if name != "other")
-        assert {name: record[name] for name in request} == request
-    asked = score(world.connection, NAME, given()).to_pylist()
-    assert all(same_outputs(results(a), results(b), program.tolerance) for a, b in zip(kept, asked, strict=True))
-
-
-def test_recording_goes_by_the_deployments_own_policy(world: World) -> None:
-    deployed(world.connection, strict(), on_error="null")
-    good = {"origin": "JFK", "carrier": "1", "tailnum": 11, "distance": 100.0, "hour": 3}
-    found = score(world.connection, NAME, given([good, {**good, "distance": None}]), record=True)
-    assert found.column("prediction").null_count == 1
-    assert '"distance"' in found.column("error")[1].as_py()
-    assert found.column("prediction_id").to_pylist() == [1, 2]
-
-
-def test_a_trigger_that_leaves_rows_out_is_found_out(world: World) -> None:
-    deployed(world.connection, gradient_boosted())
-    world.connection.execute(
-        "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN CASE WHEN new.hour > 3 THEN new END; END'"
-    )
-    world.connection.execute("CREATE TRIGGER a BEFORE INSERT ON flight_delay FOR EACH ROW EXECUTE FUNCTION no()")
-    with pytest.raises(InvalidData, match="36 rows were given and table flight_delay took"):
-        score(world.connection, NAME, given(), record=True)
-    assert world.connection.execute("SELECT count(*) FROM flight_delay").fetchone() == (0,)
-
-
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [

@@ -1,4 +1,4 @@
-"""Rows that `score` computes outside of the server and records: the same records as the trigger makes, and who may make them."""
+"""Rows that `score` records: those that it computes itself, the same records as the trigger makes, and who may make them."""
 
 import threading
 from datetime import UTC, datetime
@@ -6,6 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 import psycopg
+import pyarrow as pa
 import pytest
 from psycopg.rows import dict_row
 from psycopg.sql import SQL, Identifier
@@ -15,7 +16,7 @@ from fsdb.deployments.bulk import outside, score
 from fsdb.errors import InvalidData
 from fsdb.models import native_outputs, same_outputs
 from tests.conftest import TestDatabase
-from tests.deployments.test_bulk import NAME, VERSIONS, deployed, given, inserted, results
+from tests.deployments.test_bulk import NAME, TYPES, VERSIONS, deployed, given, inserted, results
 from tests.deployments.world import INPUTS, World, gradient_boosted, requests, strict, three_classes
 
 
@@ -237,3 +238,43 @@ def test_no_rows_are_none(world: World) -> None:
     full = score(world.connection, NAME, given(), record=True)
     assert empty.num_rows == 0
     assert empty.schema.names == full.schema.names
+
+
+def test_records_what_it_scores(world: World) -> None:
+    program = deployed(world.connection, three_classes())
+    world.connection.execute("ALTER TABLE flight_delay ADD remark text")
+    rows = (
+        given()
+        .append_column("remark", pa.array([f"r{n}" for n in range(36)]))
+        .append_column("other", pa.array(range(36)))
+    )
+    found = score(world.connection, NAME, rows, record=True)
+    assert found.column("prediction_id").to_pylist() == list(range(1, 37))
+    assert found.select([*TYPES.names, "remark", "other"]).equals(rows)
+    with world.connection.cursor(row_factory=dict_row) as cursor:
+        kept = cursor.execute("SELECT * FROM flight_delay ORDER BY prediction_id").fetchall()
+    for one, record, request in zip(found.to_pylist(), kept, requests(), strict=True):
+        assert all(record[name] == value for name, value in one.items() if name != "other")
+        assert {name: record[name] for name in request} == request
+    asked = score(world.connection, NAME, given()).to_pylist()
+    assert all(same_outputs(results(a), results(b), program.tolerance) for a, b in zip(kept, asked, strict=True))
+
+
+def test_recording_goes_by_the_deployments_own_policy(world: World) -> None:
+    deployed(world.connection, strict(), on_error="null")
+    good = {"origin": "JFK", "carrier": "1", "tailnum": 11, "distance": 100.0, "hour": 3}
+    found = score(world.connection, NAME, given([good, {**good, "distance": None}]), record=True)
+    assert found.column("prediction").null_count == 1
+    assert '"distance"' in found.column("error")[1].as_py()
+    assert found.column("prediction_id").to_pylist() == [1, 2]
+
+
+def test_a_trigger_that_leaves_rows_out_is_found_out(world: World) -> None:
+    deployed(world.connection, gradient_boosted())
+    world.connection.execute(
+        "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN CASE WHEN new.hour > 3 THEN new END; END'"
+    )
+    world.connection.execute("CREATE TRIGGER a BEFORE INSERT ON flight_delay FOR EACH ROW EXECUTE FUNCTION no()")
+    with pytest.raises(InvalidData, match="36 rows were given and table flight_delay took"):
+        score(world.connection, NAME, given(), record=True)
+    assert world.connection.execute("SELECT count(*) FROM flight_delay").fetchone() == (0,)
