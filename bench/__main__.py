@@ -31,6 +31,7 @@ BENCHES = {
     "score": "bench.score",
     "endpoint": "bench.endpoint",
     "deploy": "bench.deploy",
+    "worker": "bench.worker",
     "sync": "bench.sync",
     "spark": "bench.spark",
     "wide": "bench.wide",

@@ -1,6 +1,7 @@
 """The queue of rows that wait for their prediction: what is due, taken, done, tried again, or dead."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from psycopg import Connection
@@ -14,8 +15,22 @@ BACK_OFF = 4.0  # seconds to the power of the attempts that failed: 1, 4, 16, 64
 
 
 def listen(connection: Connection[Any]) -> None:
-    """Makes inserts into tables that workers score wake this connection."""
+    """Makes inserts into tables that workers score wake this connection while it is `waiting`."""
     connection.execute(query(FILE, "listen"))
+
+
+@contextmanager
+def waiting(connection: Connection[Any]) -> Iterator[None]:
+    """A block in which inserts wake this connection; outside of it they do not, which lets them commit side by side.
+
+    A transaction that inserted before the block and commits in it wakes nobody.
+    """
+    connection.execute(query(FILE, "wait"))
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.execute(query(FILE, "awake"))
 
 
 def due(connection: Connection[Any], deployment: str | None) -> list[str]:

@@ -15,7 +15,9 @@ from fsdb.worker.batch import Batch, is_transient, work
 from fsdb.worker.models import Models
 
 BATCH = 1000
-POLL_SECONDS = 1.0  # where no notice comes: rows that are tried again, and poolers that pass none on
+# Where no notice comes: after rows of a transaction that inserted before the wait began and is about to commit, rows that are
+# tried again, and poolers that pass none on.
+POLLS_SECONDS = (0.02, 0.2, 1.0)
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
 SHORT_SECONDS = 0.5  # a batch that took less may be followed by a larger one
@@ -92,9 +94,13 @@ class Worker:
             rows, passed_over = self._round(connection)
             if once and not rows and not passed_over:
                 return
-            # Also where there is more to do: notices must not pile up.
-            for _ in connection.notifies(timeout=0 if rows else POLL_SECONDS, stop_after=1):
-                pass
+            if rows:
+                _told(connection, 0)  # notices must not pile up
+                continue
+            with queue.waiting(connection):
+                for seconds in POLLS_SECONDS:
+                    if self._stopping or self._round(connection)[0] or _told(connection, seconds):
+                        break
 
     def _round(self, connection: Connection[Any]) -> tuple[int, bool]:
         """A batch of each deployment that has rows: how many were done, and whether one was passed over."""
@@ -126,3 +132,8 @@ class Worker:
         until = time.monotonic() + seconds
         while not self._stopping and time.monotonic() < until:
             time.sleep(min(0.1, seconds))
+
+
+def _told(connection: Connection[Any], seconds: float) -> bool:
+    """Whether a notice of rows has come or comes within so many seconds."""
+    return any(True for _ in connection.notifies(timeout=seconds, stop_after=1))

@@ -2,6 +2,14 @@
 -- Inserts into tables that workers score tell of it when they commit.
 LISTEN fsdb_scoring
 
+-- name: wait
+-- Says that this connection waits: inserts notify only where one does.
+SELECT pg_catalog.pg_advisory_lock_shared(1718838642, 1)
+
+-- name: awake
+-- Says that it does not any more.
+SELECT pg_catalog.pg_advisory_unlock_shared(1718838642, 1)
+
 -- name: settings
 -- For one transaction: a table that is being changed is not waited for long, and what a worker that hangs has locked comes free.
 SELECT pg_catalog.set_config('lock_timeout', %(lock)s, true), pg_catalog.set_config('idle_in_transaction_session_timeout', %(idle)s, true)

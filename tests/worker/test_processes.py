@@ -161,6 +161,25 @@ def test_an_insert_wakes_a_worker(served: World, database: TestDatabase) -> None
         assert all(batch["deployment"] == "flight_delay" and batch["seconds"] > 0 for batch in running.batches)
 
 
+WAITING_WORKERS = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ShareLock' AND objid = 1"
+
+
+@pytest.mark.slow
+def test_rows_that_were_inserted_before_a_worker_waited_and_commit_then(served: World, database: TestDatabase) -> None:
+    """Their transaction tells nobody: the worker finds them by itself."""
+    connection = served.connection
+    with database.connect() as early:
+        early.execute("BEGIN")
+        early.execute(MANY, [60])
+        with process(database) as running:
+            until(lambda: scalar(connection, WAITING_WORKERS) == 1, "a worker that waits")
+            early.execute("COMMIT")
+            until(lambda: waiting(connection) == 0, "an empty queue")
+            running.signal(signal.SIGINT)
+            assert running.end() == 0
+    check_whole(served, 60)
+
+
 @pytest.mark.slow
 def test_a_worker_that_is_told_to_stop_finishes_its_batch(served: World, database: TestDatabase) -> None:
     connection = served.connection

@@ -1,5 +1,6 @@
 """The queue: what gets into it, what is tried again, what dies, and that one bad row holds back no other."""
 
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -7,7 +8,7 @@ import pytest
 
 from fsdb.deployments import replay
 from fsdb.errors import UnknownName
-from fsdb.worker import retry_dead
+from fsdb.worker import queue, retry_dead
 from fsdb.worker.queue import MOST_ATTEMPTS
 from tests.conftest import TestDatabase
 from tests.deployments.world import World, gradient_boosted
@@ -45,9 +46,24 @@ def test_a_row_is_queued_in_the_transaction_that_inserts_it(served: World, datab
     assert connection.execute(text).fetchall() == [(number, 1, 0, True) for number in numbers]
 
 
-def test_an_insert_tells_workers_once_a_transaction(served: World, database: TestDatabase) -> None:
+def test_an_insert_tells_nobody_where_no_worker_waits(served: World, database: TestDatabase) -> None:
     with database.connect() as listening:
-        listening.execute("LISTEN fsdb_scoring")
+        queue.listen(listening)
+        served.connection.execute(MANY, [3])
+        assert list(listening.notifies(timeout=0.3)) == []
+        with queue.waiting(listening), database.connect() as other, queue.waiting(other):
+            served.connection.execute(MANY, [3])
+        assert len(list(listening.notifies(timeout=0.3))) == 1
+        served.connection.execute(MANY, [3])
+        assert list(listening.notifies(timeout=0.3)) == []
+        retry_dead(served.connection, "flight_delay")
+        assert len(list(listening.notifies(timeout=0.3))) == 1
+    assert scalar(served.connection, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0
+
+
+def test_an_insert_tells_workers_once_a_transaction(served: World, database: TestDatabase) -> None:
+    with database.connect() as listening, queue.waiting(listening):
+        queue.listen(listening)
         with served.connection.transaction():
             for _ in range(3):
                 served.connection.execute(MANY, [10])
@@ -88,12 +104,14 @@ def test_a_bad_row_is_tried_again_and_dies_alone(served: World, database: TestDa
     bad = [row[0] for row in connection.execute(BAD).fetchall()]
     assert len(bad) == 3
     for attempt in range(1, MOST_ATTEMPTS + 1):
+        before = scalar(connection, "SELECT clock_timestamp()")
         work_once(database)
         assert scalar(connection, "SELECT count(prediction) FROM flight_delay") == 58
+        pause = timedelta(seconds=4 ** (attempt - 1))
         left = connection.execute(
-            "SELECT prediction_id, attempts, last_error IS NOT NULL, not_before - clock_timestamp() > %s * interval '0.5 s'"
+            "SELECT prediction_id, attempts, last_error IS NOT NULL, not_before BETWEEN %s AND clock_timestamp() + %s"
             " FROM fsdb.scoring_queue ORDER BY 1",
-            [4 ** (attempt - 1)],
+            [before + pause, pause],
         ).fetchall()
         if attempt < MOST_ATTEMPTS:
             assert left == [(number, attempt, True, True) for number in bad]

@@ -50,13 +50,18 @@ BEGIN
     INSERT INTO fsdb.scoring_queue (deployment_id, prediction_id, release)
     SELECT TG_ARGV[0]::integer, i.prediction_id, i.model_release FROM inserted AS i
     WHERE i.model_release = ANY (TG_ARGV[1]::integer[]);
+    -- Transactions that notify commit one after the other, so it is done only where a worker waits: such a one shares this lock.
     IF FOUND THEN
-        PERFORM pg_notify('fsdb_scoring', TG_ARGV[0]);
+        IF pg_try_advisory_lock(1718838642, 1) THEN
+            PERFORM pg_advisory_unlock(1718838642, 1);
+        ELSE
+            PERFORM pg_notify('fsdb_scoring', TG_ARGV[0]);
+        END IF;
     END IF;
     RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION fsdb.enqueue_scoring IS 'Statement trigger of model tables with the runtime worker: puts inserted rows into the queue, and wakes workers up when the transaction commits.';
+COMMENT ON FUNCTION fsdb.enqueue_scoring IS 'Statement trigger of model tables with the runtime worker: puts inserted rows into the queue, and wakes a worker that waits when the transaction commits.';
 REVOKE ALL ON FUNCTION fsdb.enqueue_scoring FROM PUBLIC;
 
 -- Argument: the deployment's number. A right to UPDATE the table is not enough: applications may have that for columns of their own.
