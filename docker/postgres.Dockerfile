@@ -1,8 +1,11 @@
 # PostgreSQL 18 with PL/Python and onnxruntime, which the runtime onnx needs.
-FROM postgres:18.1
+FROM postgres:18.6
 COPY constraints.txt /tmp/constraints.txt
+# Run once, when the image sets its database up: by user postgres, who must be able to read it, whatever the checkout's umask was.
+COPY docker/initdb /docker-entrypoint-initdb.d
 # PL/Python of the very release that the image has: once there is a newer one, only the archive has it.
 RUN set -eux; \
+    chmod -R a+rX /docker-entrypoint-initdb.d; \
     . /etc/os-release; \
     apt-get update; \
     apt-get install --yes --no-install-recommends ca-certificates; \
@@ -16,5 +19,3 @@ RUN set -eux; \
 ENV PYTHONPATH=/opt/fsdb/site-packages
 # onnxruntime reports on its use to its maker unless it is told not to.
 ENV ORT_DISABLE_TELEMETRY=1
-# Run once, when the image sets its database up.
-COPY docker/initdb /docker-entrypoint-initdb.d

@@ -56,6 +56,7 @@ def test_the_server_has_what_the_runtime_onnx_needs(dockerfiles: dict[str, str])
     text = dockerfiles["postgres"]
     (run,) = [" ".join(words) for words in instructions(text, "RUN")]
     assert '"postgresql-plpython3-${PG_MAJOR}=${PG_VERSION}"' in run  # of the image's own release
+    assert "chmod -R a+rX /docker-entrypoint-initdb.d;" in run  # a checkout may have been made with umask 077
     installed = re.search(r"pip install .*--constraint \S+ --target (\S+) ([a-z ]+);", run)
     assert installed is not None
     assert set(installed[2].split()) == {"onnxruntime", "numpy"}
@@ -83,6 +84,17 @@ def test_both_services_mean_the_same_database(compose: dict[str, Any]) -> None:
     assert url == (
         f"postgresql://{settings['POSTGRES_USER']}:{settings['POSTGRES_PASSWORD']}@postgres:5432/{settings['POSTGRES_DB']}"
     )
+
+
+def test_the_user_has_no_schema_of_that_name(compose: dict[str, Any]) -> None:
+    # What a user creates without naming a schema would otherwise go among fsdb's own tables.
+    user = compose["services"]["postgres"]["environment"]["POSTGRES_USER"]
+    assert not user.startswith("fsdb")
+    assert f"--username={user}" in compose["services"]["postgres"]["healthcheck"]["test"]
+
+
+def test_parallel_queries_have_memory_to_share(compose: dict[str, Any]) -> None:
+    assert compose["services"]["postgres"]["shm_size"] == "1gb"
 
 
 def test_volumes_are_declared(compose: dict[str, Any]) -> None:

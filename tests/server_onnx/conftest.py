@@ -1,5 +1,6 @@
-"""These tests run on Debian's PostgreSQL 15 with PL/Python and onnxruntime: absent, they fail."""
+"""These tests run on Debian's PostgreSQL 15 with PL/Python and onnxruntime, or on $FSDB_ONNX_SERVER: absent, they fail."""
 
+import os
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -15,13 +16,17 @@ from tests.server_onnx.server import running
 
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
-    """Debian's server, instead of the embedded one."""
+    """$FSDB_ONNX_SERVER, a superuser's URL, else Debian's server: both instead of the embedded one."""
+    given = os.environ.get("FSDB_ONNX_SERVER")
+    if given:
+        yield given
+        return
     with running() as url:
         yield url
 
 
 @pytest.fixture(scope="session")
-def template(server_url: str) -> str:
+def template(server_url: str) -> Iterator[str]:
     """A database that has the fsdb catalog and PL/Python."""
     name = f"fsdb_template_{uuid4().hex[:8]}"
     with psycopg.connect(server_url, autocommit=True) as admin:
@@ -30,7 +35,9 @@ def template(server_url: str) -> str:
     catalog.upgrade(url)
     with psycopg.connect(url, autocommit=True) as owner:
         owner.execute("CREATE EXTENSION plpython3u")
-    return name
+    yield name
+    with psycopg.connect(server_url, autocommit=True) as admin:
+        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @pytest.fixture

@@ -48,12 +48,13 @@ def test_language_dropped_under_a_deployment(registered: psycopg.Connection) -> 
 
 
 def test_without_a_superuser(registered: psycopg.Connection, database: TestDatabase) -> None:
-    registered.execute("CREATE ROLE onnx_engineer LOGIN")
+    registered.execute("CREATE ROLE onnx_engineer LOGIN PASSWORD 'secret'")
     try:
         registered.execute("GRANT ALL ON ALL TABLES IN SCHEMA fsdb TO onnx_engineer")
         registered.execute("GRANT ALL ON SCHEMA fsdb, fsdb_models, public TO onnx_engineer")
+        url = make_conninfo(database.url, user="onnx_engineer", password="secret")
         with (
-            psycopg.connect(make_conninfo(database.url, user="onnx_engineer"), autocommit=True) as connection,
+            psycopg.connect(url, autocommit=True) as connection,
             pytest.raises(
                 UnsupportedModel, match="only a superuser may make functions in PL/Python, and onnx_engineer is"
             ),
