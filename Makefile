@@ -2,21 +2,25 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-fast test-onnx server-onnx hunt check format install bench bench-onnx bench-small clean
+.PHONY: demo test test-fast test-onnx test-exports server-onnx hunt check format install bench bench-onnx bench-small clean
 
 demo: install
 	$(BIN)/fsdb demo
 
-# On every core, each with a server of its own; what needs Debian's server is in test-onnx.
+# On every core, each with a server of its own; what needs Debian's server is in test-onnx, what needs PyTorch in test-exports.
 test: install
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --ignore=tests/server_onnx
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --ignore=tests/server_onnx --ignore=tests/exports
 
 test-fast: install
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --ignore=tests/server_onnx -m "not slow"
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --ignore=tests/server_onnx --ignore=tests/exports -m "not slow"
 
 # The runtime onnx on Debian's PostgreSQL 15 with PL/Python, which the tests start and stop.
 test-onnx: server-onnx
 	$(BIN)/python -m pytest tests/server_onnx
+
+# Models that PyTorch, Keras and CatBoost export, against these libraries themselves.
+test-exports: install .venv/exports
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile tests/exports
 
 server-onnx: install .server/installed
 
@@ -26,7 +30,7 @@ server-onnx: install .server/installed
 
 # Property tests on examples that no run has seen, again and again until one fails or Ctrl-C.
 hunt: install
-	while FSDB_HUNT=1 $(BIN)/python -m pytest -q -m property; do :; done
+	while FSDB_HUNT=1 $(BIN)/python -m pytest -q -m property --ignore=tests/exports; do :; done
 
 check: install
 	$(BIN)/ruff check .
@@ -45,6 +49,10 @@ install: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
+.venv/exports: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,exports]'
+	@touch $@
+
 # Each prints its figures beside a baseline of the same run; together about half an hour.
 bench: install
 	$(BIN)/python -m bench write
@@ -53,6 +61,7 @@ bench: install
 	$(BIN)/python -m bench score --bulk
 	$(BIN)/python -m bench endpoint
 	$(BIN)/python -m bench deploy
+	$(BIN)/python -m bench worker
 	$(BIN)/python -m bench sync
 	$(BIN)/python -m bench pit --versions 20e6 --spine 1e6
 	$(BIN)/python -m bench pit --hot

@@ -1,7 +1,8 @@
 """Models that MLflow keeps: loaded by their own library, with what their run measured.
 
-A model of scikit-learn's flavour is mostly a pickle, which runs code of its maker's when it is loaded. It is loaded here, in the process of
-whoever registers it, as `mlflow.sklearn.load_model` would; nothing of it reaches the database but the program.
+A model of scikit-learn's flavour may be a pickle, which runs code of its maker's when it is loaded. It is loaded here, in the process of
+whoever registers it, as `mlflow.sklearn.load_model` would; nothing of it reaches the database but the program. A file of skops is not loaded
+by MLflow, which would make whatever types the model itself says may be made.
 """
 
 import importlib
@@ -56,7 +57,7 @@ def load(reference: str | Path) -> Logged:
     try:
         info = get_model_info(uri)
         flavor = _flavor(uri, list(info.flavors))
-        estimator = _loaded(uri, flavor)
+        estimator = _loaded(uri, flavor, info.flavors[flavor])
         run = info.run_id
         metrics = dict(mlflow.MlflowClient().get_run(run).data.metrics) if run and uri.startswith(SCHEMES) else {}
     except (MlflowException, OSError) as error:
@@ -80,17 +81,19 @@ def _flavor(uri: str, flavors: list[str]) -> str:
     )
 
 
-def _loaded(uri: str, flavor: str) -> Any:
+def _loaded(uri: str, flavor: str, kept: Mapping[str, Any]) -> Any:
     try:
+        if _is_skops(flavor, kept):
+            return _of_skops(uri, kept)
         module = importlib.import_module(f"mlflow.{flavor}")
         return module.load_model(uri)
     except ImportError as error:
-        lacking = error.name or flavor
+        lacking = (error.name or flavor).partition(".")[0]
         with_extra = f"'fsdb-postgres[{FLAVORS[flavor]}]'" if lacking == flavor else lacking
         raise UnsupportedModel(
             f"{uri} needs the package {lacking}, which is not installed: pip install {with_extra}"
         ) from error
-    except OSError:
+    except (OSError, UnsupportedModel):
         raise
     except Exception as error:  # whatever the library's own reader raises
         if type(error).__module__.startswith("mlflow."):
@@ -98,6 +101,21 @@ def _loaded(uri: str, flavor: str) -> Any:
         raise UnsupportedModel(
             f"{uri} cannot be loaded by mlflow.{flavor} ({_first_line(error)}): log it again with the versions that are installed"
         ) from error
+
+
+def _is_skops(flavor: str, kept: Mapping[str, Any]) -> bool:
+    """Whether a file of skops is kept; of a Booster LightGBM's own file is."""
+    is_booster = flavor == "lightgbm" and kept.get("model_class") == "lightgbm.basic.Booster"
+    return kept.get("serialization_format") == "skops" and not is_booster
+
+
+def _of_skops(uri: str, kept: Mapping[str, Any]) -> Any:
+    from mlflow.artifacts import download_artifacts
+
+    from fsdb.models.frontends.sklearn import skops_file
+
+    name = kept["pickled_model"] if "pickled_model" in kept else kept["data"]
+    return skops_file.load(Path(download_artifacts(artifact_uri=uri), name))
 
 
 def _first_line(error: Exception) -> str:

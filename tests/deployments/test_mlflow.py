@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,20 @@ import mlflow.onnx
 import mlflow.sklearn
 import mlflow.xgboost
 import pytest
+import skops.io
 import xgboost
 from mlflow.models import infer_signature
 from skl2onnx import to_onnx
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.feature_selection import SelectKBest
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.tree import DecisionTreeRegressor
+from skops.io import get_untrusted_types
 
 from fsdb.deployments import deploy, logged, register_model, replay
 from fsdb.errors import UnknownName, UnsupportedModel
@@ -107,6 +118,84 @@ def test_a_folder_of_onnx(world: World, tmp_path: Path) -> None:
         str(tmp_path / "model"),
     )
     assert {line.partition("==")[0] for line in version.packages} >= {"onnx", "onnxruntime"}
+
+
+def by_skops(model: Any, folder: Path) -> Path:
+    """The folder of a model that MLflow keeps in a file of skops, whatever types are in it."""
+    trusted = get_untrusted_types(data=skops.io.dumps(model))
+    kept = {"serialization_format": "skops", "skops_trusted_types": trusted, "pip_requirements": []}
+    mlflow.sklearn.save_model(model, folder, **kept)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        LogisticRegression(),
+        make_pipeline(SimpleImputer(), StandardScaler(), MLPClassifier((3,), max_iter=20)),
+        RandomForestClassifier(3, max_depth=3),
+        HistGradientBoostingClassifier(max_iter=3),
+        KNeighborsClassifier(),
+        make_pipeline(SelectKBest(k=1), DecisionTreeRegressor(max_depth=3)),
+        xgboost.XGBClassifier(n_estimators=3, max_depth=2),
+        lightgbm.LGBMRegressor(n_estimators=3, verbose=-1),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_skops(world: World, tmp_path: Path, model: Any) -> None:
+    folder = by_skops(model.fit(X, LATE), tmp_path / "model")
+    version = register_model(world.connection, "late", folder, inputs=INPUTS)
+    assert version.source == str(folder)
+    assert version.estimator.startswith(type(model).__name__)
+    assert version.checksum == register_model(world.connection, "late", model, inputs=INPUTS).checksum
+
+
+def test_a_wrapper_of_lightgbm_is_kept_by_skops(world: World, tmp_path: Path) -> None:
+    model = lightgbm.LGBMClassifier(n_estimators=3, verbose=-1).fit(X, LATE)
+    mlflow.lightgbm.save_model(model, tmp_path / "model", serialization_format="skops", pip_requirements=[])
+    version = register_model(world.connection, "late", tmp_path / "model", inputs=INPUTS)
+    assert (version.framework, version.estimator) == ("lightgbm", "LGBMClassifier")
+
+
+def test_types_that_a_file_says_may_be_made(world: World, tmp_path: Path) -> None:
+    """What MLflow would make, since the file itself says so."""
+    made = FunctionTransformer(partial(open, str(tmp_path / "opened"), "w")).fit(X)
+    model = make_pipeline(made, LinearRegression().fit(X, LATE))
+    folder = by_skops(LinearRegression().fit(X, LATE), tmp_path / "model")
+    skops.io.dump(model, folder / "model.skops")
+    types = get_untrusted_types(file=folder / "model.skops")
+    assert types
+    description = folder / "MLmodel"
+    description.write_text(description.read_text().replace("skops_trusted_types: []", f"skops_trusted_types: {types}"))
+    with pytest.raises(UnsupportedModel, match=r"the skops file has .*open.*, which is not made from a file: .*ONNX"):
+        register_model(world.connection, "late", folder, inputs=INPUTS)
+    assert not (tmp_path / "opened").exists()
+
+
+def test_code_beside_a_file_of_skops(world: World, tmp_path: Path) -> None:
+    """mlflow.sklearn.load_model would put it before everything that is installed."""
+    folder = by_skops(LinearRegression().fit(X, LATE), tmp_path / "model")
+    description = folder / "MLmodel"
+    description.write_text(description.read_text().replace("  sklearn:\n    code: null", "  sklearn:\n    code: code"))
+    assert "code: code" in description.read_text()
+    (folder / "code").mkdir()
+    register_model(world.connection, "late", folder, inputs=INPUTS)
+    assert not [path for path in sys.path if path.endswith("code")]
+
+
+def test_a_file_that_skops_cannot_read(world: World, tmp_path: Path) -> None:
+    folder = by_skops(LinearRegression().fit(X, LATE), tmp_path / "model")
+    (folder / "model.skops").write_bytes(b"nothing")
+    with pytest.raises(UnsupportedModel, match=r"cannot be loaded by mlflow\.sklearn"):
+        register_model(world.connection, "late", folder, inputs=INPUTS)
+
+
+def test_without_skops(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = by_skops(LinearRegression().fit(X, LATE), tmp_path / "model")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "skops"]:
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(UnsupportedModel, match="needs the package skops, which is not installed: pip install skops"):
+        register_model(world.connection, "late", folder, inputs=INPUTS)
 
 
 def test_what_is_refused(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

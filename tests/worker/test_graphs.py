@@ -76,5 +76,5 @@ def test_a_whole_graph_is_scored_by_workers(world: World, database: TestDatabase
         recorded = {"error": row["error"]} if row["error"] else {"prediction": row["prediction"]}
         assert same_outputs(native, recorded, program.tolerance), (native, row)
     assert [row["error"] is None for row in found] == [True, True, False, False, False, False]
-    assert "no number (NaN)" in found[2]["error"]
+    assert 'input "f" of the model is NULL' in found[2]["error"]
     assert replay(connection, "summed").different == 0

@@ -16,6 +16,8 @@ import numpy as np
 import onnxruntime
 
 _NAN = math.nan
+_STATE = onnxruntime.capi.onnxruntime_pybind11_state
+_ERRORS = (_STATE.InvalidArgument, _STATE.Fail, _STATE.RuntimeException)
 
 
 class RowRefused(ValueError):
@@ -43,7 +45,10 @@ class Runner:
 
         RowRefused: the model does not take the row.
         """
-        result = self._collect(self._run(self._names, self._feed.row(values)))
+        try:
+            result = self._collect(self._run(self._names, self._feed.row(values)))
+        except _ERRORS as error:
+            raise RowRefused(self._refusal(error)) from None
         numbers: list[float] = result[0].tolist()
         for check in self._later:
             check.row(numbers)
@@ -67,7 +72,7 @@ class Runner:
 
         def part(start: int) -> Any:
             end = None if start == starts[-1] else start + step
-            return self._collect(self._run(self._names, {name: value[start:end] for name, value in feed.items()}))
+            return self._part({name: value[start:end] for name, value in feed.items()}, start, errors)
 
         # Threads of onnxruntime's own would add up the trees of a row in another order than one does.
         if self._threads > 1 and len(starts) > 1:
@@ -82,6 +87,33 @@ class Runner:
         if any(error is not None for error in errors):
             outputs["error"] = errors
         return outputs
+
+    def _part(self, feed: dict[str, Any], start: int, errors: list[str | None]) -> Any:
+        """The numbers of some rows. Where onnxruntime does not take one, they are halved until that one stands alone."""
+        count = len(next(iter(feed.values())))
+        given = {name: np.concatenate([value, value]) for name, value in feed.items()} if count == 1 else feed
+        try:
+            return self._collect(self._run(self._names, given))[:count]
+        except _ERRORS as error:
+            refusal = self._refusal(error)
+        if count == 1:
+            if start < len(errors):  # the row that was added is not counted
+                errors[start] = errors[start] or refusal
+            return np.full((1, self.description["width"]), _NAN)
+        middle = count // 2
+        halves = [
+            {name: value[place] for name, value in feed.items()} for place in (slice(middle), slice(middle, None))
+        ]
+        parts = [self._part(halves[0], start, errors), self._part(halves[1], start + middle, errors)]
+        return np.concatenate(parts)
+
+    def _refusal(self, error: Exception) -> str:
+        """What onnxruntime says against a row: a code for which a whole graph has no entry, as an embedding. Any other error is raised."""
+        text = str(error)
+        if "feeds" not in self.description or "alloc" in text:
+            raise error
+        said = text.partition("\n")[0].rpartition("Status Message: ")[2].strip()[:300]
+        return f"fsdb: onnxruntime does not take this row ({said}); correct the inputs"
 
 
 def _session(model: bytes) -> Any:

@@ -8,6 +8,7 @@ from fsdb.errors import UnsupportedModel
 from fsdb.models.frontends.onnx import signature
 from fsdb.models.frontends.onnx.graph import Translated, translated
 from fsdb.models.frontends.onnx.labels import known_labels
+from fsdb.models.frontends.onnx.missing import takes_missing
 from fsdb.models.frontends.onnx.native import native_outputs
 from fsdb.models.frontends.onnx.source import MOST_BYTES, Source, operators, read
 from fsdb.models.frontends.onnx.values import Label, Shares, Tensor, Untranslatable
@@ -22,8 +23,8 @@ def program_of(estimator: Any, inputs: Mapping[str, str]) -> Program:
 
     `inputs` are names and PostgreSQL types. A graph that reads one tensor of shape (rows, columns) takes them by position; one
     that reads a tensor for each column, of shape (rows, 1) or (rows), takes them by name. NULL is NaN in a tensor of float or
-    double where the graph has an operator for it (Imputer, tree ensembles), otherwise the row is refused, as is NULL in a
-    tensor of any other type. An infinite number, or one that is infinite as float32 in a tensor of float, is refused as well.
+    double where the graph has an operator for it (Imputer, IsNaN, tree ensembles), otherwise the row is refused, as is NULL in
+    a tensor of any other type. An infinite number, or one that is infinite as float32 in a tensor of float, is refused as well.
 
     A graph whose operators the steps of a program express becomes these; any other is kept whole as a step Graph, which
     onnxruntime alone runs.
@@ -142,7 +143,8 @@ def _whole(
         elif outputs.label is None and (len(labels) == 2 or _is_softmax(source, outputs)):
             shares = slots if _is_softmax(source, outputs) or _is_single(source, outputs) else None
         output = Argmax(slots, shares)
-    return Program(given, (*_bounds(feeds, frozenset()), graph), output, _classes(source, labels))
+    required = {column for feed in feeds if not takes_missing(source.model, feed.name) for column in feed.columns}
+    return Program(given, (*_bounds(feeds, frozenset(required)), graph), output, _classes(source, labels))
 
 
 def _bounds(feeds: tuple[Feed, ...], required: frozenset[int]) -> list[Step]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from onnx import numpy_helper
 
-from fsdb.models.frontends.onnx import arithmetic, classes, encoders, linear, shapes, trees
+from fsdb.models.frontends.onnx import arithmetic, classes, encoders, linear, shapes, sizes, trees
 from fsdb.models.frontends.onnx.translation import Node, Translation
 from fsdb.models.frontends.onnx.values import Constant, Untranslatable, Value
 from fsdb.models.steps import Feed, Step
@@ -50,17 +50,19 @@ _OPERATORS: dict[str, Callable[[Node, Translation], Value | tuple[Value, ...]]] 
     "Normalizer": classes.normalizer,
     "ZipMap": classes.zip_map,
     "Constant": shapes.constant,
-    "Identity": shapes.identity,
+    "Shape": sizes.shape,
+    "Slice": sizes.sliced,
+    "Identity": sizes.or_else(shapes.identity),
     "Dropout": shapes.identity,
-    "Cast": shapes.cast,
+    "Cast": sizes.or_else(shapes.cast),
     "Reshape": shapes.reshaped,
     "Flatten": shapes.reshaped,
-    "Squeeze": shapes.reshaped,
-    "Unsqueeze": shapes.reshaped,
-    "Concat": shapes.concat,
+    "Squeeze": sizes.or_else(shapes.reshaped),
+    "Unsqueeze": sizes.or_else(shapes.reshaped),
+    "Concat": sizes.or_else(shapes.concat),
     "FeatureVectorizer": shapes.concat,
     "ArrayFeatureExtractor": shapes.chosen,
-    "Gather": shapes.chosen,
+    "Gather": sizes.or_else(shapes.chosen),
 }
 _DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
 

@@ -10,6 +10,7 @@ from fsdb.models.frontends.onnx import signature
 from fsdb.models.frontends.onnx.source import Source
 
 _PASSED = frozenset({"Identity", "Cast", "Reshape", "Squeeze", "Unsqueeze", "Flatten"})
+_UNBOUNDED = frozenset({"Gemm", "MatMul", "LinearRegressor", "Conv"})
 
 
 def known_labels(source: Source, outputs: signature.Outputs) -> tuple[Any, ...] | None:
@@ -49,6 +50,7 @@ def _of_scores(source: Source, outputs: signature.Outputs) -> tuple[Any, ...] | 
                 f"the ONNX model gives {width} numbers in its output {name!r}, but classes= names {len(source.classes)}: "
                 "name as many, or two for one probability"
             )
+        _check_probability(source, name, width)
         return tuple(range(len(source.classes)))
     if width is None or width > 1:
         shown = "an unknown number of" if width is None else str(width)
@@ -57,6 +59,17 @@ def _of_scores(source: Source, outputs: signature.Outputs) -> tuple[Any, ...] | 
             "append an ArgMax, name the classes with fsdb.OnnxModel(model, classes=(…)), or keep one number"
         )
     return None
+
+
+def _check_probability(source: Source, name: str, width: int | None) -> None:
+    """UnsupportedModel: a single number for two classes is a sum of products, which is no probability."""
+    if width == 1:
+        node = signature.origin(source, name, _PASSED | {"Add"})
+        if node is not None and node.op_type in _UNBOUNDED:
+            raise UnsupportedModel(
+                f"the output {name!r} of the ONNX model is no probability of the second class but comes from {node.op_type}, as "
+                "log-odds do: append a Sigmoid to the model before it is exported"
+            )
 
 
 def _of_node(source: Source, node: Any) -> tuple[Any, ...] | None:

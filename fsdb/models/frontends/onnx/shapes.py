@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto
 
+from fsdb.models.frontends.onnx import sizes
 from fsdb.models.frontends.onnx.translation import Node, Translation, is_labels, renamed
 from fsdb.models.frontends.onnx.values import Constant, Label, Tensor, Untranslatable, Value
 from fsdb.models.steps import Single, WholePart
@@ -83,7 +84,7 @@ def reshaped(node: Node, translation: Translation) -> Value:
                 raise Untranslatable(node.operator)
             shape: tuple[int, ...] = (size,)
         case "Reshape":
-            shape = _shape(np.asarray(node.constant(1)).tolist(), size, tensor)
+            shape = _shape(sizes.wanted(node, 1), size, tensor)
         case _:
             axes = node.attribute("axes") or (node.constant(1).tolist() if node.value(1) is not None else None)
             if axes is None or any(axis == 0 for axis in axes):

@@ -11,6 +11,7 @@ import onnxruntime
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from fsdb.errors import UnsupportedModel
+from fsdb.models.frontends.onnx import base_values, catboost
 from fsdb.models.frontends.onnx_model import OnnxModel
 
 MOST_BYTES = 64 * 1024 * 1024
@@ -44,6 +45,9 @@ def read(estimator: Any) -> Source:
             f"these {len(content):,} bytes are no ONNX model: give the bytes of a file that onnx.save wrote"
         ) from None
     _check(model)
+    catboost.check(model)
+    if base_values.moved(model):
+        content = model.SerializeToString()
     return Source(
         content, model, _session(content), None if given.classes is None else tuple(given.classes), given.translate
     )

@@ -48,4 +48,11 @@ class Shares:
     labels: tuple[int, ...] | tuple[str, ...]
 
 
-Value = Tensor | Constant | Label | Shares
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """A shape, or a part of one; None is the number of rows."""
+
+    items: tuple[int | None, ...]
+
+
+Value = Tensor | Constant | Label | Shares | Sizes
