@@ -90,7 +90,7 @@ def live_differences(connection: Connection[Any], registered: RegisteredSet) -> 
 def _server(connection: Connection[Any]) -> Iterator[Check]:
     row = connection.execute(query("doctor/checks", "settings")).fetchone()
     assert row is not None
-    version, number, jit, isolation = row
+    version, number, jit, isolation, schema, user = row
     fit = number >= MINIMUM_SERVER
     yield Check(
         "server", "good" if fit else "wrong", f"PostgreSQL {version}", "" if fit else "Upgrade it to 15 or newer."
@@ -109,6 +109,15 @@ def _server(connection: Connection[Any]) -> Iterator[Check]:
         ""
         if usual
         else "Applications that write live tables do best at read committed: others must repeat transactions.",
+    )
+    among = schema in SCHEMAS  # a schema that bears the user's name comes before public
+    yield Check(
+        "new tables",
+        "wrong" if among else "good",
+        f"go into schema {schema}" if schema else "need the name of a schema",
+        f"That one is fsdb's own: use another user than {user}, or ALTER ROLE {user} SET search_path = public."
+        if among
+        else "",
     )
 
 

@@ -65,6 +65,19 @@ class Several:
 Output = OneTarget | Several
 
 
+def decisive(output: Output) -> tuple[int, ...]:
+    """The slots that a prediction and its probabilities are read from."""
+    match output:
+        case Regression(value=slot):
+            return (slot,)
+        case Threshold(score=score, probability=slot):
+            return (score,) if slot is None else (score, slot)
+        case Argmax(scores=scores, probabilities=slots):
+            return (*scores, *(slots or ()))
+        case Several(targets=targets):
+            return tuple(slot for target in targets for slot in decisive(target))
+
+
 @dataclass(frozen=True, eq=False)
 class Program:
     """A model program. Programs are equal when their canonical JSON is (a NaN in them equals itself).

@@ -1,7 +1,7 @@
 -- name: settings
 -- What a server's settings are that matter to fsdb.
 SELECT current_setting('server_version'), current_setting('server_version_num')::integer, current_setting('jit'),
-       current_setting('default_transaction_isolation')
+       current_setting('default_transaction_isolation'), current_schema()::text, current_user::text
 
 -- name: live_against_history
 -- How many rows the live table has that history as of infinity does not have, or the other way round.

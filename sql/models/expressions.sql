@@ -87,12 +87,13 @@ CASE WHEN pg_catalog.abs({value}) <= {limit} THEN 0 ELSE {value} * {coefficient}
 COALESCE(({coefficients}::pg_catalog.float8[])[{code} + 1], 0)
 
 -- name: logistic
--- 1 / (1 + exp(-x)), held inside the range in which exp raises no error; beyond it the result is 0 or 1 to 1e-300.
-CASE WHEN {value} > 40 THEN 1 WHEN {value} < -700 THEN 0 ELSE 1 / (1 + pg_catalog.exp(-{value})) END
+-- 1 / (1 + exp(-x)), held inside the range in which exp raises no error; beyond it the result is 0 or 1 to 1e-300. NaN, which is
+-- above every number here, stays NaN.
+CASE WHEN {value} > 40 AND {value} < 'NaN' THEN 1 WHEN {value} < -700 THEN 0 ELSE 1 / (1 + pg_catalog.exp(-{value})) END
 
 -- name: exponential
 -- exp(x), which is 0 or infinite beyond the range of float64.
-CASE WHEN {value} > 709.782712893384 THEN 'Infinity'::pg_catalog.float8 WHEN {value} < -708 THEN 0 ELSE pg_catalog.exp({value}) END
+CASE WHEN {value} > 709.782712893384 AND {value} < 'NaN' THEN 'Infinity'::pg_catalog.float8 WHEN {value} < -708 THEN 0 ELSE pg_catalog.exp({value}) END
 
 -- name: exponential_below
 -- exp(x - max) of a softmax: what is below 1e-304 is 0.
@@ -144,12 +145,12 @@ NULLIF({value}, -1)
 (${array})[{position}]
 
 -- name: clip
--- Held between two numbers; NULL stays NULL.
-CASE WHEN {value} < {low} THEN {low} WHEN {value} > {high} THEN {high} ELSE {value} END
+-- Held between two numbers; NULL and NaN, which is above every number here, stay what they are.
+CASE WHEN {value} < {low} THEN {low} WHEN {value} BETWEEN {high} AND 'Infinity' THEN {high} ELSE {value} END
 
 -- name: above_threshold
--- 1 above a threshold, otherwise 0; also of NULL.
-({value} > {threshold} IS TRUE)::pg_catalog.int4::pg_catalog.float8
+-- 1 above a threshold, otherwise 0; also of NULL and NaN.
+(({value} > {threshold} AND {value} < 'NaN') IS TRUE)::pg_catalog.int4::pg_catalog.float8
 
 -- name: bin
 -- How many edges are at most the value.
@@ -190,7 +191,7 @@ CASE WHEN pg_catalog.abs({value}) < 1e-140 THEN 0 ELSE pg_catalog.tanh({value}) 
 
 -- name: activation_logistic
 -- The logistic function.
-CASE WHEN {value} < -300 THEN 0 WHEN {value} > 40 THEN 1 ELSE 1 / (1 + pg_catalog.exp(-{value})) END
+CASE WHEN {value} < -300 THEN 0 WHEN {value} > 40 AND {value} < 'NaN' THEN 1 ELSE 1 / (1 + pg_catalog.exp(-{value})) END
 
 -- name: absolute
 -- The absolute value.
@@ -283,3 +284,7 @@ pg_catalog.min(n.{target}) FILTER (WHERE n.place = n.last) < pg_catalog.max(n.{t
 -- name: absolute_step
 -- A part of a sum of absolute differences.
 pg_catalog.abs({value} - {place})
+
+-- name: is_number
+-- Whether it is one, perhaps infinite.
+{value} < 'NaN'

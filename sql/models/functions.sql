@@ -36,7 +36,7 @@ pg_catalog.cbrt({value})
 
 -- name: square
 -- The square; 0 and infinite beyond the range of float64.
-CASE WHEN pg_catalog.abs({value}) < 1e-160 THEN 0 WHEN pg_catalog.abs({value}) > 1.3407807929942596e154 THEN 'Infinity'::pg_catalog.float8 ELSE {value} * {value} END
+CASE WHEN pg_catalog.abs({value}) < 1e-160 THEN 0 WHEN pg_catalog.abs({value}) > 1.3407807929942596e154 AND {value} < 'NaN' THEN 'Infinity'::pg_catalog.float8 ELSE {value} * {value} END
 
 -- name: reciprocal
 -- 1 / x; infinite with the sign of x beyond the range of float64, also of 0 and -0.
@@ -44,11 +44,11 @@ CASE WHEN pg_catalog.abs({value}) < 5.562684646268003e-309 THEN pg_catalog.sign(
 
 -- name: exp
 -- The exponential; 0 and infinite beyond the range of float64.
-CASE WHEN {value} > 709.782712893384 THEN 'Infinity'::pg_catalog.float8 WHEN {value} < -708 THEN 0 ELSE pg_catalog.exp({value}) END
+CASE WHEN {value} > 709.782712893384 AND {value} < 'NaN' THEN 'Infinity'::pg_catalog.float8 WHEN {value} < -708 THEN 0 ELSE pg_catalog.exp({value}) END
 
 -- name: expm1
 -- exp(x) - 1 without a loss of digits near 0: tanh(x / 2) (exp(x) + 1).
-CASE WHEN {value} > 709.782712893384 THEN 'Infinity'::pg_catalog.float8 WHEN {value} < -40 THEN -1 WHEN pg_catalog.abs({value}) < 1e-20 THEN {value} WHEN pg_catalog.abs({value}) < 1e-5 THEN {value} + {value} * {value} / 2 + {value} * {value} * {value} / 6 ELSE pg_catalog.tanh({value} / 2) * (pg_catalog.exp({value}) + 1) END
+CASE WHEN {value} > 709.782712893384 AND {value} < 'NaN' THEN 'Infinity'::pg_catalog.float8 WHEN {value} < -40 THEN -1 WHEN pg_catalog.abs({value}) < 1e-20 THEN {value} WHEN pg_catalog.abs({value}) < 1e-5 THEN {value} + {value} * {value} / 2 + {value} * {value} * {value} / 6 ELSE pg_catalog.tanh({value} / 2) * (pg_catalog.exp({value}) + 1) END
 
 -- name: log
 -- The natural logarithm; of a negative number missing.

@@ -78,3 +78,9 @@ SELECT {means}, pg_catalog.count(*) > {count} AND ({differing}) INTO {results}, 
 IF {tied} THEN
 RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = {text};
 END IF;
+
+-- name: refuse_no_number
+-- Numbers that the prediction is read from: of NULL the comparison is NULL, NaN is not below itself.
+IF ({conditions}) IS NOT TRUE THEN
+RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = {text};
+END IF;

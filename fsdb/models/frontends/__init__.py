@@ -1,5 +1,6 @@
 """Front ends: each turns the fitted models of one library into model programs."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
@@ -33,10 +34,10 @@ def native_outputs(estimator: Any, program: Program, rows: Sequence[Mapping[str,
     """What the estimator itself gives for rows (input name to value, NULL as None): the oracle of the parity gate.
 
     Each has `prediction` and, as the program has them, `probability` and `probabilities`; a row that the estimator refuses
-    has only `error`.
+    has only `error`, and so has one for which it gives NaN: that is no prediction.
     """
     outputs: list[dict[str, Any]] = _frontend(estimator).native_outputs(estimator, program, rows)
-    return outputs
+    return [{"error": "the model gives NaN"} if _has_nan(found) else found for found in outputs]
 
 
 def knows_names(estimator: Any) -> bool:
@@ -63,6 +64,11 @@ def whole_of(estimator: Any) -> OnnxModel | None:
         return None
     given = estimator if isinstance(estimator, OnnxModel) else OnnxModel(estimator)
     return replace(given, translate=False) if given.translate else None
+
+
+def _has_nan(outputs: Mapping[str, Any]) -> bool:
+    numbers = (number for value in outputs.values() for number in (value if isinstance(value, list) else [value]))
+    return any(isinstance(number, float) and math.isnan(number) for number in numbers)
 
 
 def _frontend(estimator: Any) -> ModuleType:

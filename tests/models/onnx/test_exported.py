@@ -9,9 +9,11 @@ import pytest
 from onnx import helper
 
 from fsdb.errors import UnsupportedModel
-from fsdb.models import OnnxModel, program_of
+from fsdb.models import OnnxModel, native_outputs, program_of, same_outputs
 from fsdb.models.backends.onnx import RowRefused, Scorer
+from fsdb.models.backends.sql.function import NO_NUMBER
 from tests.conftest import TestDatabase
+from tests.models import scorer
 from tests.models.onnx.compared import assert_everywhere, assert_whole
 from tests.models.onnx.graphs import FLOAT, INT64, model, node, perceptron
 
@@ -253,3 +255,39 @@ def test_rows_as_columns_stay_whole() -> None:
     arrays = {name: np.array(value, dtype=np.int64) for name, value in constants.items()}
     given = model(nodes, [("x", FLOAT, ["n", 3])], [("y", FLOAT, ["n", 1])], arrays)
     assert_whole(given, TYPES, [{"a": 0.5, "b": 1.0, "c": -2.0}, {"a": 4.0, "b": 0.0, "c": 3.0}])
+
+
+@pytest.mark.parametrize("last", ["Identity", "Sigmoid", "Exp", "Tanh", "Clip", "Relu", "Softmax", "Sqrt", "Abs"])
+def test_nan_is_no_prediction_in_any_runtime(database: TestDatabase, last: str) -> None:
+    """Two sums that overflow float32 with opposite signs: infinity less infinity, whatever comes after it."""
+    inputs = ["z", "zero", "one"] if last == "Clip" else ["z"]
+    graph = model(
+        [
+            node("MatMul", ["x", "w"], ["hidden"]),
+            node("Relu", ["hidden"], ["positive"]),
+            node("MatMul", ["positive", "v"], ["z"]),
+            node(last, inputs, ["y"]),
+        ],
+        [("x", FLOAT, ["N", 3])],
+        [("y", FLOAT, ["N", 1])],
+        {
+            "w": np.full((3, 2), 4.0, np.float32),
+            "v": np.array([[1.0], [-1.0]], np.float32),
+            "zero": np.array(0.0, np.float32),
+            "one": np.array(1.0, np.float32),
+        },
+    )
+    rows = [{"a": 1.0, "b": 2.0, "c": 3.0}, {"a": 3e38, "b": 3e38, "c": 0.0}, {"a": -3e38, "b": 0.0, "c": 0.0}]
+    program = program_of(OnnxModel(graph.SerializeToString()), TYPES)
+    natives = native_outputs(OnnxModel(graph.SerializeToString()), program, rows)
+    assert [("error" in native) for native in natives] == [False, True, False]
+    with database.connect() as connection:
+        scorer.deploy(connection, program)
+        found = scorer.score(connection, program, rows)
+    assert found[1] == {"error": NO_NUMBER, "code": "22023"}
+    assert Scorer(program).run({name: [row[name] for row in rows] for name in NAMES})["error"] == [
+        None,
+        NO_NUMBER,
+        None,
+    ]
+    assert all(same_outputs(native, one, 1e-6) for native, one in zip(natives, found, strict=True))

@@ -7,10 +7,31 @@ from fsdb.models.backends.onnx.arithmetic import exp, logistic, number, row, tot
 from fsdb.models.backends.onnx.graph import Graph
 from fsdb.models.steps import Kernel, Layer, Linear, Products, SquaredDistances
 
+_MOST_GROUPS = 64  # outputs of a float32 product that is followed digit by digit
+
 
 def linear(step: Linear, graph: Graph) -> None:
-    """One Gemm for all outputs."""
-    graph.add(_gemm(step.columns, step.coefficients, step.intercepts, graph), [""] * step.width)
+    """A Gemm for all outputs that have the same columns: what an output has no coefficient for may be infinite, and 0 times that is no number."""
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for output, coefficients in enumerate(step.coefficients):
+        groups.setdefault(tuple(np.flatnonzero(coefficients).tolist()), []).append(output)
+    if len(groups) > _MOST_GROUPS:
+        groups = {tuple(range(len(step.columns))): list(range(step.width))}
+    parts = [
+        _gemm(
+            tuple(step.columns[place] for place in places),
+            tuple(tuple(step.coefficients[output][place] for place in places) for output in outputs),
+            tuple(step.intercepts[output] for output in outputs),
+            graph,
+        )
+        for places, outputs in groups.items()
+    ]
+    result = parts[0]
+    if len(parts) > 1:
+        order = np.argsort([output for outputs in groups.values() for output in outputs]).tolist()
+        joined = graph.node("Concat", parts, axis=1)
+        result = graph.node("Gather", [joined, graph.constant(order, np.int64)], axis=1)
+    graph.add(result, [""] * step.width)
 
 
 def layer(step: Layer, graph: Graph) -> None:

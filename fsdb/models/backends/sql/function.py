@@ -22,12 +22,12 @@ from fsdb.models.backends.sql import (
     trees,
 )
 from fsdb.models.backends.sql.cases import bulk_after
-from fsdb.models.backends.sql.emitter import Body, conjunction, expression, integer
+from fsdb.models.backends.sql.emitter import Body, conjunction, expression, integer, text
 from fsdb.models.backends.sql.limits import check_program, check_text
 from fsdb.models.backends.sql.several import label_of, several
 from fsdb.models.backends.sql.signature import OUTPUTS, input_values, output_names, parameters, passed_on
 from fsdb.models.backends.sql.texts import fragment
-from fsdb.models.program import Argmax, Program, Regression, Several, Threshold
+from fsdb.models.program import Argmax, Program, Regression, Several, Threshold, decisive
 from fsdb.models.steps import (
     Above,
     Apply,
@@ -107,6 +107,9 @@ _EMITTERS: dict[type, Callable[[Any, Body], None]] = {
 }
 
 
+NO_NUMBER = "fsdb: the model gives no number (NaN) for this row; correct the inputs"
+
+
 def compile_functions(program: Program, schema: str, name: str) -> list[Composed]:
     """The statements that create the scoring function of a program, to be executed in order; it is the last one.
 
@@ -183,7 +186,11 @@ def _hand_over(program: Program, schema: str, name: str, condition: Composed, bo
 
 
 def _outputs(program: Program, body: Body) -> None:
-    """Assigns the results."""
+    """Assigns the results, once the numbers that they are read from are known to be numbers."""
+    numbers = [body.kept(slot).sql for slot in dict.fromkeys(decisive(program.output))]
+    conditions = [expression("is_number", value=value) for value in numbers]
+    parts = {"conditions": conjunction(conditions, " AND "), "text": text(NO_NUMBER)}
+    body.statements.append(fragment("statements", "refuse_no_number", **parts))
     prediction, probability, probabilities = (Composed([SQL(name)]) for name in OUTPUTS)
     match program.output:
         case Several() as output:

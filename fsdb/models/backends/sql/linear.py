@@ -20,13 +20,20 @@ def linear(step: Linear, body: Body) -> None:
 
 
 def _terms(columns: tuple[int, ...], coefficients: tuple[float, ...], body: Body) -> list[Composed]:
-    """A product for each column; of the indicators of one column, the coefficient of the one that is set."""
+    """A product for each column; of the indicators of one column, the coefficient of the one that is set.
+
+    A column without a coefficient has none, unless it may be missing: it may be infinite, and 0 times that is no number.
+    """
     terms = []
     pairs = zip(columns, coefficients, strict=True)
     for code, group in groupby(pairs, key=lambda pair: body.values[pair[0]].code):
         members = list(group)
         if code is None:
-            terms += [product(body.kept(slot).sql, coefficient) for slot, coefficient in members]
+            terms += [
+                product(body.kept(slot).sql, coefficient)
+                for slot, coefficient in members
+                if coefficient or body.values[slot].nullable
+            ]
         else:
             terms.append(_chosen(code, members, body))
     return terms
