@@ -289,6 +289,22 @@ WITH made AS (
     UPDATE {source} a SET {sets} FROM made WHERE {a_is_made} RETURNING 1
 ) SELECT count(*) FROM shown
 
+-- name: backfill_rows
+-- Rows on some pages of the source as the model table takes them, to be scored together.
+SELECT {a_typed} FROM {source} a WHERE {on_pages}
+
+-- name: backfill_rows_shown
+-- The same where rows show their predictions.
+SELECT {a_typed} FROM {source} a WHERE {on_pages} AND {a_id} IS NULL
+
+-- name: typed
+-- A column of the source as the model table has it.
+{value}::{type} AS {name}
+
+-- name: show_made
+-- The predictions that were just recorded, in the rows that they are of.
+UPDATE {source} a SET {sets} FROM {records} made WHERE made.prediction_id = ANY (%(made)s::bigint[]) AND {a_is_made}
+
 -- name: on_pages
 -- Rows on pages, the second one excluded.
 a.ctid >= {first}::tid AND a.ctid < {beyond}::tid

@@ -71,13 +71,22 @@ def score(
             )
         try:
             with connection.transaction():
-                together = _recorded_together(connection, deployed, table)
-                if together is not None:
-                    return together
+                found = _recorded_together(connection, deployed, table)
+                if found is not None:
+                    return found
                 return recorded(connection, deployed, table, _taken_columns(connection, deployed))
         except InvalidData:
             _scored(connection, deployed, table, "reject")  # names the row, where it is the model that does not take it
             raise
+
+
+def record_together(connection: Connection[Any], deployed: RegisteredDeployment, rows: str) -> pa.Table | None:
+    """The rows of a query recorded with results that are computed here for all of them, also where they are another table's.
+
+    None where the trigger must score them. Raises InvalidData for what the table refuses, and for a row that cannot be scored where
+    the deployment rejects such; nothing is recorded then.
+    """
+    return _recorded_together(connection, deployed, taken(connection, rows))
 
 
 def _recorded_together(connection: Connection[Any], deployed: RegisteredDeployment, table: pa.Table) -> pa.Table | None:

@@ -67,7 +67,7 @@ def recorded(
     filled = {**outcome.columns, "error": outcome.errors, "scored_by": pa.array([_ENGINE] * table.num_rows)}
     written = {**columns, **{name: table.column(name) for name in further}, **filled}
     kinds = [Column(name, types.get(name) or there[name]) for name in columns]
-    kinds += frames.columns_of(table.select(further).schema, "data")
+    kinds += [_kind(column, there[column.name]) for column in frames.columns_of(table.select(further).schema, "data")]
     kinds += [Column(name, there[name]) for name in filled]
     numbers = [row[0] for row in inserted(connection, deployed, pa.table(written), kinds, ["prediction_id"])]
     found = {"prediction_id": pa.array(numbers, pa.int64()), **filled}
@@ -76,6 +76,11 @@ def recorded(
         for name, kind in outputs.items()
     }
     return with_results(table, results, outcome.scored_by)
+
+
+def _kind(column: Column, kept_as: str) -> Column:
+    """A further column: a text is read as the table's own type, such as uuid."""
+    return Column(column.name, kept_as) if column.type == "text" else column
 
 
 def _count_rejection(connection: Connection[Any], deployed: RegisteredDeployment, outcome: Outcome) -> None:

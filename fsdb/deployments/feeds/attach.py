@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from psycopg import Connection, errors
-from psycopg.sql import Composable, Literal
+from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from fsdb.catalog import deployments as deployments_catalog
 from fsdb.catalog import feeds as catalog
@@ -13,12 +13,14 @@ from fsdb.catalog.feeds import Feed
 from fsdb.definitions import NAME
 from fsdb.deployments import table as model_table
 from fsdb.deployments.binding import RECORDED, widest
+from fsdb.deployments.bulk import record_together
 from fsdb.deployments.deployments import deploy
 from fsdb.deployments.feeds import feed as feeds
 from fsdb.deployments.feeds import sources
+from fsdb.deployments.feeds.objects import Plan
 from fsdb.deployments.feeds.sources import Source
-from fsdb.errors import ChangeRefused, InvalidDefinition
-from fsdb.sql import query
+from fsdb.errors import ChangeRefused, InvalidData, InvalidDefinition
+from fsdb.sql import joined, query
 
 FILE = feeds.FILE
 ON_UPDATE = ("inputs", "features")
@@ -169,7 +171,37 @@ def _backfill(
     assert row is not None
     pages = int(row[0])
     for first in range(0, pages, PAGES):
-        on_pages: dict[str, Composable] = {"first": Literal(f"({first},0)"), "beyond": Literal(f"({first + PAGES},0)")}
-        connection.execute(query(FILE, text, on_pages=query(FILE, "on_pages", **on_pages), **plan.parts))
+        bounds: dict[str, Composable] = {"first": Literal(f"({first},0)"), "beyond": Literal(f"({first + PAGES},0)")}
+        on_pages = query(FILE, "on_pages", **bounds)
+        if not _recorded_together(connection, deployed, plan, on_pages):
+            connection.execute(query(FILE, text, on_pages=on_pages, **plan.parts))
         if progress is not None:
             progress(min(first + PAGES, pages), pages)
+
+
+def _recorded_together(
+    connection: Connection[Any], deployed: RegisteredDeployment, plan: Plan, on_pages: Composed
+) -> bool:
+    """Whether the rows on some pages could be scored all at once, outside of the server.
+
+    The trigger takes them otherwise: it says what is wrong with a row that cannot be scored, as it does with one that is inserted.
+    """
+    shown = bool(plan.feed.result_columns)
+    types = model_table.columns(connection, deployed)
+    typed = [
+        query(FILE, "typed", value=Identifier("a", column), type=SQL(types[name]), name=Identifier(name))
+        for name, column in plan.values.items()
+    ]
+    text = "backfill_rows_shown" if shown else "backfill_rows"
+    rows = query(FILE, text, on_pages=on_pages, a_typed=joined(typed), **plan.parts)
+    try:
+        with connection.transaction():
+            made = record_together(connection, deployed, rows.as_string(connection))
+    except InvalidData:
+        return False
+    if made is None:
+        return False
+    if shown:
+        numbers = made.column("prediction_id").to_pylist()
+        connection.execute(query(FILE, "show_made", **plan.parts), {"made": numbers})
+    return True
