@@ -38,42 +38,42 @@ def test_both_ways_make_the_same_records(
     check_shown(connection, columns)
 
 
-@pytest.mark.parametrize(
-    ("key", "value", "together"),
-    [
-        ("uuid", "'7f1f1e6c-0000-4000-8000-00000000000'::text || n", True),
-        ("timestamptz", "timestamptz '2024-01-01 00:00:00.000001Z' + n * interval '1 day'", True),
-        ("timestamptz", "'infinity'", False),
-        ("numeric", "'1e-30'::numeric * n", True),
-        ("numeric(30, 3)", "n + 0.001", True),
-        ("date", "date '2024-02-28' + n", True),
-        ("mood", "(ARRAY['glad', 'sad'])[n]", True),
-        ("inet", "'10.0.0.' || n", True),
-        ("bytea", "decode('00ff0' || n, 'hex')", True),
-        ("boolean", "n = 1", True),
-        ("text", "E'a\"b,\\n\\\\' || n", True),
-        ("char(5)", "'x' || n", True),
-        ('"char"', "chr(64 + n)", True),
-        ("real", "0.1 * n", True),
-        ("interval", "n * interval '1 month 1 day'", True),
-        ("integer[]", "ARRAY[n, NULL]", True),
-    ],
-)
-def test_any_key(connection: Connection, key: str, value: str, together: bool) -> None:
+KEYS = [
+    ("uuid", "'7f1f1e6c-0000-4000-8000-00000000000'::text || n", True),
+    ("timestamptz", "timestamptz '2024-01-01 00:00:00.000001Z' + n * interval '1 day'", True),
+    ("timestamptz", "CASE n WHEN 1 THEN timestamptz 'infinity' ELSE '-infinity' END", False),
+    ("numeric", "'1e-30'::numeric * n", True),
+    ("numeric(30, 3)", "n + 0.001", True),
+    ("date", "date '2024-02-28' + n", True),
+    ("mood", "(ARRAY['glad', 'sad'])[n]", True),
+    ("inet", "'10.0.0.' || n", True),
+    ("bytea", "decode('00ff0' || n, 'hex')", True),
+    ("boolean", "n = 1", True),
+    ("text", "E'a\"b,\\n\\\\' || n", True),
+    ("char(5)", "'x' || n", True),
+    ('"char"', "chr(64 + n)", True),
+    ("real", "0.1 * n", True),
+    ("interval", "n * interval '1 month 1 day'", True),
+    ("integer[]", "ARRAY[n, NULL]", True),
+]
+
+
+def test_any_key(connection: Connection) -> None:
     make(connection, gradient_boosted())
     connection.execute("CREATE TYPE mood AS ENUM ('glad', 'sad')")
-    connection.execute(
-        f'CREATE TABLE "50% off" ("100% {{x}}" {key} PRIMARY KEY, origin text, carrier text, tailnum integer, distance real, hour integer)'
-    )
-    count = 1 if value == "'infinity'" else 2
-    connection.execute(
-        f"INSERT INTO \"50% off\" SELECT x.v::{key}, 'JFK', '1', 11, n, n FROM generate_series(1, {count}) n, LATERAL (SELECT {value}) x(v)"  # noqa: S608
-    )
-    attach(connection, "flight_delay", "50% off", predictions="sales", backfill=True)
-    found = connection.execute(
-        'SELECT a.distance = p.distance, p.prediction IS NOT NULL, p.scored_by FROM "50% off" a JOIN sales p USING ("100% {x}")'
-    ).fetchall()
-    assert found == [(True, True, "onnxruntime" if together else None)] * count
+    for number, (key, value, together) in enumerate(KEYS):
+        table = f"50% off {number}"
+        connection.execute(
+            f'CREATE TABLE "{table}" ("100% {{x}}" {key} PRIMARY KEY, origin text, carrier text, tailnum integer, distance real, hour integer)'
+        )
+        connection.execute(
+            f"INSERT INTO \"{table}\" SELECT x.v::{key}, 'JFK', '1', 11, n, n FROM generate_series(1, 2) n, LATERAL (SELECT {value}) x(v)"  # noqa: S608
+        )
+        attach(connection, "flight_delay", table, predictions=f"sales_{number}", backfill=True)
+        found = connection.execute(
+            f'SELECT a.distance = p.distance, p.prediction IS NOT NULL, p.scored_by FROM "{table}" a JOIN sales_{number} p USING ("100% {{x}}")'  # noqa: S608
+        ).fetchall()
+        assert found == [(True, True, "onnxruntime" if together else None)] * 2, key
 
 
 def test_a_row_that_cannot_be_scored_keeps_the_model_from_being_attached(connection: Connection) -> None:
