@@ -95,11 +95,11 @@ class Worker:
             if once and not rows and not passed_over:
                 return
             if rows:
-                _told(connection, 0)  # notices must not pile up
+                _notified(connection, 0)  # notices must not pile up
                 continue
             with queue.waiting(connection):
                 for seconds in POLLS_SECONDS:
-                    if self._stopping or self._round(connection)[0] or _told(connection, seconds):
+                    if self._stopping or self._round(connection)[0] or _notified(connection, seconds):
                         break
 
     def _round(self, connection: Connection[Any]) -> tuple[int, bool]:
@@ -134,6 +134,6 @@ class Worker:
             time.sleep(min(0.1, seconds))
 
 
-def _told(connection: Connection[Any], seconds: float) -> bool:
+def _notified(connection: Connection[Any], seconds: float) -> bool:
     """Whether a notice of rows has come or comes within so many seconds."""
     return any(True for _ in connection.notifies(timeout=seconds, stop_after=1))
