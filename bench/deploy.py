@@ -1,4 +1,4 @@
-"""From `deploy()` to the first scored row, for 300 trees × depth 6, the parity gate on 2,000 stored rows included."""
+"""From `deploy()` to the first scored row, for 300 trees × depth 6, the parity gate on its stored rows included."""
 
 import time
 from collections.abc import Iterator
