@@ -76,9 +76,9 @@ INSERT INTO {table} ({columns})
 RETURNING {returned}
 
 -- name: takes_scored
--- Whether a model table takes rows from the caller that were scored elsewhere: its owner, who as one that may put triggers on it could
--- change what is recorded anyhow. A trigger before fsdb's or a rule would have a say in the rows, so that they must go through them.
-SELECT pg_catalog.pg_has_role(c.relowner, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'TRIGGER') AND NOT c.relhasrules AND NOT EXISTS (
+-- Whether a model table takes rows from the caller that were scored elsewhere, as its owner's. A trigger before fsdb's or a rule would
+-- have a say in the rows, so that they must go through them.
+SELECT fsdb.owns(c.oid) AND NOT c.relhasrules AND NOT EXISTS (
     SELECT FROM pg_catalog.pg_trigger t
     WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgtype & 7 = 7 AND t.tgname <> %(trigger)s
 )

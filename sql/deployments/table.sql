@@ -60,10 +60,10 @@ COMMENT ON TABLE {table} IS {comment}
 COMMENT ON COLUMN {table}.{column} IS {comment}
 
 -- name: score_trigger
--- Scores each inserted row. The name sorts last, so that an application's own triggers have finished the row by then. Who may put
--- triggers on the table could have one that comes later still: such a role may record rows that were scored elsewhere.
+-- Scores each inserted row. The name sorts last, so that an application's own triggers have finished the row by then. The
+-- table's owner alone may record rows that were scored elsewhere.
 CREATE OR REPLACE TRIGGER {trigger} BEFORE INSERT ON {table}
-FOR EACH ROW WHEN (new.scored_by IS NULL OR NOT pg_catalog.has_table_privilege({name}::pg_catalog.regclass, 'TRIGGER'))
+FOR EACH ROW WHEN (new.scored_by IS NULL OR NOT fsdb.owns({name}::pg_catalog.regclass))
 EXECUTE FUNCTION {function}()
 
 -- name: keep_trigger

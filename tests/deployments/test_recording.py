@@ -82,7 +82,7 @@ def test_who_does_not_own_the_table_cannot_record_a_result(world: World, databas
     role = Identifier(f"fsdb_test_{uuid4().hex[:8]}")
     world.connection.execute(SQL("CREATE ROLE {}").format(role))
     for grant in (
-        "INSERT, SELECT, UPDATE, DELETE ON flight_delay",
+        "ALL ON flight_delay",
         "USAGE ON SCHEMA fsdb, fsdb_models, fsdb_history",
         "SELECT ON ALL TABLES IN SCHEMA fsdb, fsdb_history",
         "EXECUTE ON ALL FUNCTIONS IN SCHEMA fsdb_models",

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import psycopg
 import pyarrow as pa
+import pytest
 from psycopg.rows import dict_row
 from psycopg.sql import SQL, Identifier, Placeholder
 
@@ -20,6 +21,14 @@ from tests.conftest import TestDatabase
 
 Rows = Sequence[Mapping[str, Any]]
 Outputs = list[dict[str, Any]]
+
+# What its exporters warn of is not the tests' matter.
+PYTORCH_WARNS = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::UserWarning"),
+    pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning"),
+]
 
 TYPES = {"a": "real", "b": "double precision", "c": "double precision"}
 ALONE = 6  # rows that are inserted by themselves, too

@@ -13,14 +13,9 @@ from fsdb.errors import UnsupportedModel
 from fsdb.models import OnnxModel, program_of
 from tests.conftest import TestDatabase
 from tests.exports.rows import SEED, as_matrix, as_rows, data, odd_rows
-from tests.exports.served import TYPES, Outputs, assert_as_native, numbers, served, shares
+from tests.exports.served import PYTORCH_WARNS, TYPES, Outputs, assert_as_native, numbers, served, shares
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
-    pytest.mark.filterwarnings("ignore::UserWarning"),
-    pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning"),
-]
+pytestmark = PYTORCH_WARNS
 X, TARGET = data()
 THREE = np.digitize(TARGET, [10.0, 12.0])
 EXPORTERS = ["dynamo", "script"]

@@ -16,7 +16,7 @@ from fsdb.catalog.feeds import find_feed
 from fsdb.catalog.models import ModelVersion, get_version
 from fsdb.deployments import table as model_table
 from fsdb.deployments.binding import table_columns
-from fsdb.deployments.bulk import in_server, outside, together
+from fsdb.deployments.bulk import in_server, outside, records
 from fsdb.deployments.bulk.given import FILE, check_free, check_there, fitted, plain, taken
 from fsdb.deployments.bulk.kept import Kept
 from fsdb.deployments.bulk.lookups import Found, Rows, look_up, shares
@@ -91,12 +91,12 @@ def record_together(connection: Connection[Any], deployed: RegisteredDeployment,
 
 def _recorded_together(connection: Connection[Any], deployed: RegisteredDeployment, table: pa.Table) -> pa.Table | None:
     """The rows recorded with results that are computed here for all of them; None where the trigger must score them."""
-    if not table.num_rows or not together.takes(connection, deployed):
+    if not table.num_rows or not records.takes(connection, deployed):
         return None
-    together.keep_releases(connection, deployed)
+    records.keep_releases(connection, deployed)
     kept = get_deployment(connection, deployed.name)
     programs = [_program(connection, kept, release) for release in kept.scoring]
-    if not together.takes(connection, kept) or not all(outside.scorer_of(connection, *of) for of in programs):
+    if not records.takes(connection, kept) or not all(outside.scorer_of(connection, *of) for of in programs):
         return None
     begin = time.perf_counter()
     types = _taken_columns(connection, kept)
@@ -109,7 +109,7 @@ def _recorded_together(connection: Connection[Any], deployed: RegisteredDeployme
         "scored_at": _moments(at, table.num_rows),
         "scoring_us": pa.array(np.full(table.num_rows, microseconds, np.int32)),
     }
-    return together.recorded(connection, kept, table, columns, types, replace(outcome, columns=filled))
+    return records.recorded(connection, kept, table, columns, types, replace(outcome, columns=filled))
 
 
 def _taken_columns(connection: Connection[Any], deployed: RegisteredDeployment) -> dict[str, str]:

@@ -81,6 +81,16 @@ END
 $$;
 COMMENT ON FUNCTION fsdb.refuse_prediction_change IS 'Trigger of model tables: inputs, predictions and lineage stay as they were recorded.';
 
+-- In PL/pgSQL, which is not read before it is called: a condition of the scoring trigger has it, for rows that hardly any insert has.
+CREATE FUNCTION fsdb.owns("table" regclass) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN pg_has_role(current_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = "table"), 'USAGE');
+END
+$$;
+COMMENT ON FUNCTION fsdb.owns IS 'Whether the caller has the rights of a table''s owner, whatever was granted: such a role may record rows that were scored elsewhere.';
+GRANT EXECUTE ON FUNCTION fsdb.owns TO PUBLIC;
+
 CREATE FUNCTION fsdb.prediction_lineage("table" text, prediction_id bigint)
 RETURNS TABLE (input text, value text, feature_set text, version_id bigint, event_time timestamptz, recorded_at timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
