@@ -288,3 +288,15 @@ pg_catalog.abs({value} - {place})
 -- name: is_number
 -- Whether it is one, perhaps infinite.
 {value} < 'NaN'
+
+-- name: rank
+-- How many of the bounds a number reaches; all where it is NaN.
+pg_catalog.width_bucket({value}, {bounds}::pg_catalog.float8[])
+
+-- name: code_row
+-- The row of a code: the first where it is missing, the last where it is above all that are known.
+(LEAST(COALESCE({code}, -1), {last}) + 1)::pg_catalog.int4
+
+-- name: together
+-- Bit strings one after the other, or joined bit by bit.
+({parts})

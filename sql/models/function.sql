@@ -68,6 +68,10 @@ pg_catalog.clock_timestamp() > pg_catalog.statement_timestamp() + '{microseconds
 -- The columns of a tree ensemble as one array.
 {name} pg_catalog.float8[];
 
+-- name: declare_bits
+-- What the trees of an ensemble decide.
+{name} pg_catalog.varbit;
+
 -- name: assign
 -- Keeps a slot.
 {name} := {value};

@@ -35,6 +35,6 @@ CASE WHEN {value} = 0 THEN 0 ELSE ({value} / {total})::pg_catalog.float4::pg_cat
 -- A float32 number as float64.
 {value}::pg_catalog.float8
 
--- name: add_leaf
--- Adds the leaf that was reached, in float32.
-{total} := {total} + ({leaves}::pg_catalog.float4[])[-n];
+-- name: element_single
+-- A float32 number by its position.
+({array}::pg_catalog.float4[])[{position}]

@@ -8,10 +8,6 @@ END LOOP;
 {sums}
 END LOOP;
 
--- name: add_leaf
--- Adds the leaf that was reached.
-{total} := {total} + ({leaves}::pg_catalog.float8[])[-n];
-
 -- name: refuse_missing_or_infinite
 -- Bounds of columns that must be there: NULL makes the condition NULL.
 IF ({conditions}) IS NOT TRUE THEN

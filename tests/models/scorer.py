@@ -1,7 +1,9 @@
 """Runs a program's SQL function over rows and compares with the native model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
 import psycopg
 from psycopg import sql
@@ -10,6 +12,8 @@ from psycopg.rows import dict_row
 from fsdb.models import Program, compile_functions, function_call, native_outputs, program_of, same_outputs, split_rows
 from fsdb.models.backends.sql import bulk_name
 from fsdb.models.backends.sql.function import NO_NUMBER
+from fsdb.models.backends.sql.trees import form
+from fsdb.models.steps import TreeEnsemble
 
 
 def deploy(connection: psycopg.Connection, program: Program, name: str = "score") -> None:
@@ -40,6 +44,29 @@ def score(
     return results
 
 
+@contextmanager
+def forced(*, masks: bool) -> Iterator[None]:
+    """A block in which every ensemble has masks, or none."""
+    with patch.object(form, "by_masks", return_value=masks):
+        yield
+
+
+def scored_in_every_form(
+    connection: psycopg.Connection, program: Program, rows: Sequence[Mapping[str, Any]]
+) -> dict[str, list[dict[str, Any]]]:
+    """What each form of a program's trees gives for the rows; afterwards the function is the walk."""
+    with forced(masks=True):
+        deploy(connection, program)
+    results = {"masks": score(connection, program, rows)}
+    with forced(masks=False):
+        deploy(connection, program)
+        both = len(compile_functions(program, "public", "score")) == 2
+    results["walked"] = score(connection, program, rows)
+    if both:
+        results["CASE"] = score(connection, program, rows, bulk_name("score"))
+    return results
+
+
 def assert_parity(
     connection: psycopg.Connection,
     estimator: Any,
@@ -49,7 +76,7 @@ def assert_parity(
 ) -> Program:
     """Deployed and native agree on the rows, and on rows at every edge of the model; most rows must be scored.
 
-    Trees give the very same in both of their forms, errors too.
+    Trees give the very same in each of their forms, errors too.
     """
     program = program_of(estimator, types)
     assert Program.from_json(program.to_json()) == program
@@ -58,9 +85,10 @@ def assert_parity(
     tried = given + split_rows(program, given, limit)
     native = native_outputs(estimator, program, tried)
     deployed = score(connection, program, tried)
-    if len(compile_functions(program, "public", "score")) == 2:
-        in_bulk = score(connection, program, tried, bulk_name("score"))
-        assert repr(in_bulk) == repr(deployed)
+    if any(isinstance(step, TreeEnsemble) for step in program.steps):
+        for name, found in scored_in_every_form(connection, program, tried).items():
+            assert repr(found) == repr(deployed), name
+        deploy(connection, program)
     different = [
         (row, expected, found)
         for row, expected, found in zip(tried, native, deployed, strict=True)

@@ -1,4 +1,4 @@
-"""The two forms of tree ensembles: walked for single rows, CASE expressions for many. The same bits, whatever the order of rows."""
+"""The forms of tree ensembles: masks, or walked for single rows and CASE expressions for many. The same bits, whatever the order of rows."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,10 +13,11 @@ from fsdb.deployments import deploy as deploy_model
 from fsdb.deployments import register_model, replay, undeploy
 from fsdb.models import Input, Program, compile_functions, program_of
 from fsdb.models.backends.sql import bulk_name, function_call
-from fsdb.models.program import Regression
+from fsdb.models.backends.sql.trees import form
+from fsdb.models.program import Regression, Several
 from fsdb.models.steps import SingleTrees, Tree, TreeEnsemble
 from tests.conftest import TestDatabase
-from tests.models.scorer import deploy, score
+from tests.models.scorer import deploy, forced, score, scored_in_every_form
 
 NAMES = ["a", "b", "c"]
 INPUTS = tuple(Input(name, "double precision") for name in NAMES)
@@ -80,7 +81,7 @@ def _natively(step: TreeEnsemble, row: dict[str, Any]) -> list[float]:
 @pytest.mark.parametrize("kind", [TreeEnsemble, SingleTrees])
 @pytest.mark.parametrize("strict", [False, True])
 @pytest.mark.parametrize(("trees", "depth", "outputs"), [(250, 1, 1), (30, 5, 2), (6, 9, 3)])
-def test_random_ensembles_give_the_same_bits_in_both_forms(
+def test_random_ensembles_give_the_same_bits_in_every_form(
     module_database: TestDatabase, kind: type[TreeEnsemble], strict: bool, trees: int, depth: int, outputs: int
 ) -> None:
     rng = np.random.default_rng([trees, depth, outputs, strict])
@@ -93,11 +94,26 @@ def test_random_ensembles_give_the_same_bits_in_both_forms(
     with module_database.connect() as connection:
         for output in range(outputs):
             program = Program(INPUTS, (step,), Regression(3 + output), None)
-            deploy(connection, program)
-            walked = score(connection, program, rows)
-            in_bulk = score(connection, program, rows, bulk_name("score"))
-            assert [found["prediction"] for found in walked] == [found["prediction"] for found in in_bulk]
-            assert [found["prediction"] for found in walked] == [sums[output] for sums in natively]
+            for name, found in scored_in_every_form(connection, program, rows).items():
+                assert [row["prediction"] for row in found] == [sums[output] for sums in natively], name
+
+
+def test_ensembles_of_one_program_take_each_its_own_form(
+    module_database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(23)
+    steps = [
+        TreeEnsemble((0, 1, 2), tuple(_tree(rng, 8, 1, 0) for _ in range(12)), (0.5,), 2.0, True, strict)
+        for strict in (False, True)
+    ]
+    program = Program(INPUTS, tuple(steps), Several((Regression(3), Regression(4)), ()), None)
+    rows = _rows(rng, 40)
+    natively = [[sums for step in steps for sums in _natively(step, row)] for row in rows]
+    monkeypatch.setattr(form, "by_masks", lambda step: step is steps[0])
+    with module_database.connect() as connection:
+        deploy(connection, program)
+        for name in ("score", bulk_name("score")):
+            assert [found["prediction"] for found in score(connection, program, rows, name)] == natively
 
 
 @pytest.fixture(scope="module")
@@ -127,13 +143,14 @@ def test_shuffled_batches_give_each_row_its_own_prediction(
 ) -> None:
     model, program, X = boosted
     native = dict(enumerate(model.predict_proba(X)[:, 1].tolist()))
+    results = []
     with module_database.connect() as connection:
-        deploy(connection, program)
-        results = [
-            _scored(connection, program, name, order)
-            for name in ("score", bulk_name("score"))
-            for order in ("n", "n DESC", "md5(n::text)")
-        ]
+        for masks, names in ((True, ["score"]), (False, ["score", bulk_name("score")])):
+            with forced(masks=masks):
+                deploy(connection, program)
+            results += [
+                _scored(connection, program, name, order) for name in names for order in ("n", "n DESC", "md5(n::text)")
+            ]
         one_by_one = score(connection, program, [dict(zip(NAMES, row, strict=True)) for row in X.tolist()])
     assert all(result == results[0] for result in results)
     assert {n: found["probability"] for n, found in enumerate(one_by_one)} == results[0]
@@ -150,7 +167,8 @@ def test_a_statement_that_runs_on_is_handed_over(
         sql.Literal(0.1), slept
     )
     with module_database.connect() as connection:
-        deploy(connection, program)
+        with forced(masks=False):
+            deploy(connection, program)
         (before,) = connection.execute(sql.SQL("SELECT * FROM {}").format(call)).fetchall()
         (handed,) = connection.execute(late).fetchall()
         assert handed == before
@@ -162,14 +180,30 @@ def test_a_statement_that_runs_on_is_handed_over(
         assert connection.execute(late).fetchall() == [(None, 77)]
 
 
-def test_a_program_without_trees_has_one_function() -> None:
-    program = Program(INPUTS, (), Regression(0), None)
-    assert len(compile_functions(program, "public", "score")) == 1
+def test_programs_without_trees_and_with_masks_have_one_function(boosted: tuple[Any, Program, np.ndarray]) -> None:
+    assert len(compile_functions(Program(INPUTS, (), Regression(0), None), "public", "score")) == 1
+    with forced(masks=True):
+        assert len(compile_functions(boosted[1], "public", "score")) == 1
+
+
+def test_an_ensemble_on_many_columns_is_walked(boosted: tuple[Any, Program, np.ndarray]) -> None:
+    """A mask for each column of each group costs more than the levels that it saves."""
+    rng = np.random.default_rng(22)
+    wide = rng.normal(size=(400, 200))
+    model = GradientBoostingClassifier(n_estimators=40, max_depth=5).fit(wide, wide[:, :100].sum(axis=1) > 0)
+    assert not form.by_masks(_ensemble(program_of(model, {f"x{n}": "double precision" for n in range(200)})))
+    assert form.by_masks(_ensemble(boosted[1]))
+
+
+def _ensemble(program: Program) -> TreeEnsemble:
+    (step,) = (step for step in program.steps if isinstance(step, TreeEnsemble))
+    return step
 
 
 def test_an_insert_of_many_rows_goes_over_from_one_form_to_the_other(
-    connection: psycopg.Connection, boosted: tuple[Any, Program, np.ndarray]
+    connection: psycopg.Connection, boosted: tuple[Any, Program, np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(form, "by_masks", lambda _: False)
     model, _, X = boosted
     rows = [dict(zip(NAMES, row, strict=True)) for row in X[:50].tolist()]
     register_model(connection, "trees", model, inputs=dict.fromkeys(NAMES, "double precision"), rows=rows)

@@ -14,12 +14,13 @@ from sklearn.tree import DecisionTreeRegressor
 from fsdb.deployments import register_model
 from fsdb.errors import UnsupportedModel
 from fsdb.models import Input, Program, compile_functions, program_of
-from fsdb.models.backends.sql import cases, limits
+from fsdb.models.backends.sql import limits
+from fsdb.models.backends.sql.trees import cases
 from fsdb.models.frontends.sklearn import neighbors
 from fsdb.models.program import Regression
 from fsdb.models.steps import LookupText, Tree, TreeEnsemble
 from tests.conftest import TestDatabase
-from tests.models.scorer import deploy, score
+from tests.models.scorer import deploy, forced, score, scored_in_every_form
 
 
 def _linear(inputs: int) -> Program:
@@ -108,21 +109,21 @@ def test_the_limits_are_those_that_the_sentences_name(monkeypatch: pytest.Monkey
         compile_functions(_linear(4), "public", "score")
 
 
-def test_deep_trees_are_walked_alone(module_database: TestDatabase) -> None:
+def test_deep_trees_have_no_case_form(module_database: TestDatabase) -> None:
     with module_database.connect() as connection:
-        for depth, functions in ((cases.MOST_DEPTH, 2), (cases.MOST_DEPTH + 1, 1), (5000, 1)):
+        for depth, has_case in ((cases.MOST_DEPTH, True), (cases.MOST_DEPTH + 1, False), (5000, False)):
             program = _chain(depth)
-            assert len(compile_functions(program, "public", "score")) == functions
-            deploy(connection, program)
-            found = score(connection, program, [{"a": float(n)} for n in (0, 1, depth - 1, depth)])
-            assert [row["prediction"] for row in found] == [depth, depth + 1, 2 * depth - 1, 2 * depth]
-            if functions == 2:
-                assert score(connection, program, [{"a": float(depth)}], "score__bulk") == found[-1:]
+            rows = [{"a": float(n)} for n in (0, 1, 62, 63, 64, depth - 1, depth)]
+            forms = scored_in_every_form(connection, program, rows)
+            assert set(forms) == {"masks", "walked"} | ({"CASE"} if has_case else set())
+            for name, found in forms.items():
+                assert [row["prediction"] for row in found] == [depth + row["a"] for row in rows], name
 
 
-def test_ensembles_with_many_splits_are_walked_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ensembles_with_many_splits_have_no_case_form(monkeypatch: pytest.MonkeyPatch) -> None:
     X = np.random.default_rng(4).normal(size=(60, 2))
     program = program_of(DecisionTreeRegressor().fit(X, X[:, 0]), {"a": "real", "b": "real"})
-    assert len(compile_functions(program, "public", "score")) == 2
-    monkeypatch.setattr(cases, "MOST_SPLITS", 20)
-    assert len(compile_functions(program, "public", "score")) == 1
+    with forced(masks=False):
+        assert len(compile_functions(program, "public", "score")) == 2
+        monkeypatch.setattr(cases, "MOST_SPLITS", 20)
+        assert len(compile_functions(program, "public", "score")) == 1

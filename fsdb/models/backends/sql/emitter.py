@@ -86,14 +86,19 @@ def integer(value: int) -> Composed:
     return Composed([SQL(str(int(value)))])
 
 
-def numbers(values: Sequence[float]) -> Composed:
-    """An array constant of float64 numbers (NaN becomes NULL), without its type."""
-    return Composed([Literal("{" + ",".join(["NULL" if math.isnan(value) else repr(value) for value in values]) + "}")])
+def numbers(values: Sequence[float], first: int = 1) -> Composed:
+    """An array constant of float64 numbers (NaN becomes NULL) that counts from `first`, without its type."""
+    return _array(["NULL" if math.isnan(value) else repr(value) for value in values], first)
 
 
-def integers(values: Sequence[int]) -> Composed:
-    """An array constant of integers, without its type."""
-    return Composed([Literal("{" + ",".join(map(str, values)) + "}")])
+def integers(values: Sequence[int], first: int = 1) -> Composed:
+    """An array constant of integers that counts from `first`, without its type."""
+    return _array([str(value) for value in values], first)
+
+
+def _array(elements: Sequence[str], first: int) -> Composed:
+    bounds = f"[{first}:{first + len(elements) - 1}]=" if first != 1 and elements else ""
+    return Composed([Literal(f"{bounds}{{{','.join(elements)}}}")])
 
 
 def conjunction(conditions: Sequence[Composed], word: str) -> Composed:

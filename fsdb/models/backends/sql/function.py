@@ -21,7 +21,6 @@ from fsdb.models.backends.sql import (
     singles,
     trees,
 )
-from fsdb.models.backends.sql.cases import bulk_after
 from fsdb.models.backends.sql.emitter import Body, conjunction, expression, integer, text
 from fsdb.models.backends.sql.limits import check_program, check_text
 from fsdb.models.backends.sql.several import label_of, several
@@ -141,7 +140,7 @@ def in_bulk(program: Program) -> Composed | None:
 
     The scoring function looks at it itself; a caller that does saves the way through it.
     """
-    after = bulk_after(program)
+    after = trees.bulk_after(program)
     return None if after is None else fragment("function", "in_bulk", microseconds=integer(after))
 
 

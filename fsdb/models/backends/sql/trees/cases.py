@@ -11,9 +11,7 @@ from psycopg.sql import SQL, Composable, Composed, Literal
 
 from fsdb.models.backends.sql.emitter import Body, expression, integers
 from fsdb.models.backends.sql.texts import fragment
-from fsdb.models.program import Program
 from fsdb.models.steps import SingleTrees, Tree, TreeEnsemble
-from fsdb.models.thresholds import as_float64
 
 MICROSECONDS = 8  # that a split takes to be set up
 LEAST = 1_000  # microseconds that the rest of a single insert may well take
@@ -34,14 +32,17 @@ _COMPARED = {
 _DOUBLE, _SINGLE = SQL("::float"), SQL("::real")
 
 
-def bulk_after(program: Program) -> int | None:
-    """After how many microseconds a statement is a bulk one; None where a program's trees are walked always."""
-    ensembles = [step for step in program.steps if isinstance(step, TreeEnsemble)]
-    trees = [(step, tree) for step in ensembles for tree in step.trees]
-    splits = sum(_splits(tree) * len(_outputs(tree, step)) for step, tree in trees)
-    if not 0 < splits <= MOST_SPLITS or any(_depth(tree) > MOST_DEPTH for _, tree in trees):
+def case_forms_after(steps: Sequence[TreeEnsemble]) -> int | None:
+    """After how many microseconds of a statement CASE expressions pay for some ensembles; None where they never do."""
+    splits = sum(_all_splits(step) for step in steps)
+    if not 0 < splits <= MOST_SPLITS or not all(map(has_case_form, steps)):
         return None
     return max(splits * MICROSECONDS, LEAST)
+
+
+def has_case_form(step: TreeEnsemble) -> bool:
+    """Whether an ensemble is small enough for CASE expressions."""
+    return _all_splits(step) <= MOST_SPLITS and all(_depth(tree) <= MOST_DEPTH for tree in step.trees)
 
 
 def case_form(step: TreeEnsemble, totals: Sequence[Composed], body: Body) -> list[Composed]:
@@ -104,7 +105,6 @@ def _case(tree: Tree, place: int, step: TreeEnsemble, columns: Mapping[tuple[int
     A missing value is NULL and makes no condition true: the side that it goes to is the ELSE. PostgreSQL takes the type of a
     CASE from its THEN, so that only leaves which stand there name it.
     """
-    thresholds = as_float64(tree.threshold, step.strict) if step.float32 else tree.threshold
     kind = _SINGLE if isinstance(step, SingleTrees) else _DOUBLE
     parts: list[Composable] = []
     pending: list[int | SQL] = [0]
@@ -124,7 +124,7 @@ def _case(tree: Tree, place: int, step: TreeEnsemble, columns: Mapping[tuple[int
             if codes:
                 parts += [_NOT_IN if tree.missing_left[node] else _IN, integers(codes), _CLOSED]
             else:
-                parts += [_COMPARED[tree.missing_left[node], step.strict], Literal(repr(thresholds[node]))]
+                parts += [_COMPARED[tree.missing_left[node], step.strict], Literal(repr(tree.threshold[node]))]
             pending += [_END, sides[1], _ELSE, sides[0], _THEN]
     return Composed(parts)
 
@@ -136,6 +136,11 @@ def _codes(tree: Tree, node: int) -> tuple[int, ...]:
 def _outputs(tree: Tree, step: TreeEnsemble) -> Sequence[int]:
     """The totals that a tree adds to."""
     return range(len(step.base)) if tree.output is None else (tree.output,)
+
+
+def _all_splits(step: TreeEnsemble) -> int:
+    """The splits of the expressions: a tree that adds to several sums is in several."""
+    return sum(_splits(tree) * len(_outputs(tree, step)) for tree in step.trees)
 
 
 def _splits(tree: Tree) -> int:

@@ -41,7 +41,7 @@ class Vector:
     def _nullable(self, feature: int) -> bool:
         return self._body.values[self._step.columns[feature]].nullable
 
-    def split(self, tree: Tree, node: int, threshold: float) -> tuple[int, float]:
+    def split(self, tree: Tree, node: int) -> tuple[int, float]:
         """The place in `x` and the threshold for a node; that of a leaf always goes left."""
         feature = tree.feature[node]
         if feature < 0:
@@ -49,7 +49,7 @@ class Vector:
         missing_left = tree.missing_left[node]
         if tree.left_codes and tree.left_codes[node]:
             return self._starts[feature] + self._sets[feature][tree.left_codes[node], missing_left], 0.5
-        return self._numbers[feature, missing_left and self._nullable(feature)], threshold
+        return self._numbers[feature, missing_left and self._nullable(feature)], tree.threshold[node]
 
     def assignment(self) -> Composed:
         """The statement that builds `x`."""
