@@ -54,7 +54,7 @@ def forced(*, masks: bool) -> Iterator[None]:
 def scored_in_every_form(
     connection: psycopg.Connection, program: Program, rows: Sequence[Mapping[str, Any]]
 ) -> dict[str, list[dict[str, Any]]]:
-    """What each form of a program's trees gives for the rows; afterwards the function is the walk."""
+    """What each form of a program's trees gives for the rows; afterwards the function walks."""
     with forced(masks=True):
         deploy(connection, program)
     results = {"masks": score(connection, program, rows)}

@@ -1,4 +1,4 @@
-"""The forms of tree ensembles: masks, or walked for single rows and CASE expressions for many. The same bits, whatever the order of rows."""
+"""The forms of tree ensembles: masks or a walk, and CASE expressions for many rows. The same bits, whatever the order of rows."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -112,8 +112,7 @@ def test_ensembles_of_one_program_take_each_its_own_form(
     monkeypatch.setattr(form, "by_masks", lambda step: step is steps[0])
     with module_database.connect() as connection:
         deploy(connection, program)
-        for name in ("score", bulk_name("score")):
-            assert [found["prediction"] for found in score(connection, program, rows, name)] == natively
+        assert [found["prediction"] for found in score(connection, program, rows)] == natively
 
 
 @pytest.fixture(scope="module")
@@ -145,11 +144,13 @@ def test_shuffled_batches_give_each_row_its_own_prediction(
     native = dict(enumerate(model.predict_proba(X)[:, 1].tolist()))
     results = []
     with module_database.connect() as connection:
-        for masks, names in ((True, ["score"]), (False, ["score", bulk_name("score")])):
+        for masks in (True, False):
             with forced(masks=masks):
                 deploy(connection, program)
             results += [
-                _scored(connection, program, name, order) for name in names for order in ("n", "n DESC", "md5(n::text)")
+                _scored(connection, program, name, order)
+                for name in ("score", bulk_name("score"))
+                for order in ("n", "n DESC", "md5(n::text)")
             ]
         one_by_one = score(connection, program, [dict(zip(NAMES, row, strict=True)) for row in X.tolist()])
     assert all(result == results[0] for result in results)
@@ -167,8 +168,7 @@ def test_a_statement_that_runs_on_is_handed_over(
         sql.Literal(0.1), slept
     )
     with module_database.connect() as connection:
-        with forced(masks=False):
-            deploy(connection, program)
+        deploy(connection, program)
         (before,) = connection.execute(sql.SQL("SELECT * FROM {}").format(call)).fetchall()
         (handed,) = connection.execute(late).fetchall()
         assert handed == before
@@ -180,10 +180,9 @@ def test_a_statement_that_runs_on_is_handed_over(
         assert connection.execute(late).fetchall() == [(None, 77)]
 
 
-def test_programs_without_trees_and_with_masks_have_one_function(boosted: tuple[Any, Program, np.ndarray]) -> None:
-    assert len(compile_functions(Program(INPUTS, (), Regression(0), None), "public", "score")) == 1
-    with forced(masks=True):
-        assert len(compile_functions(boosted[1], "public", "score")) == 1
+def test_a_program_without_trees_has_one_function() -> None:
+    program = Program(INPUTS, (), Regression(0), None)
+    assert len(compile_functions(program, "public", "score")) == 1
 
 
 def test_an_ensemble_on_many_columns_is_walked(boosted: tuple[Any, Program, np.ndarray]) -> None:
@@ -201,9 +200,8 @@ def _ensemble(program: Program) -> TreeEnsemble:
 
 
 def test_an_insert_of_many_rows_goes_over_from_one_form_to_the_other(
-    connection: psycopg.Connection, boosted: tuple[Any, Program, np.ndarray], monkeypatch: pytest.MonkeyPatch
+    connection: psycopg.Connection, boosted: tuple[Any, Program, np.ndarray]
 ) -> None:
-    monkeypatch.setattr(form, "by_masks", lambda _: False)
     model, _, X = boosted
     rows = [dict(zip(NAMES, row, strict=True)) for row in X[:50].tolist()]
     register_model(connection, "trees", model, inputs=dict.fromkeys(NAMES, "double precision"), rows=rows)

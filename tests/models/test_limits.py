@@ -20,7 +20,7 @@ from fsdb.models.frontends.sklearn import neighbors
 from fsdb.models.program import Regression
 from fsdb.models.steps import LookupText, Tree, TreeEnsemble
 from tests.conftest import TestDatabase
-from tests.models.scorer import deploy, forced, score, scored_in_every_form
+from tests.models.scorer import deploy, score, scored_in_every_form
 
 
 def _linear(inputs: int) -> Program:
@@ -123,7 +123,6 @@ def test_deep_trees_have_no_case_form(module_database: TestDatabase) -> None:
 def test_ensembles_with_many_splits_have_no_case_form(monkeypatch: pytest.MonkeyPatch) -> None:
     X = np.random.default_rng(4).normal(size=(60, 2))
     program = program_of(DecisionTreeRegressor().fit(X, X[:, 0]), {"a": "real", "b": "real"})
-    with forced(masks=False):
-        assert len(compile_functions(program, "public", "score")) == 2
-        monkeypatch.setattr(cases, "MOST_SPLITS", 20)
-        assert len(compile_functions(program, "public", "score")) == 1
+    assert len(compile_functions(program, "public", "score")) == 2
+    monkeypatch.setattr(cases, "MOST_SPLITS", 20)
+    assert len(compile_functions(program, "public", "score")) == 1

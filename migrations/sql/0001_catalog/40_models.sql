@@ -87,24 +87,32 @@ COMMENT ON COLUMN fsdb.model_checks.refused IS 'The native predict takes no such
 COMMENT ON COLUMN fsdb.model_checks.inputs IS 'Values in the order of fsdb.model_inputs, as text of their types.';
 
 -- For one column and some trees: row after row of the column, which exits of each tree its splits leave. A tree has `width` bits.
+-- Masks are put together by 64, since each addition copies what is there.
 CREATE FUNCTION fsdb.tree_masks(firsts bigint[], rows integer[], places integer[], segments bigint[], count integer, width integer)
 RETURNS bit varying
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    bytes  CONSTANT integer := width / 8;
-    mask   bytea := (SELECT string_agg(substring(int8send(f.segment), 9 - bytes), '' ORDER BY f.place)
-                     FROM unnest(firsts) WITH ORDINALITY AS f (segment, place));
-    masks  bytea[] := '{}';
+    mask   bit varying := '';
+    batch  bit varying := '';
+    masks  bit varying := '';
+    first  bigint;
     change integer := 1;
 BEGIN
+    FOREACH first IN ARRAY firsts LOOP
+        mask := mask || substring(first::bit(64), 65 - width);
+    END LOOP;
     FOR number IN 0..count - 1 LOOP
         WHILE rows[change] = number LOOP
-            mask := overlay(mask PLACING substring(int8send(segments[change]), 9 - bytes) FROM places[change] * bytes + 1);
+            mask := overlay(mask PLACING substring(segments[change]::bit(64), 65 - width) FROM places[change] * width + 1);
             change := change + 1;
         END LOOP;
-        masks[number + 1] := mask;
+        batch := batch || mask;
+        IF number % 64 = 63 THEN
+            masks := masks || batch;
+            batch := '';
+        END IF;
     END LOOP;
-    RETURN ('x' || encode((SELECT string_agg(m.mask, '' ORDER BY m.number) FROM unnest(masks) WITH ORDINALITY AS m (mask, number)), 'hex'))::bit varying;
+    RETURN masks || batch;
 END
 $$;
 COMMENT ON FUNCTION fsdb.tree_masks IS 'Masks of a tree ensemble by its thresholds: segments of the first row, and what changes (row, tree, segment) in the rows after it.';

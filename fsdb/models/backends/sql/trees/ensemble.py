@@ -1,4 +1,4 @@
-"""Tree ensembles: by masks, or walked in single rows and as CASE expressions in statements of many.
+"""Tree ensembles: by masks or walked, and in statements of many rows as CASE expressions.
 
 All give the same bits: the same comparisons, and the leaves added in the same order.
 """
@@ -19,7 +19,7 @@ from fsdb.models.thresholds import as_float64
 def tree_ensemble(step: TreeEnsemble, body: Body) -> None:
     """The sums of the leaves, tree after tree in the model's order: the same additions, the same result."""
     totals = started(step, body)
-    statements = mask_form if form.by_masks(step) else case_form if body.bulk else walk_form
+    statements = case_form if body.bulk else mask_form if form.by_masks(step) else walk_form
     body.statements += statements(_of_float64(step), totals, body)
     for total in totals:
         result = fragment("singles", "as_number", value=total) if isinstance(step, SingleTrees) else total

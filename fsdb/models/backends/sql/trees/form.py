@@ -1,12 +1,11 @@
-"""Which form an ensemble takes, by an estimate of what it costs.
+"""Which form an ensemble takes in single rows, by an estimate of what it costs, and when a statement goes over to CASE.
 
 The numbers are nanoseconds measured on one machine (`python -m bench score` with its models, and single operations in loops);
-only their ratios matter. Masks cost for each column and byte whether a tree splits on the column or not, the walk for each
-level: masks are for ensembles of many splits on some dozens of columns. Where CASE expressions could take over in statements
-of many rows, which are about as much faster than the walk as masks are, masks must be twice as fast as the walk.
+only their ratios matter. Masks cost for each column and byte, whether a tree splits on the column or not, the walk for each
+level: masks are for ensembles of many splits on some dozens of columns.
 """
 
-from fsdb.models.backends.sql.trees.cases import case_forms_after, has_case_form
+from fsdb.models.backends.sql.trees.cases import case_forms_after
 from fsdb.models.backends.sql.trees.masks import Masks
 from fsdb.models.program import Program
 from fsdb.models.steps import Tree, TreeEnsemble
@@ -31,13 +30,12 @@ def by_masks(step: TreeEnsemble) -> bool:
     each = _ENTERED if columns_below else _EXIT
     cost += len(step.trees) * each + blocks_below * _BIT_BLOCK + len(columns_below) * _BITS
     walked = sum(_TREE + _BLOCK * _blocks(tree, 0) for tree in step.trees)
-    return cost * (2 if has_case_form(step) else 1.25) < walked
+    return cost < walked
 
 
 def bulk_after(program: Program) -> int | None:
-    """After how many microseconds a statement is a bulk one, in which a program has another form; None where it has one form."""
-    walked = [step for step in program.steps if isinstance(step, TreeEnsemble) and not by_masks(step)]
-    return case_forms_after(walked)
+    """After how many microseconds a statement is a bulk one, for CASE expressions; None where a program has no such form."""
+    return case_forms_after([step for step in program.steps if isinstance(step, TreeEnsemble)])
 
 
 def _blocks(tree: Tree, root: int) -> float:

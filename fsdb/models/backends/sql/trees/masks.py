@@ -16,7 +16,7 @@ from fsdb.models.backends.sql.trees.exits import code, upper
 from fsdb.models.steps import Tree, TreeEnsemble
 
 MOST_BYTES = 16_000_000  # of the masks of an ensemble, in each connection that scores
-MOST_TREES = 64  # of a group
+MOST_TREES = 128  # of a group
 _MODULUS = {
     8: 11,
     16: 19,
