@@ -9,10 +9,10 @@ demo: install
 
 # On every core, each with a server of its own; what needs Debian's server is in test-onnx, what needs PyTorch in test-exports.
 test: install
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --ignore=tests/server_onnx --ignore=tests/exports
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --ignore=tests/server_onnx --ignore=tests/exports
 
 test-fast: install
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --ignore=tests/server_onnx --ignore=tests/exports -m "not slow"
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --ignore=tests/server_onnx --ignore=tests/exports -m "not slow"
 
 # The runtime onnx on Debian's PostgreSQL 15 with PL/Python, which the tests start and stop.
 test-onnx: server-onnx
@@ -20,7 +20,7 @@ test-onnx: server-onnx
 
 # Models that PyTorch, Keras and CatBoost export, against these libraries themselves.
 test-exports: install .venv/exports
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile tests/exports
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder tests/exports
 
 server-onnx: install .server/installed
 

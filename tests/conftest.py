@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +26,16 @@ settings.load_profile("hunt" if os.environ.get("FSDB_HUNT") else "same")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks the tests that Hypothesis makes examples for."""
+    """Marks the tests that Hypothesis makes examples for, and puts files of slow tests first.
+
+    Workers take files in this order (--no-loadscope-reorder): a long one that came last would be waited for.
+    """
     for item in items:
         if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
             item.add_marker("property")
+    tests = Counter(item.path for item in items)
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path] / tests[item.path])
 
 
 @dataclass(frozen=True)
