@@ -30,7 +30,7 @@ class Value:
 class Body:
     """Declarations and statements of a function, and its slots so far.
 
-    bulk: whether trees become CASE expressions, for many rows in a statement, or are walked.
+    bulk: whether it is for many rows in a statement, so that trees become CASE expressions.
     """
 
     declarations: list[Composed] = field(default_factory=list)

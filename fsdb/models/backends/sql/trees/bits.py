@@ -19,10 +19,10 @@ class Bits:
     def __init__(self, step: TreeEnsemble, splits: Iterable[Split], body: Body) -> None:
         self._step = step
         self._body = body
-        columns: dict[_Key, dict[Split, None]] = {}
+        self._columns: dict[_Key, dict[Split, int]] = {}  # each different split of a column with its number
         for split in splits:
-            columns.setdefault(self._key(split), {})[split] = None
-        self._columns = {key: list(members) for key, members in columns.items()}
+            members = self._columns.setdefault(self._key(split), {})
+            members.setdefault(split, len(members))
         self._numbers = {key: Numbers(members, False) for key, members in self._columns.items() if not key[0][1]}
         self._starts: dict[_Key, int] = {}
         self.never = 0
@@ -33,7 +33,7 @@ class Bits:
     def position(self, split: Split) -> int:
         """The bit of a split, from 0."""
         key = self._key(split)
-        place = self._columns[key].index(split) if key[0][1] else self._numbers[key].rank(split) - 1
+        place = self._columns[key][split] if key[0][1] else self._numbers[key].rank(split) - 1
         return self._starts[key] + place
 
     def assignment(self) -> Composed:

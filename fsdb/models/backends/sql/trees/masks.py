@@ -17,12 +17,8 @@ from fsdb.models.steps import Tree, TreeEnsemble
 
 MOST_BYTES = 16_000_000  # of the masks of an ensemble, in each connection that scores
 MOST_TREES = 128  # of a group
-_MODULUS = {
-    8: 11,
-    16: 19,
-    32: 37,
-    64: 67,
-}  # primes of which 2 is a primitive root: the bits of a width have different remainders
+# By the width of a segment, a prime of which 2 is a primitive root: no two of the bits have the same remainder.
+_MODULUS = {8: 11, 16: 19, 32: 37, 64: 67}
 
 
 class Masks:
