@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-fast test-onnx test-exports server-onnx hunt check format install bench bench-onnx bench-small clean
+.PHONY: demo test test-fast test-onnx test-image test-exports server-onnx hunt check format install bench bench-onnx bench-small clean
 
 demo: install
 	$(BIN)/fsdb demo
@@ -17,6 +17,18 @@ test-fast: install
 # The runtime onnx on Debian's PostgreSQL 15 with PL/Python, which the tests start and stop.
 test-onnx: server-onnx
 	$(BIN)/python -m pytest tests/server_onnx
+
+# The images of docker-compose.yml: built, started in a project of their own, and the runtime onnx tested there.
+COMPOSE ?= docker compose
+IMAGE_PORT ?= 54318
+
+test-image: export FSDB_PORT = $(IMAGE_PORT)
+test-image: export COMPOSE_PROJECT_NAME = fsdb_test_image
+test-image: install
+	$(COMPOSE) build
+	for try in $$(seq 30); do $(COMPOSE) run --rm migrate && break; sleep 1; done; \
+		FSDB_ONNX_SERVER=postgresql://postgres:$${FSDB_PASSWORD:-fsdb}@127.0.0.1:$(IMAGE_PORT)/fsdb $(BIN)/python -m pytest tests/server_onnx; \
+		status=$$?; $(COMPOSE) down --volumes; exit $$status
 
 # Models that PyTorch, Keras and CatBoost export, against these libraries themselves.
 test-exports: install .venv/exports
