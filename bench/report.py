@@ -57,10 +57,10 @@ def report(cases: Iterable[Case], as_json: bool) -> None:
             sys.stdout.write(json.dumps(asdict(case)) + "\n")
             sys.stdout.flush()
         return
-    columns = ("bench", "case", "value", "unit", "baseline", "ratio", "target", "ok")
+    cases = list(cases)
+    columns = ("case", "value", "unit", "baseline", "ratio", "target", "ok")
     rows = [
         (
-            case.bench,
             case.case,
             _number(case.value),
             case.unit,
@@ -71,7 +71,7 @@ def report(cases: Iterable[Case], as_json: bool) -> None:
         )
         for case in cases
     ]
-    Console().print(Table(columns, tuple(rows), "Benchmarks"))
+    Console().print(Table(columns, tuple(rows), f"Benchmark {cases[0].bench}" if cases else "Benchmark"))
 
 
 def _number(value: float | None) -> str:

