@@ -71,3 +71,16 @@ def bound(
         for index, name in enumerate(wanted)
     ]
     return tuple(Input(name, inputs[name]) for name in wanted), columns
+
+
+def check_prepared(model: str, columns: Sequence[Column], fitted_on_categories: bool) -> None:
+    """UnsupportedModel: columns that a pipeline gives to a booster, but which are of text or were categories of a data frame."""
+    texts = sorted({column.source for column in columns if column.is_text})
+    if texts:
+        raise UnsupportedModel(
+            f"{model} computes with the text input {', '.join(map(repr, texts))}, which needs an encoder"
+        )
+    if fitted_on_categories:
+        raise UnsupportedModel(
+            f"{model} was fitted on categories of a data frame inside a pipeline: fit it alone, or encode them before it"
+        )

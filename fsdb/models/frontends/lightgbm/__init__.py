@@ -8,7 +8,7 @@ import lightgbm
 from fsdb.errors import UnsupportedModel
 from fsdb.models.frontends.boosters import labels
 from fsdb.models.frontends.boosters.categories import Categories, coded, renumbered
-from fsdb.models.frontends.boosters.columns import Add, Column, Steps, bound
+from fsdb.models.frontends.boosters.columns import Add, Column, Steps, bound, check_prepared
 from fsdb.models.frontends.boosters.size import check_size
 from fsdb.models.frontends.lightgbm import links
 from fsdb.models.frontends.lightgbm.inputs import categories_of, known_as
@@ -48,16 +48,8 @@ def output_of(estimator: Any, columns: Sequence[Column], add: Add) -> tuple[Outp
     UnsupportedModel: as program_of; a Booster, which is no estimator; columns of text.
     """
     name = type(estimator).__name__
-    texts = sorted({column.source for column in columns if column.is_text})
-    if texts:
-        raise UnsupportedModel(
-            f"{name} computes with the text input {', '.join(map(repr, texts))}, which needs an encoder"
-        )
     model = _model(estimator)
-    if model.categories:
-        raise UnsupportedModel(
-            f"{name} was fitted on categories of a data frame inside a pipeline: fit it alone, or encode them before it"
-        )
+    check_prepared(name, columns, fitted_on_categories=bool(model.categories))
     output = _output(estimator, model, columns, {}, add)
     return output, () if isinstance(estimator, lightgbm.LGBMClassifier) else links.labels(output) or ()
 

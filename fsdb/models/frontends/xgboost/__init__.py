@@ -10,7 +10,7 @@ import xgboost
 from fsdb.errors import UnsupportedModel
 from fsdb.models.frontends.boosters import labels
 from fsdb.models.frontends.boosters.categories import Categories, coded, renumbered
-from fsdb.models.frontends.boosters.columns import Add, Column, Steps, bound
+from fsdb.models.frontends.boosters.columns import Add, Column, Steps, bound, check_prepared
 from fsdb.models.frontends.boosters.size import check_size
 from fsdb.models.frontends.xgboost import links
 from fsdb.models.frontends.xgboost.model import Model, read
@@ -57,16 +57,8 @@ def output_of(estimator: Any, columns: Sequence[Column], add: Add) -> tuple[OneT
     UnsupportedModel: as program_of; a Booster, which is no estimator; columns of text.
     """
     name = type(estimator).__name__
-    texts = sorted({column.source for column in columns if column.is_text})
-    if texts:
-        raise UnsupportedModel(
-            f"{name} computes with the text input {', '.join(map(repr, texts))}, which needs an encoder"
-        )
     model = _model(estimator)
-    if any(values is not None for values in model.categories):
-        raise UnsupportedModel(
-            f"{name} was fitted on categories of a data frame inside a pipeline: fit it alone, or encode them before it"
-        )
+    check_prepared(name, columns, fitted_on_categories=any(values is not None for values in model.categories))
     output = _output(estimator, model, columns, add)
     return output, () if isinstance(estimator, _CLASSIFIERS) else links.labels(output) or ()
 
