@@ -1,4 +1,4 @@
-"""Runs a program's SQL function over rows and compares with the native model."""
+"""Runs a program's SQL function over rows, in every form that its trees have."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,11 +9,9 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from fsdb.models import Program, compile_functions, function_call, native_outputs, program_of, same_outputs, split_rows
+from fsdb.models import Program, compile_functions, function_call
 from fsdb.models.backends.sql import bulk_name
-from fsdb.models.backends.sql.function import NO_NUMBER
 from fsdb.models.backends.sql.trees import form
-from fsdb.models.steps import TreeEnsemble
 
 
 def deploy(connection: psycopg.Connection, program: Program, name: str = "score") -> None:
@@ -65,36 +63,3 @@ def scored_in_every_form(
     if both:
         results["CASE"] = score(connection, program, rows, bulk_name("score"))
     return results
-
-
-def assert_parity(
-    connection: psycopg.Connection,
-    estimator: Any,
-    types: Mapping[str, str],
-    rows: Sequence[Mapping[str, Any]],
-    limit: int = 400,
-) -> Program:
-    """Deployed and native agree on the rows, and on rows at every edge of the model; most rows must be scored.
-
-    Trees give the very same in each of their forms, errors too.
-    """
-    program = program_of(estimator, types)
-    assert Program.from_json(program.to_json()) == program
-    deploy(connection, program)
-    given = [dict(row) for row in rows]
-    tried = given + split_rows(program, given, limit)
-    native = native_outputs(estimator, program, tried)
-    deployed = score(connection, program, tried)
-    if any(isinstance(step, TreeEnsemble) for step in program.steps):
-        for name, found in scored_in_every_form(connection, program, tried).items():
-            assert repr(found) == repr(deployed), name
-        deploy(connection, program)
-    different = [
-        (row, expected, found)
-        for row, expected, found in zip(tried, native, deployed, strict=True)
-        if not same_outputs(expected, found, program.tolerance)
-    ]
-    assert not different, f"{len(different)} of {len(tried)} rows differ, first: {different[:3]}"
-    refused = [found for found in deployed if "error" in found]
-    assert all(found["error"].startswith(("fsdb: input", NO_NUMBER)) for found in refused), refused[:3]
-    return program

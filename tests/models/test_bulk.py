@@ -80,7 +80,7 @@ def _natively(step: TreeEnsemble, row: dict[str, Any]) -> list[float]:
 
 @pytest.mark.parametrize("kind", [TreeEnsemble, SingleTrees])
 @pytest.mark.parametrize("strict", [False, True])
-@pytest.mark.parametrize(("trees", "depth", "outputs"), [(250, 1, 1), (30, 5, 2), (6, 9, 3)])
+@pytest.mark.parametrize(("trees", "depth", "outputs"), [(250, 1, 1), (30, 5, 2), (4, 9, 2), (6, 9, 3)])
 def test_random_ensembles_give_the_same_bits_in_every_form(
     module_database: TestDatabase, kind: type[TreeEnsemble], strict: bool, trees: int, depth: int, outputs: int
 ) -> None:

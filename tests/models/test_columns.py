@@ -14,7 +14,7 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from fsdb.models import program_of
 from tests.conftest import TestDatabase
-from tests.models.scorer import assert_parity
+from tests.models.parity import assert_parity
 
 # The order is not that of the model, one name needs quotes, and `prediction` is what the function returns.
 TYPES = {

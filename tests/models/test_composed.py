@@ -30,7 +30,7 @@ from sklearn.preprocessing import (
 from fsdb.errors import UnsupportedModel
 from fsdb.models import program_of
 from tests.conftest import TestDatabase
-from tests.models.scorer import assert_parity
+from tests.models.parity import assert_parity
 
 TYPES = {"distance": "integer", "place": "text", "temp": "real", "unused": "date"}
 PLACES = ["JFK", "", "01234", "1234", "Zürich", None]

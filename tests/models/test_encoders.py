@@ -12,7 +12,8 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 
 from fsdb.models import program_of
 from tests.conftest import TestDatabase
-from tests.models.scorer import assert_parity, deploy, score
+from tests.models.parity import assert_parity
+from tests.models.scorer import deploy, score
 
 TEXTS = ["JFK", "jfk", "", "01234", "1234", " JFK", "Zürich", 'a"b\\c,{}', "NULL", "O'Hare", "%s", "ß", "ss"]
 TRIED = [*TEXTS, "JFK ", "unseen", None, "nan", "None"]

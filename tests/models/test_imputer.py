@@ -13,7 +13,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from tests.conftest import TestDatabase
 from tests.models.edges import edge_rows
-from tests.models.scorer import assert_parity
+from tests.models.parity import assert_parity
 
 NAMES = ["a", "b", "c"]
 TYPES = dict.fromkeys(NAMES, "double precision")

@@ -31,7 +31,7 @@ from tests.models.boosting_data import (
     target_of,
 )
 from tests.models.edges import edge_rows
-from tests.models.scorer import assert_parity
+from tests.models.parity import assert_parity
 
 NAMES = ["a", "b", "c"]
 TYPES = dict.fromkeys(NAMES, "double precision")

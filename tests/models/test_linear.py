@@ -12,7 +12,8 @@ from sklearn.preprocessing import StandardScaler
 from fsdb.models import native_outputs, program_of
 from tests.conftest import TestDatabase
 from tests.models.edges import edge_rows
-from tests.models.scorer import assert_parity, deploy, score
+from tests.models.parity import assert_parity
+from tests.models.scorer import deploy, score
 
 NAMES = ["a", "b", "c"]
 TYPES = dict.fromkeys(NAMES, "double precision")

@@ -42,7 +42,7 @@ from fsdb.errors import UnsupportedModel
 from fsdb.models import program_of
 from fsdb.models.program import Several
 from tests.models.edges import edge_rows
-from tests.models.scorer import assert_parity
+from tests.models.parity import assert_parity
 
 NAMES = ["a", "b", "c"]
 TYPES = dict.fromkeys(NAMES, "double precision")

@@ -20,7 +20,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from fsdb.models import compile_functions, native_outputs, program_of, same_outputs
 from tests.conftest import TestDatabase
-from tests.models.scorer import assert_parity, score
+from tests.models.parity import assert_parity
+from tests.models.scorer import score
 
 TYPES = {"temp": "double precision", "distance": "bigint", "origin": "text"}
 

@@ -43,7 +43,7 @@ from sklearn.preprocessing import (
 from fsdb.models.frontends.sklearn.features import FUNCTIONS
 from tests.conftest import TestDatabase
 from tests.models.edges import edge_rows
-from tests.models.scorer import assert_parity
+from tests.models.parity import assert_parity
 
 NAMES = ["a", "b", "c"]
 TYPES = dict.fromkeys(NAMES, "double precision")

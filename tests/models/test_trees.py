@@ -19,7 +19,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTre
 from fsdb.models.thresholds import as_float64
 from tests.conftest import TestDatabase
 from tests.models.edges import edge_rows
-from tests.models.scorer import assert_parity
+from tests.models.parity import assert_parity
 
 NAMES = ["a", "b", "c"]
 TYPES = dict.fromkeys(NAMES, "double precision")

@@ -29,7 +29,8 @@ from tests.models.boosting_data import (
     target_of,
 )
 from tests.models.edges import edge_rows
-from tests.models.scorer import assert_parity, score
+from tests.models.parity import assert_parity
+from tests.models.scorer import score
 
 NAMES = ["a", "b", "c"]
 TYPES = dict.fromkeys(NAMES, "double precision")
@@ -346,6 +347,18 @@ def categories(values: list[Any]) -> Any:
         (lambda: small().fit(X, Y), {**TYPES, "b": "date"}, "'b' of type date"),
         (lambda: small().fit(X, Y), {**TYPES, "b": "text"}, "bound to a text"),
         (lambda: small().fit(pd.DataFrame(X, columns=list("abz")), Y), TYPES, "'z', which no input is bound to"),
+        (
+            lambda: make_pipeline("passthrough", small()).fit(X, Y),
+            {**TYPES, "b": "text"},
+            "text input 'b', which needs an encoder",
+        ),
+        (
+            lambda: make_pipeline("passthrough", small(enable_categorical=True)).fit(
+                frame_of(40, PLACE), target_of(frame_of(40, PLACE), 40)
+            ),
+            dict.fromkeys(FRAME_TYPES, "double precision"),
+            "fitted on categories of a data frame inside a pipeline",
+        ),
         (lambda: categories(["x", "y"]), {"a": "integer"}, "category 'x' of type str for the number input 'a'"),
         (lambda: categories([3, 4]), {"a": "text"}, "category 3 of type int for the text input 'a'"),
         (lambda: categories(["é", "y"]), {"a": "text"}, "outside ASCII"),

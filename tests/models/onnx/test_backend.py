@@ -48,7 +48,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from fsdb.models import program_of
 from tests.models.edges import edge_rows
-from tests.models.onnx.compared import assert_scorer
+from tests.models.parity import assert_scorer
 
 NAMES = ["a", "b", "c"]
 TYPES = dict.fromkeys(NAMES, "double precision")

@@ -14,8 +14,8 @@ from fsdb.models.backends.onnx import RowRefused, Scorer
 from fsdb.models.backends.sql.function import NO_NUMBER
 from tests.conftest import TestDatabase
 from tests.models import scorer
-from tests.models.onnx.compared import assert_everywhere, assert_whole
 from tests.models.onnx.graphs import FLOAT, INT64, model, node, perceptron
+from tests.models.parity import assert_parity, assert_whole
 
 ML = "ai.onnx.ml"
 NAMES = ["a", "b", "c"]
@@ -71,7 +71,7 @@ def test_base_values_of_two_classes(module_database: TestDatabase) -> None:
     given = catboost("Logloss", "TreeEnsembleClassifier", base_values=[-1.5, 1.5], **options)
     kept = OnnxModel(given, translate=False)
     with module_database.connect() as connection:
-        programs = [assert_everywhere(connection, given, TYPES, stump_rows()), assert_whole(kept, TYPES, stump_rows())]
+        programs = [assert_parity(connection, given, TYPES, stump_rows()), assert_whole(kept, TYPES, stump_rows())]
     for program in programs:
         found = Scorer(program).run({"a": [0.0, 1.0], "b": [0.0, 0.0], "c": [0.0, 0.0]})
         expected = [1 / (1 + np.exp(-score)) for score in (1.5 + 0.75, 1.5 - 0.5)]
@@ -110,7 +110,7 @@ def test_losses_of_catboost_that_are_served(module_database: TestDatabase) -> No
     unknown.metadata_props[0].value = "no JSON"
     with module_database.connect() as connection:
         for given in (catboost("RMSE"), exponential, every, unknown):
-            assert_everywhere(connection, given, TYPES, stump_rows())
+            assert_parity(connection, given, TYPES, stump_rows())
 
 
 def test_log_odds_are_no_probability() -> None:
@@ -239,7 +239,7 @@ def test_shapes_that_are_computed(module_database: TestDatabase, nodes: list[Any
         given.graph.initializer.append(onnx.numpy_helper.from_array(np.array(value, dtype=np.int64), name))
     rows = [{"a": 0.5, "b": 1.0, "c": -2.0}, {"a": 1e3, "b": 0.0, "c": 3.0}, {"a": None, "b": 0.0, "c": 3.0}]
     with module_database.connect() as connection:
-        assert_everywhere(connection, given, TYPES, rows)
+        assert_parity(connection, given, TYPES, rows)
 
 
 def test_rows_as_columns_stay_whole() -> None:

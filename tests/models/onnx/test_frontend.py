@@ -28,7 +28,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from fsdb.models import OnnxModel, class_of, knows_names, program_of, whole_of
 from tests.conftest import TestDatabase
 from tests.models.edges import edge_rows
-from tests.models.onnx.compared import assert_everywhere, assert_whole
+from tests.models.parity import assert_parity, assert_whole
 
 NAMES = ["a", "b", "c"]
 TYPES = dict.fromkeys(NAMES, "double precision")
@@ -90,7 +90,7 @@ def test_classifiers(module_database: TestDatabase, estimator: Any, classes: int
     zipmap = classes == 2
     model = _converted(estimator, X.astype(np.float32), **({} if zipmap else {"options": {"zipmap": False}}))
     with module_database.connect() as connection:
-        program = assert_everywhere(connection, model, TYPES, _rows())
+        program = assert_parity(connection, model, TYPES, _rows())
     assert program.classes == tuple(estimator.classes_.tolist())
     assert program.has_probability
     assert program.tolerance == 1e-5
@@ -103,7 +103,7 @@ def test_regressors(module_database: TestDatabase, estimator: Any) -> None:
     with module_database.connect() as connection:
         model = _converted(estimator, X.astype(np.float32))
         # squares of larger numbers are infinite as float32
-        program = assert_everywhere(connection, model, TYPES, _rows(1e15))
+        program = assert_parity(connection, model, TYPES, _rows(1e15))
     assert program.classes is None
 
 
@@ -117,7 +117,7 @@ def test_float64_files(module_database: TestDatabase, estimator: Any) -> None:
     model = _converted(estimator, X, **({} if regression else {"options": {"zipmap": False}}))
     rows = [row for row in _rows() if all(value is None or not abs(value) > 1e30 for value in row.values())]
     with module_database.connect() as connection:
-        program = assert_everywhere(connection, model, TYPES, rows)
+        program = assert_parity(connection, model, TYPES, rows)
     if not isinstance(estimator, RandomForestClassifier):
         assert program.tolerance == 1e-9
 
@@ -151,9 +151,7 @@ def test_a_tensor_for_each_column(module_database: TestDatabase) -> None:
         for n in (0, 3, 9, -1, None)
     ]
     with module_database.connect() as connection:
-        program = assert_everywhere(
-            connection, model, {"n": "integer", "city": "text", "temp": "double precision"}, rows
-        )
+        program = assert_parity(connection, model, {"n": "integer", "city": "text", "temp": "double precision"}, rows)
     assert [given.name for given in program.inputs] == ["temp", "city", "n"]
     assert program.classes == ("late", "punctual")
 

@@ -11,8 +11,8 @@ from fsdb.models import OnnxModel, compile_functions, program_of
 from fsdb.models.backends.onnx import Scorer
 from tests.conftest import TestDatabase
 from tests.models.edges import edge_rows
-from tests.models.onnx.compared import assert_everywhere, assert_whole
 from tests.models.onnx.graphs import BOOL, DOUBLE, FLOAT, INT32, INT64, STRING, model, node, perceptron
+from tests.models.parity import assert_parity, assert_whole
 
 NAMES = ["a", "b", "c"]
 TYPES = dict.fromkeys(NAMES, "double precision")
@@ -28,7 +28,7 @@ def _rows(largest: float = 1e15) -> list[dict[str, Any]]:
 def test_a_regression_network(module_database: TestDatabase) -> None:
     given = perceptron([], [("scores", FLOAT, ["batch", 1])], 1)
     with module_database.connect() as connection:
-        program = assert_everywhere(connection, given, TYPES, _rows())
+        program = assert_parity(connection, given, TYPES, _rows())
     assert program.prediction_type == "double precision"
     assert {type(step).__name__ for step in program.steps} >= {"Layer"} or len(program.steps) > 3
 
@@ -40,7 +40,7 @@ def test_scores_of_classes(module_database: TestDatabase, classes: Any, softmax:
     name = "y" if softmax else "scores"
     given = perceptron(last, [(name, FLOAT, ["batch", 3])], 3)
     with module_database.connect() as connection:
-        program = assert_everywhere(connection, OnnxModel(given, classes=classes), TYPES, _rows())
+        program = assert_parity(connection, OnnxModel(given, classes=classes), TYPES, _rows())
     assert program.classes == classes
     assert program.has_probabilities is softmax
     assert_whole(OnnxModel(given, classes=classes, translate=False), TYPES, _rows())
@@ -49,11 +49,11 @@ def test_scores_of_classes(module_database: TestDatabase, classes: Any, softmax:
 def test_one_probability(module_database: TestDatabase) -> None:
     given = perceptron([node("Sigmoid", ["scores"], ["y"])], [("y", FLOAT, ["batch", 1])], 1)
     with module_database.connect() as connection:
-        program = assert_everywhere(connection, OnnxModel(given, classes=(False, True)), TYPES, _rows(20.0))
+        program = assert_parity(connection, OnnxModel(given, classes=(False, True)), TYPES, _rows(20.0))
         assert program.prediction_type == "boolean"
         assert program.has_probability
         assert not program.has_probabilities
-        assert assert_everywhere(connection, given, TYPES, _rows(20.0)).classes is None
+        assert assert_parity(connection, given, TYPES, _rows(20.0)).classes is None
     assert_whole(OnnxModel(given, classes=(False, True), translate=False), TYPES, _rows())
 
 
@@ -62,8 +62,8 @@ def test_a_label_with_names(module_database: TestDatabase) -> None:
     outputs: list[tuple[str, int, list[Any]]] = [("label", INT64, ["batch"]), ("prob", FLOAT, ["batch", 3])]
     given = perceptron(nodes, outputs, 3)
     with module_database.connect() as connection:
-        assert assert_everywhere(connection, given, TYPES, _rows()).classes == (0, 1, 2)
-        named = assert_everywhere(connection, OnnxModel(given, classes=("x", "y", "z")), TYPES, _rows())
+        assert assert_parity(connection, given, TYPES, _rows()).classes == (0, 1, 2)
+        named = assert_parity(connection, OnnxModel(given, classes=("x", "y", "z")), TYPES, _rows())
     assert named.classes == ("x", "y", "z")
     assert named.has_probabilities
 
@@ -123,7 +123,7 @@ def test_operators(module_database: TestDatabase, nodes: list[Any]) -> None:
     )
     kinds = {one.op_type for one in nodes}
     with module_database.connect() as connection:
-        assert_everywhere(connection, given, TYPES, _rows(1e4 if kinds & {"Sigmoid", "Softmax"} else 1e15), limit=60)
+        assert_parity(connection, given, TYPES, _rows(1e4 if kinds & {"Sigmoid", "Softmax"} else 1e15), limit=60)
 
 
 def _stump(mode: str, missing: int, dtype: Any) -> list[Any]:
@@ -161,7 +161,7 @@ def test_splits(module_database: TestDatabase, mode: str, kind: int, dtype: Any)
         rows += [dict.fromkeys(NAMES, float(np.nextafter(np.float32(value), np.float32(side)))) for side in (-9e9, 9e9)]
     rows = [{name: None if value is None else float(value) for name, value in row.items()} for row in rows]
     with module_database.connect() as connection:
-        program = assert_everywhere(connection, given, TYPES, rows)
+        program = assert_parity(connection, given, TYPES, rows)
     assert program.tolerance == (1e-5 if kind == FLOAT else 1e-9)
 
 
