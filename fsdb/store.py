@@ -291,12 +291,12 @@ class Store:
         description: str = "",
         tags: Sequence[str] = (),
         owner: str = "",
-        rows: Sequence[Mapping[str, Any]] = (),
+        rows: Any = (),
     ) -> ModelVersion:
         """Registers a fitted estimator as the next version of a model, compiled and compared with its native predict.
 
         The training set tells which inputs are features; without one, `inputs` maps each to "set.feature" or a type. The
-        comparison is made on rows of the training set and on `rows`, mappings of input names to values. estimator: also an
+        comparison is made on rows of the training set and on `rows`, a frame or mappings of input names to values. estimator: also an
         MLflow model by its URI (runs:/…, models:/…) or folder.
         """
         trained_on = training_set.rebuild() if isinstance(training_set, SavedTrainingSet) else training_set

@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg import Connection
@@ -15,6 +15,7 @@ from psycopg.sql import Composed, Literal
 from fsdb.catalog.models import CheckRow, ModelInput, list_checks
 from fsdb.config import MODEL_SCHEMA
 from fsdb.errors import InvalidData, ParityFailed, UnsupportedModel
+from fsdb.exchange import frames
 from fsdb.models import (
     PARITY_FLOOR,
     Input,
@@ -28,6 +29,7 @@ from fsdb.models import (
 from fsdb.models.backends.sql import bulk_name
 from fsdb.sql import query
 
+_Row = TypeVar("_Row")
 FILE = "deployments/parity"
 MOST_REAL_ROWS = 1000
 MOST_EDGE_ROWS = 1000
@@ -44,6 +46,25 @@ class Parity:
 
     rows_checked: int
     largest_difference: float
+
+
+def given_rows(rows: Any) -> Sequence[Mapping[str, Any]]:
+    """Rows to check a model on, from a list of mappings, or at most MOST_REAL_ROWS of a pandas, polars or Arrow table.
+
+    Raises InvalidData for anything else.
+    """
+    if isinstance(rows, Sequence) and all(isinstance(row, Mapping) for row in rows):
+        return rows
+    if isinstance(rows, Sequence) or not (hasattr(rows, "columns") or hasattr(rows, "__arrow_c_stream__")):
+        raise InvalidData(
+            f"The rows to check a model on are a {type(rows).__name__}: give a pandas, polars or Arrow table, or a list of "
+            "mappings of the model's input names to values."
+        )
+    table = frames.as_arrow(rows, "table of rows")
+    # Sliced, since Arrow cannot take places of every type.
+    return [
+        row for place in _spread(range(table.num_rows), MOST_REAL_ROWS) for row in table.slice(place, 1).to_pylist()
+    ]
 
 
 def check_rows(estimator: Any, program: Program, rows: Sequence[Mapping[str, Any]]) -> list[CheckRow]:
@@ -220,7 +241,7 @@ def _result(outputs: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {value!r}" for name, value in outputs.items())
 
 
-def _spread(rows: Sequence[Mapping[str, Any]], most: int) -> list[Mapping[str, Any]]:
+def _spread(rows: Sequence[_Row], most: int) -> list[_Row]:
     """At most so many of the rows, evenly over all of them."""
     step = max(1, math.ceil(len(rows) / most))
     return list(rows[::step])

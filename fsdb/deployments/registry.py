@@ -31,14 +31,15 @@ def register_model(
     description: str = "",
     tags: Sequence[str] = (),
     owner: str = "",
-    rows: Sequence[Mapping[str, Any]] = (),
+    rows: Any = (),
 ) -> ModelVersion:
     """Registers a fitted estimator as the next version of a model.
 
     training_set: what it was fitted on; it tells which inputs are features and which are columns that the inserted row
     gives. It is saved as "<name>_v<version>" if it has not been saved. inputs: input name to "set.feature" or to the type of a
     column of the inserted row; instead of a training set, or where it binds otherwise. rows: inputs on which the compiled
-    model is compared with the native predict, where there is no training set to take them from. estimator: also the URI
+    model is compared with the native predict, where there is no training set to take them from: a pandas, polars or Arrow table, or
+    mappings of input names to values. estimator: also the URI
     (runs:/…, models:/…) or the folder of an MLflow model; the metrics of its run are taken besides those given.
 
     Raises UnsupportedModel for what the program cannot express or an input that is bound to nothing, ParityFailed where
@@ -72,7 +73,7 @@ def register_model(
         saved, content_hash = None, None
         if training_set is not None:
             saved, content_hash = provenance.saved_as(connection, training_set, scorer_name(name, version))
-        known = [*rows, *(provenance.real_rows(training_set) if training_set is not None else ())]
+        known = [*parity.given_rows(rows), *(provenance.real_rows(training_set) if training_set is not None else ())]
         program, report = _checked(connection, name, version, signature, estimator, program, known)
         described = {
             "model": name,

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import psycopg
+import pyarrow as pa
 import pytest
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingRegressor, RandomForestRegressor
@@ -264,10 +266,28 @@ def test_bad_names_estimators_and_rows_are_refused(world: World) -> None:
     whole: dict[str, Any] = dict.fromkeys(INPUTS)
     with pytest.raises(InvalidData, match="'wind' is bigint"):
         register_model(world.connection, "m", estimator, inputs=INPUTS, rows=[{**whole, "wind": 1.5}])
+    with pytest.raises(InvalidData, match="are a ndarray: give a pandas, polars or Arrow table, or a list of mappings"):
+        register_model(world.connection, "m", estimator, inputs=INPUTS, rows=frame(9).to_numpy())
+    with pytest.raises(InvalidData, match="are a list: give"):
+        register_model(world.connection, "m", estimator, inputs=INPUTS, rows=[[1, 2]])
     with pytest.raises(UnknownName, match="no model 'm'"):
         get_version(world.connection, "m")
     row = {**whole, "wind": math.nan, "temp": math.inf}
     assert register_model(world.connection, "m", estimator, inputs=INPUTS, rows=[row]).version == 1
+
+
+def test_rows_to_check_on_come_as_a_frame_or_as_mappings(world: World) -> None:
+    estimator = gradient_boosted(100)
+    data = frame(1500, seed=8)
+    plain = data.astype(object).where(data.notna(), None)
+    kept = []
+    for rows in (data, plain.to_dict("records"), pa.Table.from_pandas(data), pl.from_pandas(data)):
+        number = register_model(world.connection, "m", estimator, inputs=INPUTS, rows=rows).version
+        checks = "SELECT inputs FROM fsdb.model_checks WHERE model = 'm' AND version = %s ORDER BY position"
+        kept.append([row[0] for row in world.connection.execute(checks, (number,))][:750])
+    assert kept[0] == kept[1] == kept[2] == kept[3]
+    place = list(INPUTS).index("hour")
+    assert [inputs[place] and float(inputs[place]) for inputs in kept[0]] == plain["hour"].tolist()[::2]
 
 
 def test_a_model_that_could_not_be_compared_is_refused(world: World) -> None:
