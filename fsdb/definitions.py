@@ -36,11 +36,16 @@ _ENDLESS = {"max_age": "values never age", "retention": "every version stays in 
 
 def checked_name(name: str, what: str) -> str:
     """The name itself, where it may name a new set, feature or view. Raises InvalidDefinition otherwise."""
-    if not NAME.fullmatch(name):
+    if not isinstance(name, str) or not NAME.fullmatch(name):
         raise InvalidDefinition(
             f"{name!r} cannot name a {what}: use 1 to 50 lower-case letters, digits and underscores, not beginning with a digit."
         )
     return name
+
+
+def tags_of(given: Sequence[str]) -> tuple[str, ...]:
+    """The tags as a tuple; a text is one tag, not its letters."""
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def fixed_duration(given: str | timedelta | None, owner: str, what: str = "max_age") -> timedelta | None:
@@ -83,7 +88,7 @@ class Feature:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "type", sql_type(self.type, f"feature {self.name!r}"))
-        object.__setattr__(self, "tags", tuple(self.tags))
+        object.__setattr__(self, "tags", tags_of(self.tags))
 
     @property
     def sql_type(self) -> str:
@@ -120,7 +125,7 @@ class FeatureSet:
         keys = {key: sql_type(kind, f"key {key!r} of {self.name}") for key, kind in dict(self.keys).items()}
         object.__setattr__(self, "keys", MappingProxyType(keys))
         object.__setattr__(self, "features", tuple(self.features))
-        object.__setattr__(self, "tags", tuple(self.tags))
+        object.__setattr__(self, "tags", tags_of(self.tags))
         object.__setattr__(self, "max_age", fixed_duration(self.max_age, self.name))
         object.__setattr__(self, "retention", fixed_duration(self.retention, self.name, "retention"))
         self._check_columns()
@@ -224,7 +229,7 @@ class TrainingView:
         for part in self.name.split(".", maxsplit=1):
             checked_name(part, "training view")
         object.__setattr__(self, "features", _listed(self.features, self.name))
-        object.__setattr__(self, "tags", tuple(self.tags))
+        object.__setattr__(self, "tags", tags_of(self.tags))
 
 
 def _listed(features: Iterable[str], owner: str) -> tuple[str, ...]:

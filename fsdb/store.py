@@ -26,6 +26,7 @@ from fsdb.retention import RetentionResult
 from fsdb.status import Status, read_status
 from fsdb.table import Table
 from fsdb.training import SavedTrainingSet, TrainingSet
+from fsdb.types import TypeLike
 
 
 def connect(url: str | None = None, warehouse: str | None = None) -> "Store":
@@ -286,7 +287,7 @@ class Store:
         name: str,
         estimator: Any,
         training_set: TrainingSet | SavedTrainingSet | None = None,
-        inputs: Mapping[str, str] | None = None,
+        inputs: Mapping[str, TypeLike] | None = None,
         metrics: Mapping[str, float] | None = None,
         description: str = "",
         tags: Sequence[str] = (),

@@ -50,7 +50,7 @@ def sql_type(given: "TypeLike", owner: str) -> str:
 
     `owner` names the key or feature in the error. Raises InvalidDefinition for a type that fsdb does not keep.
     """
-    name = given if isinstance(given, str) else _compiled(given)
+    name = given if isinstance(given, str) else _compiled(given, owner)
     name = re.sub(r"\s*([,()])\s*", r"\1", re.sub(r"\s+", " ", name.strip().lower()))
     base, bracket, rest = name.partition("(")
     name = _SPELLINGS.get(base.strip(), base.strip()) + bracket + rest
@@ -70,8 +70,14 @@ def sql_type(given: "TypeLike", owner: str) -> str:
     return name
 
 
-def _compiled(given: Any) -> str:
-    instance = given() if isinstance(given, type) else given
+def _compiled(given: Any, owner: str) -> str:
+    instance = given() if isinstance(given, type) and issubclass(given, sa.types.TypeEngine) else given
+    if not isinstance(instance, sa.types.TypeEngine):
+        shown = given.__name__ if isinstance(given, type) else repr(given)
+        raise InvalidDefinition(
+            f"{owner} has the type {shown}, which is none of PostgreSQL's: give its name, as 'double precision', or SQLAlchemy's "
+            "type, as sqlalchemy.Double."
+        )
     if isinstance(instance, sa.ARRAY) and isinstance(instance.item_type, sa.Float):
         return "real[]"  # embeddings are kept as float4, whatever precision SQLAlchemy's Float names
     if isinstance(instance, sa.JSON):

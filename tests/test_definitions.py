@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 from hypothesis import given
@@ -57,6 +58,16 @@ def test_a_time_without_zone_is_refused_with_advice() -> None:
 def test_other_types_are_refused_by_name(kind: object) -> None:
     with pytest.raises(InvalidDefinition, match="which fsdb does not keep"):
         Feature("f", kind)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("kind", "shown"), [(float, "float"), (np.float32, "float32"), (8, "8"), (None, "None")])
+def test_what_is_no_type_of_a_database_is_refused(kind: object, shown: str) -> None:
+    with pytest.raises(InvalidDefinition, match=f"feature 'f' has the type {shown}, which is none of PostgreSQL's"):
+        Feature("f", kind)  # type: ignore[arg-type]
+
+
+def test_a_text_is_one_tag() -> None:
+    assert Feature("f", "text", tags="flights").tags == ("flights",)
 
 
 @pytest.mark.parametrize("name", ['we"ather', "a;b", "wétter", "x" * 51, "", "9lives", "Upper", "a b", "a.b.c", "a\n"])

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import psycopg
 from psycopg import Connection
 
 from fsdb.catalog.deployments import get_deployment
@@ -22,7 +23,11 @@ def lineage(connection: Connection[Any], name: str, prediction_id: int) -> Table
     deployed = get_deployment(connection, name)
     check_there(connection, deployed)
     found = query("deployments/lineage", "prediction", table=deployed.table)
-    row = connection.execute(found, {"prediction_id": prediction_id}).fetchone()
+    try:
+        with connection.transaction():
+            row = connection.execute(found, {"prediction_id": prediction_id}).fetchone()
+    except (psycopg.DataError, psycopg.ProgrammingError):
+        row = None  # what is no bigint names no row
     if row is None:
         raise UnknownName(f"Table {name} has no prediction {prediction_id}: give a prediction_id of one of its rows.")
     values = {"name": name, "prediction_id": prediction_id}

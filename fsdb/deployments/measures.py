@@ -3,11 +3,13 @@
 from datetime import datetime
 from typing import Any
 
+import psycopg
 from psycopg import Connection
 
 from fsdb.catalog.deployments import get_deployment
 from fsdb.catalog.models import get_version
 from fsdb.errors import InvalidDefinition
+from fsdb.exchange.queries import first_line
 from fsdb.sql import query
 from fsdb.table import Table
 
@@ -32,7 +34,7 @@ def compare(connection: Connection[Any], name: str, labels: str, label: str, id_
     labels: a table or view, as SQL writes its name, with a column `id_column` of the live table's prediction_ids and a
     column `label`. Of classes: accuracy, and with two of them log_loss, brier (mean square error of the probability) and
     auc (chance that a positive row has the higher probability, ties half). Of numbers: mae, rmse and bias.
-    Raises UnknownName, and InvalidDefinition for a model of several targets.
+    Raises UnknownName, and InvalidDefinition for labels that cannot be read and for a model of several targets.
     """
     deployed = get_deployment(connection, name)
     if get_version(connection, deployed.model, deployed.version).prediction_type.endswith("[]"):
@@ -40,6 +42,12 @@ def compare(connection: Connection[Any], name: str, labels: str, label: str, id_
             f"Model {deployed.model} predicts several targets, which no one label tells of: compare prediction[1], prediction[2] and so on in SQL."
         )
     values = {"name": deployed.name, "labels": labels, "label": label, "id_column": id_column}
-    cursor = connection.execute(query(FILE, "compare"), values)
+    try:
+        with connection.transaction():
+            cursor = connection.execute(query(FILE, "compare"), values)
+    except (psycopg.ProgrammingError, psycopg.DataError) as error:
+        raise InvalidDefinition(
+            f"The labels cannot be read from columns {id_column} and {label} of {labels}: {first_line(error)}."
+        ) from error
     columns = tuple(column.name for column in cursor.description or ())
     return Table.of(columns, cursor.fetchall(), f"Versions of {name} on {labels}.{label}")

@@ -9,9 +9,9 @@ from psycopg import Connection
 from fsdb.catalog.feature_sets import list_sets, resolve_features
 from fsdb.catalog.training import get_saved
 from fsdb.deployments.parity import MOST_REAL_ROWS
-from fsdb.errors import UnknownName, UnsupportedModel
+from fsdb.errors import InvalidDefinition, UnknownName, UnsupportedModel
 from fsdb.training import TrainingSet, save
-from fsdb.types import sql_type
+from fsdb.types import TypeLike, sql_type
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,17 @@ def columns_of(connection: Connection[Any], training_set: TrainingSet, by_positi
     }
 
 
-def named(connection: Connection[Any], inputs: Mapping[str, str]) -> dict[str, Bound]:
-    """What inputs are bound to by name: a text with a dot names a feature, another one the type of a request column."""
-    features = {column: to for column, to in inputs.items() if "." in to}
+def named(connection: Connection[Any], inputs: Mapping[str, TypeLike]) -> dict[str, Bound]:
+    """What inputs are bound to by name: a text with a dot names a feature, all else is the type of a request column.
+
+    Raises InvalidDefinition and UnknownName.
+    """
+    if not isinstance(inputs, Mapping):
+        raise InvalidDefinition(
+            f"inputs= is a {type(inputs).__name__}: say what each input is, as "
+            "inputs={'temp': 'airport_weather.temp', 'distance': 'double precision'}."
+        )
+    features = {column: to for column, to in inputs.items() if isinstance(to, str) and "." in to}
     found = dict(zip(features, resolve_features(connection, list(features.values())), strict=True))
     return {
         column: Bound(found[column][1].type, found[column][1].feature_id, found[column][1].reference)

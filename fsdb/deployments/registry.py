@@ -11,7 +11,7 @@ from psycopg import Connection
 from fsdb.catalog import models
 from fsdb.catalog.models import ModelInput, ModelVersion
 from fsdb.config import MODEL_SCHEMA
-from fsdb.definitions import checked_name
+from fsdb.definitions import checked_name, tags_of
 from fsdb.deployments import logged, packages, parity, provenance
 from fsdb.deployments.binding import widest
 from fsdb.deployments.objects import scorer_name
@@ -19,6 +19,7 @@ from fsdb.deployments.runtimes import worker
 from fsdb.errors import InvalidDefinition, NotReproducible, ParityFailed, UnsupportedModel
 from fsdb.models import Program, class_of, compile_functions, knows_names, program_of, whole_of
 from fsdb.training import TrainingSet
+from fsdb.types import TypeLike
 
 
 def register_model(
@@ -26,7 +27,7 @@ def register_model(
     name: str,
     estimator: Any,
     training_set: TrainingSet | None = None,
-    inputs: Mapping[str, str] | None = None,
+    inputs: Mapping[str, TypeLike] | None = None,
     metrics: Mapping[str, float] | None = None,
     description: str = "",
     tags: Sequence[str] = (),
@@ -37,7 +38,7 @@ def register_model(
 
     training_set: what it was fitted on; it tells which inputs are features and which are columns that the inserted row
     gives. It is saved as "<name>_v<version>" if it has not been saved. inputs: input name to "set.feature" or to the type of a
-    column of the inserted row; instead of a training set, or where it binds otherwise. rows: inputs on which the compiled
+    column of the inserted row (PostgreSQL's name of it, or SQLAlchemy's type); instead of a training set, or where it binds otherwise. rows: inputs on which the compiled
     model is compared with the native predict, where there is no training set to take them from: a pandas, polars or Arrow table, or
     mappings of input names to values. estimator: also the URI
     (runs:/…, models:/…) or the folder of an MLflow model; the metrics of its run are taken besides those given.
@@ -46,12 +47,17 @@ def register_model(
     the compiled model computes anything else than the native predict. Nothing is registered then.
     """
     checked_name(name, "model")
+    if training_set is not None and not isinstance(training_set, TrainingSet):
+        raise InvalidDefinition(
+            f"training_set= is a {type(training_set).__name__}: give what store.training_set(…) returned, or inputs= and rows=."
+        )
     source: str | None = None
     names: tuple[str, ...] = ()
     if logged.is_logged(estimator):
         found = logged.load(estimator)
         estimator, source, names = found.estimator, found.source, found.names
         metrics = {**found.metrics, **(metrics or {})}
+    measured = _numbers(metrics or {})
     bound = provenance.named(connection, inputs or {})
     if training_set is not None:
         by_position = not names and not knows_names(estimator)
@@ -69,7 +75,7 @@ def register_model(
         for given in program.inputs
     ]
     with connection.transaction():
-        version = models.put_model(connection, name, description, tags, owner)
+        version = models.put_model(connection, name, description, tags_of(tags), owner)
         saved, content_hash = None, None
         if training_set is not None:
             saved, content_hash = provenance.saved_as(connection, training_set, scorer_name(name, version))
@@ -90,9 +96,15 @@ def register_model(
             "training_set_hash": content_hash,
         }
         outcome = {"rows_checked": report.rows_checked, "largest_difference": report.largest_difference}
-        measured = {metric: float(value) for metric, value in (metrics or {}).items()}
         models.insert_version(connection, {**described, **outcome}, signature, measured, program.to_json())
     return models.get_version(connection, name, version)
+
+
+def _numbers(metrics: Mapping[str, float]) -> dict[str, float]:
+    try:
+        return {metric: float(value) for metric, value in metrics.items()}
+    except (AttributeError, TypeError, ValueError):
+        raise InvalidDefinition(f"metrics= maps names to numbers, and cannot be {metrics!r}.") from None
 
 
 def load_program(connection: Connection[Any], version: ModelVersion) -> Program:

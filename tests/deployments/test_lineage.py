@@ -165,6 +165,8 @@ def test_what_has_no_lineage_is_named(world: World) -> None:
     deployed(world)
     with pytest.raises(UnknownName, match="has no prediction 999"):
         lineage(world.connection, "flight_delay", 999)
+    with pytest.raises(UnknownName, match="has no prediction JFK"):
+        lineage(world.connection, "flight_delay", "JFK")  # type: ignore[arg-type]
     with pytest.raises(UnknownName, match="Did you mean flight_delay"):
         lineage(world.connection, "flight_dely", 1)
     with pytest.raises(psycopg.errors.NoDataFound, match='"flight_delay" has no prediction 999'):

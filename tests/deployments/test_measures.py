@@ -17,7 +17,7 @@ from sklearn.metrics import (
 
 from fsdb.deployments import deploy, register_model, start_canary
 from fsdb.deployments.measures import compare, costs
-from fsdb.errors import UnknownName
+from fsdb.errors import InvalidDefinition, UnknownName
 from tests.deployments.world import INPUTS, World, forest, frame, gradient_boosted, strict, three_classes
 
 MANY = "INSERT INTO flight_delay (origin, carrier, tailnum, distance, hour) SELECT 'JFK', 'UA', n, n * 7, n %% 24 FROM generate_series(1, %s) n"
@@ -128,6 +128,21 @@ def test_unknown_names(world: World) -> None:
     ):
         with pytest.raises(UnknownName, match="nothing"):
             read()
+
+
+def test_labels_that_cannot_be_read(world: World) -> None:
+    deployed(world, gradient_boosted, 9)
+    world.connection.execute("CREATE TABLE outcomes (prediction_id bigint, late boolean, noted text)")
+    for labels, label, id_column, said in (
+        ("nothing", "late", "prediction_id", "of nothing: relation"),
+        ("outcomes", "latte", "prediction_id", "columns prediction_id and latte of outcomes: column"),
+        ("outcomes", "late", "flight", "columns flight and late of outcomes: column"),
+        ("outcomes", "late", "noted", "columns noted and late of outcomes: operator"),
+    ):
+        with world.connection.transaction():
+            with pytest.raises(InvalidDefinition, match=said):
+                compare(world.connection, "flight_delay", labels, label, id_column)
+            assert len(costs(world.connection, "flight_delay")) == 2  # the transaction goes on
 
 
 def test_the_report_of_each_comparison_is_kept(world: World) -> None:

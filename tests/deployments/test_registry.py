@@ -10,6 +10,7 @@ import polars as pl
 import psycopg
 import pyarrow as pa
 import pytest
+import sqlalchemy as sa
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -19,7 +20,7 @@ from fsdb.catalog.feature_sets import get_set
 from fsdb.catalog.models import get_version, list_versions, program_text
 from fsdb.db import Database
 from fsdb.definitions import Feature, FeatureSet
-from fsdb.deployments import Deployment, deploy, lineage, parity, register_model, replay
+from fsdb.deployments import Deployment, deploy, describe_model, lineage, parity, register_model, replay
 from fsdb.errors import (
     ChangeRefused,
     FsdbError,
@@ -274,6 +275,40 @@ def test_bad_names_estimators_and_rows_are_refused(world: World) -> None:
         get_version(world.connection, "m")
     row = {**whole, "wind": math.nan, "temp": math.inf}
     assert register_model(world.connection, "m", estimator, inputs=INPUTS, rows=[row]).version == 1
+
+
+def test_what_an_input_is_may_be_said_as_sqlalchemy_does(world: World) -> None:
+    model = LinearRegression().fit(pd.DataFrame({"x": [1.0, 2.0], "n": [3, 5]}), [1.0, 2.0])
+    version = register_model(
+        world.connection,
+        "m",
+        model,
+        inputs={"x": sa.Double, "n": sa.Integer()},
+        tags="flights",
+        metrics={"mae": np.float32(0.5)},
+    )
+    assert [(given.name, given.type) for given in version.inputs] == [("x", "double precision"), ("n", "bigint")]
+    assert version.metrics == {"mae": 0.5}
+    assert describe_model(world.connection, "m").to_dict()["tags"] == ["flights"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"inputs": ["x", "n"]}, "inputs= is a list: say what each input is"),
+        ({"inputs": {"x": float, "n": int}}, "input 'x' has the type float, which is none of PostgreSQL's"),
+        ({"inputs": {"x": "float8", "n": "int4"}, "metrics": {"auc": "high"}}, "metrics= maps names to numbers"),
+        ({"inputs": {"x": "float8", "n": "int4"}, "metrics": 0.9}, "metrics= maps names to numbers"),
+        ({"training_set": pd.DataFrame({"x": [1.0]})}, "training_set= is a DataFrame: give what store.training_set"),
+    ],
+)
+def test_arguments_of_other_kinds_are_refused(connection: Connection, given: dict[str, Any], said: str) -> None:
+    model = LinearRegression().fit(pd.DataFrame({"x": [1.0, 2.0], "n": [3, 5]}), [1.0, 2.0])
+    with pytest.raises(InvalidDefinition, match=said):
+        register_model(connection, "m", model, **given)
+    with pytest.raises(InvalidDefinition, match="5 cannot name a model"):
+        register_model(connection, 5, model, inputs={"x": "float8"})  # type: ignore[arg-type]
+    assert list_versions(connection) == []
 
 
 def test_rows_to_check_on_come_as_a_frame_or_as_mappings(world: World) -> None:

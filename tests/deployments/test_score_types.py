@@ -173,6 +173,23 @@ def test_other_types_are_refused(parts: psycopg.Connection, column: str, values:
     assert parts.execute("SELECT count(*) FROM wear").fetchone() == (0,)
 
 
+def test_a_query_s_numeric_of_any_scale_is_a_number(parts: psycopg.Connection) -> None:
+    one = ROWS[0] | {"amount": Decimal("12.3456000"), "size": 2.5}
+    columns = sql.SQL(", ").join(
+        [sql.SQL("{} AS {}").format(sql.Literal(one[name]), sql.Identifier(name)) for name in TYPES.names]
+    )
+    digits = sql.SQL("amount::numeric AS amount, size::text::numeric AS size, row_number::numeric + 0.0 AS row_number")
+    text = sql.SQL("SELECT on_hire, built, part, since, place::text AS place, share, hot, {} FROM (SELECT {}) one")
+    found = score(parts, NAME, text.format(digits, columns).as_string(parts)).to_pylist()[0]
+    record = dict(zip(TYPES.names, (one[name] for name in TYPES.names), strict=True))
+    with parts.cursor(row_factory=dict_row) as cursor:
+        inserted = cursor.execute(inserting(NAME, TYPES.names), record).fetchone() or {}
+    assert (found["prediction"], found["parts_version"]) == (inserted["prediction"], 1)
+    half = text.format(sql.SQL("amount, size, 0.5::numeric AS row_number"), columns).as_string(parts)
+    with pytest.raises(InvalidData, match="'row_number' of the data holds numbers that are no bigint"):
+        score(parts, NAME, half)
+
+
 def test_a_moment_in_another_zone_is_the_same_key(parts: psycopg.Connection) -> None:
     elsewhere = timezone(timedelta(hours=5, minutes=45))
     table = pa.Table.from_pylist(

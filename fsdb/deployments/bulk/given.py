@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from psycopg import Connection
 from psycopg.sql import Identifier
 
+from fsdb.asof import Column
 from fsdb.errors import InvalidData
 from fsdb.exchange import copy_out, frames, parquet
 from fsdb.exchange.queries import describe, query_text
@@ -18,6 +19,7 @@ from fsdb.sql import query
 FILE = "deployments/bulk"
 WHAT = "data"
 _INSTANT = "timestamp with time zone"
+_DIGITS = b"fsdb_digits"  # marks a column of texts that are numbers
 _WHOLE_FLOATS = 2.0**63  # below it, every whole float64 is a bigint
 
 
@@ -34,6 +36,7 @@ def taken(connection: Connection[Any], data: Any) -> pa.Table:
         columns = describe(connection, text, WHAT)
         values = [Identifier("given", column.name) for column in columns]
         table = copy_out.read(connection, columns, values, query(FILE, "given", given=text))
+        table = table.cast(pa.schema([_marked(*of) for of in zip(table.schema, columns, strict=True)]))
     else:
         table = frames.as_arrow(data, WHAT)
     frames.check_names(table.column_names, WHAT)
@@ -46,7 +49,7 @@ def fitted(table: pa.Table, columns: Mapping[str, str], owner: str) -> dict[str,
     columns: with PostgreSQL's types; owner: whose they are. Raises InvalidData where one is missing, or of another kind.
     """
     check_there(table, columns, owner)
-    return {name: _fitted(table.column(name), name, kind, owner) for name, kind in columns.items()}
+    return {name: _fitted(table.column(name), table.schema.field(name), kind, owner) for name, kind in columns.items()}
 
 
 def check_there(table: pa.Table, columns: Collection[str], owner: str) -> None:
@@ -68,11 +71,18 @@ def check_free(table: pa.Table, outputs: Collection[str], deployment: str) -> No
         )
 
 
-def _fitted(given: pa.ChunkedArray, name: str, kind: str, owner: str) -> pa.Array:
+def _marked(field: pa.Field, column: Column) -> pa.Field:
+    """The field of a query's column; one of numeric without a scale, which Arrow has as text, says so."""
+    return field.with_metadata({_DIGITS: b""}) if column.type == "numeric" else field
+
+
+def _fitted(given: pa.ChunkedArray, field: pa.Field, kind: str, owner: str) -> pa.Array:
+    name = field.name
     array = plain(given)
     if pa.types.is_null(array.type):
         return pa.nulls(len(array), _TYPES[kind])
-    found = _FITTING[kind](array, name)
+    of_digits = _DIGITS in (field.metadata or {}) and kind in _FROM_DIGITS
+    found = _FROM_DIGITS[kind](array, name) if of_digits else _FITTING[kind](array, name)
     if found is None:
         hint = ": say of which time zone it is" if kind == _INSTANT and pa.types.is_timestamp(array.type) else ""
         raise InvalidData(
@@ -116,7 +126,11 @@ def _bigint(array: pa.Array, name: str) -> pa.Array | None:
             return numbers.cast(pa.int64())
     except pa.ArrowInvalid:
         pass
-    raise InvalidData(
+    raise _no_bigint(name)
+
+
+def _no_bigint(name: str) -> InvalidData:
+    return InvalidData(
         f"Column {name!r} of the data holds numbers that are no bigint, such as fractions: round them first."
     )
 
@@ -137,6 +151,13 @@ def _numeric(array: pa.Array, _name: str) -> pa.Array | None:
         return array.cast(pa.string())
     digits = 15 if array.type == pa.float64() else 6
     return pa.array([None if v is None else f"{v:.{digits}g}" for v in array.to_pylist()], pa.string())
+
+
+def _bigint_of_digits(array: pa.Array, name: str) -> pa.Array:
+    try:
+        return pc.replace_substring_regex(array, r"\.0*$", "").cast(pa.int64())
+    except pa.ArrowInvalid:
+        raise _no_bigint(name) from None
 
 
 def _boolean(array: pa.Array, _name: str) -> pa.Array | None:
@@ -176,6 +197,11 @@ _FITTING: dict[str, Callable[[pa.Array, str], pa.Array | None]] = {
     "uuid": _text,
     "date": _date,
     _INSTANT: _instant,
+}
+_FROM_DIGITS: dict[str, Callable[[pa.Array, str], pa.Array]] = {
+    "bigint": _bigint_of_digits,
+    "double precision": lambda array, _: array.cast(pa.float64()),
+    "numeric": lambda array, _: array,
 }
 _TYPES = {
     "bigint": pa.int64(),
