@@ -58,9 +58,11 @@ def further(
     choice: Choice,
     action: str,
 ) -> RegisteredDeployment:
-    """A further release of a deployment, which scores from the end of this transaction on."""
+    """A further release of a deployment, which scores from the end of this transaction on. A canary of its version ends with it."""
     release = _added(connection, deployed, version, program, former, choice)
     catalog.set_release(connection, deployed.deployment_id, release)
+    if deployed.canary is not None and deployed.releases[deployed.canary.release].version == version.version:
+        catalog.set_canary(connection, deployed.deployment_id, None)
     return in_force(connection, deployed, action, version.version)
 
 

@@ -51,6 +51,14 @@ def test_canaries_come_go_and_stay(store: fsdb.Store, database: TestDatabase) ->
     assert [event["action"] for event in deployment.events()][-1] == "rollback"
 
 
+def test_a_canary_whose_version_becomes_the_live_one_ends(store: fsdb.Store) -> None:
+    deployment = store.deploy("late", table="late", version=2)
+    store.deploy("late", table="late", version=1)
+    assert deployment.canary(2, share=0.5).rollback().canary_version is None
+    assert deployment.canary(1, share=0.5).canary_version == (1, 0.5)
+    assert store.deploy("late", table="late", version=1).canary_version is None
+
+
 def test_what_it_costs_and_which_version_is_better(store: fsdb.Store, database: TestDatabase) -> None:
     deployment = store.deploy("late", table="late", version=1)
     shadow = deployment.shadow(2)
