@@ -271,6 +271,26 @@ def test_at_the_end_of_a_pipeline(module_database: TestDatabase, sparse: bool, s
     assert program.classes == (("a", "b", "c") if several_classes else ("a", "b"))
 
 
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("options", [{}, {"zero_as_missing": True}, {"use_missing": False}], ids=str)
+def test_numbers_around_zero_in_a_pipeline(
+    module_database: TestDatabase, sparse: bool, options: dict[str, Any]
+) -> None:
+    """LightGBM reads what is near 0 as 0 in a dense matrix, and compares it as it is in a sparse one."""
+    frame, target = pipeline_frame(59)
+    frame.loc[::3, "temp"] = 0.0
+    model = make_pipeline(one_hot(sparse), regressor(**options)).fit(frame, target * (frame["temp"] != 0))
+    (scale, _) = model[0].named_transformers_["rest"].scale_
+    near = [zero * scale for zero in ZEROS]
+    near += [np.nextafter(value, sign) for value in near for sign in (-1, 1)]
+    rows = [{"temp": float(temp), "place": "JFK", "n": n} for temp in near for n in (0, 3)]
+    with module_database.connect() as connection:
+        program = assert_parity(connection, model, PIPELINE_TYPES, rows, limit=100)
+    trees = next(step.trees for step in program.steps if isinstance(step, TreeEnsemble))
+    if not options.get("zero_as_missing"):
+        assert any(abs(limit) < 1e-30 for tree in trees for limit in tree.threshold if limit)
+
+
 def test_categories_that_a_pipeline_has_encoded(module_database: TestDatabase) -> None:
     frame, target = pipeline_frame(58)
     model = make_pipeline(ordinal(), regressor(**OFTEN_SPLIT))

@@ -87,7 +87,7 @@ def _output(
     estimator: Any, model: Model, columns: Sequence[Column], categories: Mapping[int, tuple[Any, ...]], add: Add
 ) -> Output:
     name = type(estimator).__name__
-    found, read_columns = trees_of(model)
+    found, read_columns = trees_of(model, sparse=any(column.sparse for column in columns))
     check_size(name, found)
     trees, splits = renumbered(name, found, len(columns))
     slots: list[int] = []

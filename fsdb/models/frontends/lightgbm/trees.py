@@ -6,19 +6,22 @@ from collections.abc import Mapping, Sequence
 from fsdb.models.frontends.lightgbm.model import Model
 from fsdb.models.steps import Tree
 
-ZERO = 1.0000000180025095e-35  # what lies from -ZERO to ZERO is read as 0
+ZERO = 1.0000000180025095e-35  # what lies from -ZERO to ZERO is read as 0, but not in a sparse matrix
 _CATEGORICAL, _DEFAULT_LEFT = 1, 2
 _NONE, ZERO_MISSING = 0, 1  # the kinds of missing values: none, zeros and NaN, NaN
 
 
-def trees_of(model: Model) -> tuple[list[Tree], list[tuple[int, bool]]]:
-    """The trees, and the columns that they read: the number of a column, and whether its zeros are missing."""
+def trees_of(model: Model, sparse: bool) -> tuple[list[Tree], list[tuple[int, bool]]]:
+    """The trees, and the columns that they read: the number of a column, and whether its zeros are missing.
+
+    sparse: the model is given a sparse matrix.
+    """
     columns = {(number, False): number for number in range(model.columns)}
-    trees = [_tree(tree, number % model.outputs, columns) for number, tree in enumerate(model.trees)]
+    trees = [_tree(tree, number % model.outputs, columns, sparse) for number, tree in enumerate(model.trees)]
     return trees, list(columns)
 
 
-def _tree(tree: Mapping[str, str], output: int, columns: dict[tuple[int, bool], int]) -> Tree:
+def _tree(tree: Mapping[str, str], output: int, columns: dict[tuple[int, bool], int], sparse: bool) -> Tree:
     """Inner nodes keep their numbers, leaves come after them."""
     leaves = _floats(tree["leaf_value"])
     if int(tree["num_leaves"]) == 1:
@@ -37,7 +40,7 @@ def _tree(tree: Mapping[str, str], output: int, columns: dict[tuple[int, bool], 
             codes.append(_members(tree, int(limit)))
             continue
         feature.append(columns.setdefault((column, missing == ZERO_MISSING), len(columns)))
-        threshold.append(_outside_zero(limit))
+        threshold.append(limit if sparse else _outside_zero(limit))
         missing_left.append(limit >= 0 if missing == _NONE else bool(kind & _DEFAULT_LEFT))
         codes.append(())
     for number, members in enumerate(codes):
