@@ -8,7 +8,6 @@ from psycopg import Connection
 
 from fsdb.catalog.feature_sets import list_sets, resolve_features
 from fsdb.catalog.training import get_saved
-from fsdb.deployments.parity import MOST_REAL_ROWS
 from fsdb.errors import InvalidDefinition, UnknownName, UnsupportedModel
 from fsdb.training import TrainingSet, save
 from fsdb.types import TypeLike, sql_type
@@ -70,13 +69,6 @@ def in_order(bound: Mapping[str, Bound], names: Sequence[str]) -> dict[str, Boun
             "name them in inputs=, or give the training set that has them"
         )
     return {name: bound[name] for name in names}
-
-
-def real_rows(training_set: TrainingSet) -> list[dict[str, Any]]:
-    """Rows of a training set, evenly over all of it, enough to check a model on."""
-    step = max(1, -(-training_set.num_rows // MOST_REAL_ROWS))
-    rows: list[dict[str, Any]] = training_set.to_arrow().take(list(range(0, training_set.num_rows, step))).to_pylist()
-    return rows
 
 
 def saved_as(connection: Connection[Any], training_set: TrainingSet, name: str) -> tuple[str, str]:

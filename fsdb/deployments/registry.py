@@ -38,9 +38,9 @@ def register_model(
 
     training_set: what it was fitted on; it tells which inputs are features and which are columns that the inserted row
     gives. It is saved as "<name>_v<version>" if it has not been saved. inputs: input name to "set.feature" or to the type of a
-    column of the inserted row (PostgreSQL's name of it, or SQLAlchemy's type); instead of a training set, or where it binds otherwise. rows: inputs on which the compiled
-    model is compared with the native predict, where there is no training set to take them from: a pandas, polars or Arrow table, or
-    mappings of input names to values. estimator: also the URI
+    column of the inserted row (PostgreSQL's name of it, or SQLAlchemy's type); instead of a training set, or where it binds
+    otherwise. rows: inputs on which the compiled model is compared with the native predict besides those of the training set: a
+    pandas, polars or Arrow table, or mappings of input names to values. estimator: also the URI
     (runs:/…, models:/…) or the folder of an MLflow model; the metrics of its run are taken besides those given.
 
     Raises UnsupportedModel for what the program cannot express or an input that is bound to nothing, ParityFailed where
@@ -79,7 +79,8 @@ def register_model(
         saved, content_hash = None, None
         if training_set is not None:
             saved, content_hash = provenance.saved_as(connection, training_set, scorer_name(name, version))
-        known = [*parity.given_rows(rows), *(provenance.real_rows(training_set) if training_set is not None else ())]
+        of_training = [] if training_set is None else parity.given_rows(training_set.to_arrow())
+        known = [*parity.given_rows(rows), *of_training]
         program, report = _checked(connection, name, version, signature, estimator, program, known)
         described = {
             "model": name,
