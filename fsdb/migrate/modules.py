@@ -12,6 +12,7 @@ from typing import Any
 from fsdb.definitions import FeatureSet, TrainingView
 from fsdb.errors import FsdbError, InvalidDefinition
 from fsdb.migrate.diff import Definition
+from fsdb.migrate.sources import SourceLoader, imported_from_source
 
 
 def load_definitions(where: str) -> list[Definition]:
@@ -57,7 +58,8 @@ def _imported(where: str) -> ModuleType:
     with _reported(where), _importable(path.resolve().parent if is_file else Path.cwd()):
         if not is_file:
             return importlib.import_module(where)
-        spec = importlib.util.spec_from_file_location(f"fsdb_definitions_{path.stem}", path)
+        name = f"fsdb_definitions_{path.stem}"
+        spec = importlib.util.spec_from_file_location(name, path, loader=SourceLoader(name, str(path)))
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
@@ -67,10 +69,11 @@ def _imported(where: str) -> ModuleType:
 
 @contextmanager
 def _importable(folder: Path) -> Iterator[None]:
-    """The file's neighbours can be imported while it is read, as when it is run."""
+    """The file's neighbours can be imported while it is read, as when it is run; each is read as it stands now."""
     sys.path.insert(0, str(folder))
     try:
-        yield
+        with imported_from_source():
+            yield
     finally:
         sys.path.remove(str(folder))
 

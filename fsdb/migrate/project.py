@@ -21,6 +21,7 @@ from fsdb.errors import ChangeRefused, InvalidDefinition
 from fsdb.migrate import catalog
 from fsdb.migrate.diff import Definition
 from fsdb.migrate.engine import PROJECT_VERSION_TABLE, connected, locked
+from fsdb.migrate.sources import without_bytecode
 
 FOLDER = "migrations"
 DEFINITIONS = "features.py"
@@ -83,7 +84,7 @@ def write_revision(
     Sets and views that the definitions no longer name are dropped by it. Without `autogenerate` the file is empty.
     Raises ChangeRefused where the project's migrations have not all been run, or a change is not made in place.
     """
-    with connected(url) as connection, _reported(project):
+    with connected(url) as connection, _running(project):
         catalog.check_revision(catalog.current_revision(connection))
         config = _config(project, connection, definitions)
 
@@ -98,7 +99,7 @@ def write_revision(
 
 def upgrade(url: str, project: Project, revision: str = "head") -> str | None:
     """Runs the project's migrations up to `revision` in one transaction and returns where it is then."""
-    with locked(url) as connection, _reported(project):
+    with locked(url) as connection, _running(project):
         catalog.check_revision(catalog.current_revision(connection))
         command.upgrade(_config(project, connection), revision)
         return current_revision(connection)
@@ -106,7 +107,7 @@ def upgrade(url: str, project: Project, revision: str = "head") -> str | None:
 
 def downgrade(url: str, project: Project, revision: str) -> str | None:
     """Undoes the project's migrations down to `revision` ("-1" is the last one) and returns where it is then."""
-    with locked(url) as connection, _reported(project):
+    with locked(url) as connection, _running(project):
         catalog.check_revision(catalog.current_revision(connection))
         command.downgrade(_config(project, connection), revision)
         return current_revision(connection)
@@ -120,7 +121,7 @@ def project_revision(url: str) -> str | None:
 
 def head_revision(project: Project) -> str | None:
     """The newest of the project's migrations, None where there is none."""
-    with _reported(project):
+    with _running(project):
         return ScriptDirectory.from_config(_config(project)).get_current_head()
 
 
@@ -143,10 +144,11 @@ def _config(
 
 
 @contextmanager
-def _reported(project: Project) -> Iterator[None]:
-    """Alembic's own errors as one sentence."""
+def _running(project: Project) -> Iterator[None]:
+    """Runs the project's scripts as they stand now, and gives Alembic's own errors as one sentence."""
     try:
-        yield
+        with without_bytecode():
+            yield
     except (CommandError, RevisionError) as error:
         reason = str(error).rstrip(".")
         advice = " Run fsdb upgrade first." if "not up to date" in reason else ""

@@ -1,7 +1,11 @@
 """Definitions and objects read from the user's files and modules."""
 
+import os
+import py_compile
+import subprocess
 import sys
 from pathlib import Path
+from py_compile import PycInvalidationMode
 
 import pytest
 
@@ -80,3 +84,48 @@ def test_an_object_or_what_a_function_returns(folder: Path) -> None:
     for reference in ("model.py", "model.joblib", "model.py:a-b"):
         with pytest.raises(InvalidDefinition, match="write module:function"):
             load_object(reference)
+
+
+@pytest.mark.parametrize("where", ["shop_features.py", "shop_features"])
+@pytest.mark.parametrize("mode", list(PycInvalidationMode))
+def test_an_edited_file_is_read_as_it_stands_whatever_bytecode_lies_beside_it(
+    folder: Path, where: str, mode: PycInvalidationMode
+) -> None:
+    for name, before, after in (("shop_features.py", "weather", "climate"), ("shared_names.py", "origin", "placed")):
+        file = folder / name
+        text = file.read_text()
+        py_compile.compile(str(file), invalidation_mode=mode)
+        kept = file.stat()
+        file.write_text(text.replace(before, after))
+        os.utime(file, ns=(kept.st_atime_ns, kept.st_mtime_ns))
+        assert file.stat().st_size == kept.st_size
+    found = in_a_new_process(f"print([(d.name, dict(d.keys)) for d in load_definitions({where!r})[:1]])", folder)
+    assert found == "[('climate', {'placed': 'text'})]"
+
+
+def test_a_module_that_was_read_is_read_again(folder: Path) -> None:
+    assert load_definitions("shop_features")[0].name == "weather"
+    (folder / "shop_features.py").write_text(FEATURES.replace('"weather", {', '"climate", {'))
+    (folder / "shared_names.py").write_text("KEY = 'placed'\n")
+    read = load_definitions("shop_features")[0]
+    assert (read.name, read.keys) == ("climate", {"placed": "text"})  # type: ignore[union-attr]
+
+
+def test_installed_packages_keep_their_bytecode(folder: Path) -> None:
+    (folder / "shop_features.py").write_text("import colorsys\nimport mako.ext.autohandler as m\n" + FEATURES)
+    assert in_a_new_process(
+        "load_definitions('shop_features'); import colorsys, mako.ext.autohandler as m; "
+        "print([type(one.__loader__).__name__ for one in (colorsys, m)])",
+        folder,
+    ).startswith("['SourceFileLoader', 'SourceFileLoader']")
+
+
+def in_a_new_process(program: str, folder: Path) -> str:
+    """What the program prints where Python reads and writes bytecode as it does by default."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHONDONT")}
+    program = f"from fsdb.migrate.modules import load_definitions; {program}"
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout.strip()
