@@ -7,6 +7,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
+from fsdb.arguments import checked_definition
 from fsdb.errors import InvalidDefinition
 from fsdb.page import MOST_BYTES, RowSize
 from fsdb.types import KEY_TYPES, TypeLike, base_name, sql_type
@@ -43,7 +44,7 @@ def checked_name(name: str, what: str) -> str:
     return name
 
 
-def tags_of(given: Sequence[str]) -> tuple[str, ...]:
+def tags_of(given: str | Sequence[str]) -> tuple[str, ...]:
     """The tags as a tuple; a text is one tag, not its letters."""
     return (given,) if isinstance(given, str) else tuple(given)
 
@@ -72,6 +73,7 @@ def fixed_duration(given: str | timedelta | None, owner: str, what: str = "max_a
     return duration
 
 
+@checked_definition
 @dataclass(frozen=True)
 class Feature:
     """One feature of a set. `type` is an SQLAlchemy type or PostgreSQL's name of one; it is kept as the latter.
@@ -82,7 +84,7 @@ class Feature:
     name: str
     type: TypeLike
     description: str = ""
-    tags: Sequence[str] = ()
+    tags: str | Sequence[str] = ()
     owner: str = ""
     default: Any = None
 
@@ -96,6 +98,7 @@ class Feature:
         return str(self.type)
 
 
+@checked_definition
 @dataclass(frozen=True)
 class FeatureSet:
     """Keys, features and `event_time`: one live table and one history table.
@@ -112,7 +115,7 @@ class FeatureSet:
     features: Sequence[Feature]
     max_age: timedelta | str | None = None
     description: str = ""
-    tags: Sequence[str] = ()
+    tags: str | Sequence[str] = ()
     owner: str = ""
     tracks: str | None = None
     event_time: str | None = None
@@ -208,6 +211,7 @@ class FeatureSet:
         return {key: str(kind) for key, kind in self.keys.items()}
 
 
+@checked_definition
 @dataclass(frozen=True)
 class TrainingView:
     """A stored definition of a training set: a spine query, its timestamp column, a label and features ("set.feature").
@@ -218,10 +222,10 @@ class TrainingView:
     name: str
     spine: str
     timestamp: str
-    features: Sequence[str]
+    features: str | Sequence[str]
     label: str | None = None
     description: str = ""
-    tags: Sequence[str] = ()
+    tags: str | Sequence[str] = ()
     owner: str = ""
 
     def __post_init__(self) -> None:

@@ -17,6 +17,10 @@ class InvalidDefinition(FsdbError):
     """A feature set, feature, view or name that cannot be registered as written."""
 
 
+class InvalidArgument(FsdbError, TypeError):
+    """An argument of another kind than the call takes, or one that is missing or that it does not know."""
+
+
 class UnknownName(FsdbError):
     """A feature, set, key, view, training set, model or deployment that is not registered."""
 

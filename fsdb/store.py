@@ -11,6 +11,7 @@ import pyarrow as pa
 from psycopg import Connection
 
 from fsdb import columnar, config, deployments, embedded, history, retention, training, vectors
+from fsdb.arguments import checked, checked_calls
 from fsdb.asof import snapshots
 from fsdb.catalog.feature_sets import RegisteredSet, get_set
 from fsdb.catalog.search import describe, search
@@ -29,6 +30,7 @@ from fsdb.training import SavedTrainingSet, TrainingSet
 from fsdb.types import TypeLike
 
 
+@checked
 def connect(url: str | None = None, warehouse: str | None = None) -> "Store":
     """A store on the database at `url`, else at `$FSDB_URL`, else on the embedded PostgreSQL, started if need be.
 
@@ -53,6 +55,7 @@ def connect(url: str | None = None, warehouse: str | None = None) -> "Store":
     return Store(database, warehouse)
 
 
+@checked_calls("feature_vector", "feature_vectors")
 class Store:
     """A PostgreSQL database as feature store and model server. Each call is one transaction; errors change nothing.
 
@@ -290,7 +293,7 @@ class Store:
         inputs: Mapping[str, TypeLike] | None = None,
         metrics: Mapping[str, float] | None = None,
         description: str = "",
-        tags: Sequence[str] = (),
+        tags: str | Sequence[str] = (),
         owner: str = "",
         rows: Any = (),
     ) -> ModelVersion:

@@ -1,11 +1,12 @@
 """The types that keys and features may have, by PostgreSQL's own names for them."""
 
 import re
-from typing import Any
+from typing import Annotated, Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
+from fsdb.arguments import BY_ITS_PART
 from fsdb.errors import InvalidDefinition
 
 _SUPPORTED = re.compile(
@@ -42,7 +43,7 @@ KEY_TYPES = frozenset(
 _DIALECT: sa.Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
 _INTEGERS = ("smallint", "integer", "bigint")
 
-TypeLike = str | sa.types.TypeEngine[Any] | type[sa.types.TypeEngine[Any]]
+TypeLike = Annotated[str | sa.types.TypeEngine[Any] | type[sa.types.TypeEngine[Any]], BY_ITS_PART]
 
 
 def sql_type(given: "TypeLike", owner: str) -> str:

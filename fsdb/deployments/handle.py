@@ -6,6 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from fsdb.arguments import checked_calls
 from fsdb.catalog.deployments import RegisteredDeployment, get_deployment, list_events
 from fsdb.db import Database
 from fsdb.deployments import deployments
@@ -18,6 +19,7 @@ from fsdb.deployments.replay import Replay, replay
 from fsdb.table import Table
 
 
+@checked_calls()
 class Deployment:
     """A model deployed as a table. Each call is a transaction of its own, or part of the one that is open."""
 

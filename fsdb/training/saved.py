@@ -10,6 +10,7 @@ from psycopg import Connection
 from psycopg.sql import SQL, Identifier
 from rich.table import Table as RichTable
 
+from fsdb.arguments import checked_calls
 from fsdb.asof import At, Column, snapshots
 from fsdb.catalog import training as catalog
 from fsdb.catalog.training import SavedColumn, SavedSet
@@ -28,6 +29,7 @@ FILE = "training/saved"
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
 
+@checked_calls()
 @dataclass(frozen=True, repr=False)
 class SavedTrainingSet:
     """A saved training set; its methods work in the database that it was loaded from."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from rich.table import Table as RichTable
 
+from fsdb.arguments import checked_calls
 from fsdb.asof import AsOf, At, Column, Then
 from fsdb.db import Database
 from fsdb.engines.protocol import Result
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _ROWS_SHOWN, _COLUMNS_SHOWN = 10, 12
 
 
+@checked_calls()
 @dataclass(eq=False, repr=False)
 class TrainingSet:
     """Rows of a spine with features as of each row's own moment.
