@@ -5,10 +5,13 @@ from pathlib import Path
 
 import platformdirs
 
+from fsdb.errors import InvalidDefinition
+
 URL_VARIABLE = "FSDB_URL"
 DATA_VARIABLE = "FSDB_DATA"
 WAREHOUSE_VARIABLE = "FSDB_WAREHOUSE"
 MEMORY_VARIABLE = "FSDB_MEMORY"
+LOCK_VARIABLE = "FSDB_LOCK_SECONDS"
 
 CATALOG_SCHEMA = "fsdb"
 HISTORY_SCHEMA = "fsdb_history"
@@ -46,3 +49,17 @@ def warehouse(given: str | None = None) -> str:
 def memory_limit() -> str:
     """How much memory a join on this machine may take before it goes on on disk: `$FSDB_MEMORY`, such as 4GB, else 1GB."""
     return os.environ.get(MEMORY_VARIABLE) or "1GB"
+
+
+def lock_seconds() -> float:
+    """How long an operation tries to have the locks that it needs: `$FSDB_LOCK_SECONDS`, else 30. Raises InvalidDefinition for anything but a number."""
+    given = os.environ.get(LOCK_VARIABLE) or "30"
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= 86_400:
+        raise InvalidDefinition(
+            f"{LOCK_VARIABLE}={given!r} is no number of seconds from 0 to 86400: set it to one such as 30."
+        )
+    return seconds

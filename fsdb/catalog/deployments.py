@@ -8,7 +8,9 @@ from typing import Any
 from psycopg import Connection, sql
 from psycopg.rows import dict_row
 
+from fsdb import locks
 from fsdb.catalog.nearest import nearest
+from fsdb.config import CATALOG_SCHEMA
 from fsdb.errors import UnknownName
 from fsdb.sql import query
 
@@ -127,8 +129,8 @@ def list_deployments(connection: Connection[Any]) -> list[RegisteredDeployment]:
 
 
 def lock(connection: Connection[Any]) -> None:
-    """Makes this transaction the only one that changes deployments until it ends."""
-    connection.execute(query("catalog/deployments", "lock"))
+    """Makes this transaction the only one that changes deployments until it ends; scoring and readers are not hindered."""
+    locks.wait_turn(connection, (CATALOG_SCHEMA, "deployments"), "Deployments")
 
 
 def insert_deployment(

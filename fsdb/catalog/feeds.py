@@ -89,12 +89,6 @@ def attached_to(connection: Connection[Any], schema: str, table: str) -> list[st
     return [row[0] for row in rows]
 
 
-def upstream(connection: Connection[Any], deployment_id: int) -> list[sql.Identifier]:
-    """The tables whose changes put rows into a deployment's model table, as far as they are there."""
-    rows = connection.execute(query(FILE, "upstream"), {"deployment_id": deployment_id}).fetchall()
-    return [sql.Identifier(schema, table) for schema, table in rows]
-
-
 def _read(connection: Connection[Any], **values: int | None) -> Feed | None:
     with connection.cursor(row_factory=dict_row) as cursor:
         row = cursor.execute(query(FILE, "list_feeds"), values).fetchone()

@@ -9,7 +9,9 @@ from psycopg import Connection
 from psycopg.rows import dict_row
 from rich.table import Table as RichTable
 
+from fsdb import locks
 from fsdb.catalog.nearest import nearest
+from fsdb.config import CATALOG_SCHEMA
 from fsdb.errors import UnknownName
 from fsdb.sql import query
 from fsdb.table import Table
@@ -209,7 +211,7 @@ def put_model(connection: Connection[Any], name: str, description: str, tags: Se
 
     A description, tags or owner that is given replaces the former one.
     """
-    connection.execute(query("catalog/models", "lock"))
+    locks.wait_turn(connection, (CATALOG_SCHEMA, "models"), "Models")
     connection.execute(
         query("catalog/models", "put_model"),
         {"name": name, "description": description, "tags": list(tags), "owner": owner},

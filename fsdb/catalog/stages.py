@@ -4,6 +4,8 @@ from typing import Any
 
 from psycopg import Connection
 
+from fsdb import locks
+from fsdb.config import CATALOG_SCHEMA
 from fsdb.sql import query
 
 FILE = "catalog/stages"
@@ -11,7 +13,7 @@ FILE = "catalog/stages"
 
 def lock(connection: Connection[Any]) -> None:
     """Makes this transaction the only one that changes stages until it ends."""
-    connection.execute(query(FILE, "lock"))
+    locks.wait_turn(connection, (CATALOG_SCHEMA, "stage_events"), "Stages")
 
 
 def stages_of(connection: Connection[Any], model: str) -> dict[int, str]:

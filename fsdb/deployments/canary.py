@@ -51,7 +51,8 @@ def start_canary(
                     f"Table {deployed.name} has no column {column!r} that a row comes with: a canary goes by some of {', '.join(given)}."
                 )
         choice = choose(connection, found, program, runtime)
-        return releases.canary(connection, deployed, found, program, choice, share, tuple(by), "canary")
+        releases.canary(connection, deployed, found, program, choice, share, tuple(by))
+        return releases.in_force(connection, deployed, "canary", found.version)
 
 
 def stop_canary(connection: Connection[Any], name: str) -> RegisteredDeployment:
@@ -60,8 +61,6 @@ def stop_canary(connection: Connection[Any], name: str) -> RegisteredDeployment:
         catalog.lock(connection)
         deployed = catalog.get_deployment(connection, name)
         version = _canary_version(deployed)
-        model_table.check_there(connection, deployed)
-        model_table.lock(connection, deployed, "lock")
         catalog.set_canary(connection, deployed.deployment_id, None)
         return releases.in_force(connection, deployed, "stop canary", version)
 
@@ -75,15 +74,9 @@ def promote_canary(connection: Connection[Any], name: str) -> RegisteredDeployme
         assert deployed.canary is not None
         release = deployed.releases[deployed.canary.release]
         catalog.set_canary(connection, deployed.deployment_id, None)
-        return releases.further(
-            connection,
-            deployed,
-            found,
-            load_program(connection, found),
-            deployed.release,
-            Choice(release.runtime, release.reason),
-            "promote canary",
-        )
+        program, choice = load_program(connection, found), Choice(release.runtime, release.reason)
+        releases.further(connection, deployed, found, program, deployed.release, choice)
+        return releases.in_force(connection, deployed, "promote canary", found.version)
 
 
 def _canary_version(deployed: RegisteredDeployment) -> int:

@@ -4,6 +4,7 @@ from typing import Any
 
 from psycopg import Connection
 
+from fsdb import locks
 from fsdb.catalog import deployments as catalog
 from fsdb.catalog.deployments import RegisteredDeployment
 from fsdb.catalog.feature_sets import list_sets
@@ -19,6 +20,7 @@ from fsdb.deployments.runtimes import IN_SERVER, Choice, choose, scorers
 from fsdb.deployments.stages import staged_version
 from fsdb.errors import ChangeRefused, InvalidDefinition, NotReproducible
 from fsdb.history.status import ObjectStatus
+from fsdb.locks import Locks, Mode, Relation
 
 ON_ERROR = ("reject", "null")
 
@@ -30,12 +32,14 @@ def deploy(
     version: int | str | None = None,
     runtime: str = "auto",
     on_error: str | None = None,
+    also: Locks | None = None,
 ) -> RegisteredDeployment:
     """Deploys a version of a model as the table `table` ("table" or "schema.table").
 
     version: its number, a stage ("production", "staging"), or None for the newest. runtime: "sql", "onnx", "worker", or
     "auto" for the first of these that can have it. on_error: "reject" fails the insert of a row that cannot be scored,
     "null" records it with NULL and the reason in column error; None leaves what the table has, and is "reject" for a new one.
+    also: locks that the caller needs besides, to be taken with those on this table.
 
     Where the model is deployed as that table already, the version replaces the one that scores: rows stay, columns that
     it needs besides are added. Inserts see the former version or this one; they wait while this transaction ends, and it
@@ -63,12 +67,20 @@ def deploy(
             return releases.first(
                 connection, found, program, schema, table_name, shown, choice, on_error or ON_ERROR[0]
             )
+        done = []  # what the events tell, in order
         if on_error not in (None, deployed.on_error):
-            deployed = _with_policy(connection, deployed, on_error or ON_ERROR[0])
-        if deployed.version == found.version and runtime in ("auto", deployed.runtime):
-            return deployed
-        choice = choose(connection, found, program, runtime)
-        return releases.further(connection, deployed, found, program, deployed.release, choice, "replace")
+            catalog.set_on_error(connection, deployed.deployment_id, on_error or ON_ERROR[0])
+            done.append(("on error", deployed.version))
+            deployed = catalog.get_deployment(connection, deployed.name)
+        if deployed.version != found.version or runtime not in ("auto", deployed.runtime):
+            choice = choose(connection, found, program, runtime)
+            deployed = releases.further(connection, deployed, found, program, deployed.release, choice)
+            done.append(("replace", found.version))
+        if done:
+            releases.settle(connection, [deployed], also)
+        for action, number in done:
+            catalog.insert_event(connection, deployed.name, action, deployed.model, number)
+        return deployed
 
 
 def rollback(connection: Connection[Any], name: str) -> RegisteredDeployment:
@@ -85,7 +97,8 @@ def rollback(connection: Connection[Any], name: str) -> RegisteredDeployment:
         version = get_version(connection, deployed.model, target.version)
         program = load_program(connection, version)
         choice = Choice(target.runtime, target.reason)
-        return releases.further(connection, deployed, version, program, target.former, choice, "rollback")
+        releases.further(connection, deployed, version, program, target.former, choice)
+        return releases.in_force(connection, deployed, "rollback", version.version)
 
 
 def refresh(connection: Connection[Any], feature_set: str) -> list[str]:
@@ -93,13 +106,19 @@ def refresh(connection: Connection[Any], feature_set: str) -> list[str]:
 
     Returns their names. To be called in the transaction that changes the set: scoring then reads the set as vectors do.
     """
-    refreshed = []
+    changed = []
     with connection.transaction():
         catalog.lock(connection)
         for name in catalog.using_set(connection, feature_set, current=True):
-            if _refreshed(connection, catalog.get_deployment(connection, name)):
-                refreshed.append(name)
-    return refreshed
+            deployed = catalog.get_deployment(connection, name)
+            versions = _bound_anew(connection, deployed)
+            if versions:
+                changed.append((catalog.get_deployment(connection, name), versions))
+        releases.settle(connection, [deployed for deployed, _ in changed])
+        for deployed, versions in changed:
+            for version in versions:
+                catalog.insert_event(connection, deployed.name, "refresh", deployed.model, version)
+    return [deployed.name for deployed, _ in changed]
 
 
 def undeploy(connection: Connection[Any], name: str, drop_predictions: bool = False) -> None:
@@ -112,12 +131,12 @@ def undeploy(connection: Connection[Any], name: str, drop_predictions: bool = Fa
         catalog.lock(connection)
         deployed = catalog.get_deployment(connection, name)
         there = model_table.is_there(connection, deployed)
-        if there:
-            model_table.lock(connection, deployed, "lock_alone")
-            if model_table.has_rows(connection, deployed) and not drop_predictions:
-                raise ChangeRefused(
-                    f"Table {deployed.name} holds predictions, which undeploying would delete: copy what is to stay, then call undeploy(drop_predictions=True)."
-                )
+        if there and not drop_predictions:
+            with connection.transaction(force_rollback=True):  # nobody is held up for what is refused anyway
+                _refuse_predictions(connection, deployed)
+        locks.take(connection, _removal_locks(connection, deployed))
+        if there and not drop_predictions:
+            _refuse_predictions(connection, deployed)
         shadow = find_shadow(connection, deployed.deployment_id)
         if shadow is not None:
             undeploy(connection, deployment_name(connection, shadow.deployment_id), drop_predictions)
@@ -165,27 +184,30 @@ def repair(connection: Connection[Any], name: str) -> None:
             version = get_version(connection, deployed.model, release.version)
             program = load_program(connection, version)
             releases.ensure_scorer(connection, deployed, version, program, release.runtime)
-        model_table.lock(connection, deployed, "lock")
-        for release in deployed.scoring:
-            program = load_program(connection, get_version(connection, deployed.model, release.version))
-            model_table.widen(connection, deployed, release, list_sets(connection), program)
-        releases.install(connection, deployed)
+        releases.settle(connection, [deployed])
 
 
-def _with_policy(connection: Connection[Any], deployed: RegisteredDeployment, on_error: str) -> RegisteredDeployment:
-    """Changes what becomes of rows that cannot be scored; those that are recorded stay."""
-    catalog.set_on_error(connection, deployed.deployment_id, on_error)
-    changed = catalog.get_deployment(connection, deployed.name)
-    model_table.check_there(connection, changed)
-    model_table.lock(connection, changed, "lock")
-    if on_error == "null":
-        model_table.allow_null(connection, changed)
-    return releases.in_force(connection, changed, "on error", changed.version)
+def _refuse_predictions(connection: Connection[Any], deployed: RegisteredDeployment) -> None:
+    if model_table.has_rows(connection, deployed):
+        raise ChangeRefused(
+            f"Table {deployed.name} holds predictions, which undeploying would delete: copy what is to stay, then call undeploy(drop_predictions=True)."
+        )
 
 
-def _refreshed(connection: Connection[Any], deployed: RegisteredDeployment) -> bool:
-    """Binds the releases that score anew where their sets are not what they were; whether any was."""
-    changed = False
+def _removal_locks(connection: Connection[Any], deployed: RegisteredDeployment) -> dict[Relation, Mode]:
+    """The locks under which a deployment goes with its shadow."""
+    own = {(deployed.schema_name, deployed.table_name): Mode.ACCESS_EXCLUSIVE}
+    shadow = find_shadow(connection, deployed.deployment_id)
+    beside: Locks = {}
+    if shadow is not None:
+        name = deployment_name(connection, shadow.deployment_id)
+        beside = _removal_locks(connection, catalog.get_deployment(connection, name))
+    return locks.together(own, feeds.removal_locks(connection, deployed), beside)
+
+
+def _bound_anew(connection: Connection[Any], deployed: RegisteredDeployment) -> list[int]:
+    """Binds the releases that score anew where their sets are not what they were; the versions of those."""
+    versions = []
     for role, release in zip(("live", "canary"), deployed.scoring, strict=False):
         version = get_version(connection, deployed.model, release.version)
         choice = Choice(release.runtime, release.reason)
@@ -194,12 +216,12 @@ def _refreshed(connection: Connection[Any], deployed: RegisteredDeployment) -> b
             continue
         program = load_program(connection, version)
         if role == "live":
-            deployed = releases.further(connection, deployed, version, program, release.former, choice, "refresh")
+            deployed = releases.further(connection, deployed, version, program, release.former, choice)
         elif deployed.canary is not None:
             share, by = deployed.canary.share, deployed.canary.by
-            deployed = releases.canary(connection, deployed, version, program, choice, share, by, "refresh")
-        changed = True
-    return changed
+            deployed = releases.canary(connection, deployed, version, program, choice, share, by)
+        versions.append(version.version)
+    return versions
 
 
 def _table_name(given: str) -> tuple[str, str]:

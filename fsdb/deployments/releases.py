@@ -1,11 +1,12 @@
 """Releases: the forms that a deployment's scoring takes, with the functions and triggers that carry them out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from psycopg import Connection
 from psycopg.sql import Identifier
 
+from fsdb import locks
 from fsdb.catalog import deployments as catalog
 from fsdb.catalog import models
 from fsdb.catalog.deployments import Canary, RegisteredDeployment, Release
@@ -20,6 +21,7 @@ from fsdb.deployments.registry import load_program
 from fsdb.deployments.runtimes import IN_SERVER, Choice, scorers, worker
 from fsdb.deployments.scoring import Scoring, canary_key, trigger_function
 from fsdb.errors import ChangeRefused
+from fsdb.locks import Locks
 from fsdb.models import Program
 
 
@@ -56,14 +58,16 @@ def further(
     program: Program,
     former: int | None,
     choice: Choice,
-    action: str,
 ) -> RegisteredDeployment:
-    """A further release of a deployment, which scores from the end of this transaction on. A canary of its version ends with it."""
+    """Registers a further release of a deployment as the one that scores. A canary of its version ends with it.
+
+    It does so once `in_force` has installed it, in the same transaction.
+    """
     release = _added(connection, deployed, version, program, former, choice)
     catalog.set_release(connection, deployed.deployment_id, release)
     if deployed.canary is not None and deployed.releases[deployed.canary.release].version == version.version:
         catalog.set_canary(connection, deployed.deployment_id, None)
-    return in_force(connection, deployed, action, version.version)
+    return catalog.get_deployment(connection, deployed.name)
 
 
 def canary(
@@ -74,13 +78,12 @@ def canary(
     choice: Choice,
     share: float,
     by: tuple[str, ...],
-    action: str,
 ) -> RegisteredDeployment:
-    """A further release that scores a share of the keys, told by the columns `by`, from the end of this transaction on."""
+    """Registers a further release that scores a share of the keys, told by the columns `by`, once `in_force` has installed it."""
     release = _added(connection, deployed, version, program, deployed.release, choice)
     key = by or canary_key(deployed.current, list_sets(connection))
     catalog.set_canary(connection, deployed.deployment_id, Canary(release.release, share, key))
-    return in_force(connection, deployed, action, version.version)
+    return catalog.get_deployment(connection, deployed.name)
 
 
 def ensure_scorer(
@@ -128,6 +131,36 @@ def install(connection: Connection[Any], deployed: RegisteredDeployment) -> None
     feeds.settle(connection, deployed)
 
 
+def settle(connection: Connection[Any], changed: Sequence[RegisteredDeployment], also: Locks | None = None) -> None:
+    """Installs what the catalog says now of deployments: all locks first, then the columns, functions and triggers.
+
+    also: locks that the caller needs besides. Raises ChangeRefused where a transaction that uses one of the tables stays open.
+    """
+    sets = list_sets(connection)
+    programs = {
+        (deployed.deployment_id, release.release): _scoring(connection, deployed, release).program
+        for deployed in changed
+        for release in deployed.scoring
+    }
+    wanted: list[Locks] = [also or {}]
+    for deployed in changed:
+        model_table.check_there(connection, deployed)
+        columns = model_table.columns(connection, deployed)
+        for release in deployed.scoring:
+            program = programs[deployed.deployment_id, release.release]
+            missing = model_table.missing_columns(connection, deployed, release, sets, program)
+            columns |= missing
+            mode = model_table.lock_of(connection, deployed, release, missing)
+            wanted.append({(deployed.schema_name, deployed.table_name): mode})
+        wanted.append(feeds.locks(connection, deployed, columns))
+    locks.take(connection, locks.together(*wanted))
+    for deployed in changed:
+        for release in deployed.scoring:
+            program = programs[deployed.deployment_id, release.release]
+            model_table.widen(connection, deployed, release, sets, program)
+        install(connection, deployed)
+
+
 def scoring_function(connection: Connection[Any], deployed: RegisteredDeployment) -> Generated:
     """The trigger function as the releases that score now need it."""
     live, *others = (_scoring(connection, deployed, release) for release in deployed.scoring)
@@ -151,11 +184,15 @@ def kinds(deployed: RegisteredDeployment) -> list[Release]:
 
 
 def in_force(
-    connection: Connection[Any], deployed: RegisteredDeployment, action: str, version: int
+    connection: Connection[Any],
+    deployed: RegisteredDeployment,
+    action: str,
+    version: int,
+    also: Locks | None = None,
 ) -> RegisteredDeployment:
-    """Installs what the catalog says now of a deployment that is locked, and notes what happened."""
+    """Installs what the catalog says now of a deployment, as `settle` does, and notes what happened."""
     changed = catalog.get_deployment(connection, deployed.name)
-    install(connection, changed)
+    settle(connection, [changed], also)
     catalog.insert_event(connection, deployed.name, action, changed.model, version)
     return changed
 
@@ -190,14 +227,12 @@ def _added(
     former: int | None,
     choice: Choice,
 ) -> Release:
-    """Registers a further release and makes room for what it needs; it does not score yet."""
+    """Registers a further release with its scoring function; it does not score yet."""
     model_table.check_there(connection, deployed)
     earlier = list(deployed.releases.values())
     release = bound_release(connection, version, max(deployed.releases) + 1, former, choice, earlier)
     sets: Mapping[str, RegisteredSet] = list_sets(connection)
     table_columns(release, sets)
     ensure_scorer(connection, deployed, version, program, choice.runtime)
-    model_table.lock(connection, deployed, "lock")
-    model_table.widen(connection, deployed, release, sets, program)
     catalog.insert_release(connection, deployed.deployment_id, release)
     return release

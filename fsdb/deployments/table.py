@@ -1,6 +1,5 @@
-"""The model table: its columns, its triggers, and the locks under which they change."""
+"""The model table: its columns, its triggers, and the lock under which they change."""
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,19 +8,16 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from fsdb.catalog.deployments import RegisteredDeployment, Release
 from fsdb.catalog.feature_sets import RegisteredSet
-from fsdb.catalog.feeds import upstream
 from fsdb.deployments.binding import RECORDED, table_columns
 from fsdb.deployments.objects import KEEP_TRIGGER, SCORE_TRIGGER, Generated, function, trigger_function_name
 from fsdb.deployments.queueing import FILLED, queue_triggers
 from fsdb.deployments.scoring import result_types
 from fsdb.errors import ChangeRefused
+from fsdb.locks import Mode
 from fsdb.models import Program
 from fsdb.sql import joined, query
 
 FILE = "deployments/table"
-LOCK_ATTEMPTS = 100
-LOCK_MILLISECONDS = 200  # inserts wait behind an attempt for no longer than this
-LOCK_PAUSE_SECONDS = 0.1
 _COMMENTS = {
     "prediction": "What the model gave.",
     "probability": "Of two classes: of the second one. Of several: of the predicted one.",
@@ -88,14 +84,14 @@ def create(
     _comment_versions(connection, deployment, release)
 
 
-def widen(
+def missing_columns(
     connection: Connection[Any],
     deployment: RegisteredDeployment,
     release: Release,
     sets: Mapping[str, RegisteredSet],
     program: Program,
-) -> None:
-    """Adds the columns that a further release needs; rows that are there have NULL in them.
+) -> dict[str, str]:
+    """The columns, with their types, that a further release needs and the table has not.
 
     Raises ChangeRefused where a column would need another type.
     """
@@ -106,24 +102,51 @@ def widen(
             f"Version {release.version} of model {deployment.model} predicts {results['prediction']}, but table {deployment.name} "
             f"holds {found['prediction']}: deploy it as another table."
         )
-    if not _is_always_scored(deployment, release):
-        allow_null(connection, deployment)
-    for name, kind in {**table_columns(release, sets), **results, **_kept_beside(release)}.items():
-        if name not in found:
-            connection.execute(query(FILE, "add", table=deployment.table, column=Identifier(name), type=_type(kind)))
-            if name in _COMMENTS:
-                _comment(connection, deployment, name, _COMMENTS[name])
-        elif found[name] != kind:
+    wanted = {**table_columns(release, sets), **results, **_kept_beside(release)}
+    for name, kind in wanted.items():
+        if found.get(name, kind) != kind:
             raise ChangeRefused(
                 f"Version {release.version} of model {deployment.model} needs column {name!r} as {kind}, but table "
                 f"{deployment.name} has it as {found[name]}: deploy it as another table."
             )
-    _comment_versions(connection, deployment, release)
+    return {name: kind for name, kind in wanted.items() if name not in found}
 
 
-def allow_null(connection: Connection[Any], deployment: RegisteredDeployment) -> None:
-    """Lets rows be recorded whose prediction is not there."""
-    connection.execute(query(FILE, "allow_null", table=deployment.table, column=Identifier("prediction")))
+def lock_of(
+    connection: Connection[Any], deployment: RegisteredDeployment, release: Release, missing: Mapping[str, str]
+) -> Mode:
+    """The lock that a further release needs, given the columns that are missing: the strongest where the table itself changes,
+    else one that waits for open transactions that have inserted, and keeps new ones waiting until the change is committed."""
+    changes = missing or (not _is_always_scored(deployment, release) and _requires_prediction(connection, deployment))
+    return Mode.ACCESS_EXCLUSIVE if changes else Mode.SHARE_ROW_EXCLUSIVE
+
+
+def widen(
+    connection: Connection[Any],
+    deployment: RegisteredDeployment,
+    release: Release,
+    sets: Mapping[str, RegisteredSet],
+    program: Program,
+) -> None:
+    """Adds the columns that a further release needs; rows that are there have NULL in them. To be called under `lock_of`.
+
+    Raises ChangeRefused as `missing_columns`.
+    """
+    missing = missing_columns(connection, deployment, release, sets, program)
+    if not _is_always_scored(deployment, release) and _requires_prediction(connection, deployment):
+        connection.execute(query(FILE, "allow_null", table=deployment.table, column=Identifier("prediction")))
+    for name, kind in missing.items():
+        connection.execute(query(FILE, "add", table=deployment.table, column=Identifier(name), type=_type(kind)))
+        if name in _COMMENTS:
+            _comment(connection, deployment, name, _COMMENTS[name])
+    if missing:
+        _comment_versions(connection, deployment, release)
+
+
+def _requires_prediction(connection: Connection[Any], deployment: RegisteredDeployment) -> bool:
+    """Whether a row must have its prediction."""
+    named = {"schema": deployment.schema_name, "table": deployment.table_name, "column": "prediction"}
+    return bool(_scalar(connection, "requires", named))
 
 
 def _is_always_scored(deployment: RegisteredDeployment, release: Release) -> bool:
@@ -185,31 +208,6 @@ def triggers(
         Generated("trigger", KEEP_TRIGGER, keep, "keeps recorded predictions as they are."),
         *queue,
     ]
-
-
-def lock(connection: Connection[Any], deployment: RegisteredDeployment, text: str) -> None:
-    """Takes the lock `text` ("lock" or "lock_alone") once no transaction that has inserted is open.
-
-    Where a feed makes the rows, its tables are locked together with this one: their statements come to it with locks of their own.
-    Raises ChangeRefused where one stays open; inserts meanwhile go on between the attempts.
-    """
-    former = _scalar(connection, "current_lock_timeout", {})
-    tables = joined([*upstream(connection, deployment.deployment_id), deployment.table])
-    for attempt in range(LOCK_ATTEMPTS):
-        if attempt:
-            time.sleep(LOCK_PAUSE_SECONDS)
-        try:
-            with connection.transaction():
-                _scalar(connection, "lock_timeout", {"milliseconds": str(LOCK_MILLISECONDS)})
-                connection.execute(query(FILE, text, table=tables))
-                _scalar(connection, "lock_timeout", {"milliseconds": former})
-            return
-        except errors.LockNotAvailable:
-            continue
-    raise ChangeRefused(
-        f"Table {deployment.name} cannot be changed now: a transaction that inserted into it stays open. "
-        "End that transaction (pg_stat_activity shows it), then call this again."
-    )
 
 
 def has_rows(connection: Connection[Any], deployment: RegisteredDeployment) -> bool:

@@ -1,7 +1,3 @@
--- name: lock
--- Makes deployments wait for each other; scoring and readers are not hindered.
-LOCK TABLE fsdb.deployments IN SHARE ROW EXCLUSIVE MODE
-
 -- name: list_deployments
 -- Deployments, in order of name; only the named one where a name is given.
 SELECT deployment_id, name, model, version, runtime, release, schema_name, table_name, created_at, on_error,

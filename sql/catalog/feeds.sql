@@ -28,22 +28,3 @@ SELECT name FROM fsdb.deployments WHERE deployment_id = %(deployment_id)s
 -- Deployments whose rows come from a table.
 SELECT d.name FROM fsdb.deployments d JOIN fsdb.deployment_feeds f USING (deployment_id)
 WHERE f.role = 'attached' AND f.source_schema = %(schema)s AND f.source_table = %(table)s ORDER BY d.name
-
--- name: upstream
--- The tables whose changes put rows into a model table: its source, the source's own, and live tables of features. Statements take
--- their locks before the model table's.
-WITH RECURSIVE feeds AS (
-    SELECT f.* FROM fsdb.deployment_feeds f WHERE f.deployment_id = %(deployment_id)s AND f.active
-    UNION ALL
-    SELECT f.* FROM feeds JOIN fsdb.deployment_feeds f ON f.deployment_id = feeds.shadow_of AND f.active
-), tables (schema_name, table_name) AS (
-    SELECT source_schema, source_table FROM feeds
-    UNION
-    SELECT s.live_schema, s.live_table
-    FROM feeds JOIN fsdb.deployment_sets d ON d.deployment_id = feeds.deployment_id JOIN fsdb.feature_sets s ON s.name = d.feature_set
-    WHERE feeds.on_features
-)
-SELECT t.schema_name, t.table_name FROM tables t
-JOIN pg_catalog.pg_namespace n ON n.nspname = t.schema_name
-JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = t.table_name
-ORDER BY t.schema_name, t.table_name

@@ -1,7 +1,3 @@
--- name: lock
--- Makes registrations wait for each other, so that version numbers follow without gaps; readers are not hindered.
-LOCK TABLE fsdb.models IN SHARE ROW EXCLUSIVE MODE
-
 -- name: put_model
 -- Registers a model, or changes what describes it where something is given.
 INSERT INTO fsdb.models AS m (name, description, tags, owner) VALUES (%(name)s, %(description)s, %(tags)s, %(owner)s)

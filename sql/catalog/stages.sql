@@ -1,7 +1,3 @@
--- name: lock
--- Makes changes of stages wait for each other.
-LOCK TABLE fsdb.stage_events IN SHARE ROW EXCLUSIVE MODE
-
 -- name: stages_of
 -- The stage of each version of a model.
 SELECT version, stage FROM fsdb.model_stages WHERE model = %(model)s ORDER BY version

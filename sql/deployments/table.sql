@@ -43,6 +43,14 @@ CREATE TABLE {table} (
 -- Adds a column that a new release needs; older rows have NULL.
 ALTER TABLE {table} ADD COLUMN {column} {type}
 
+-- name: requires
+-- Whether a column may not be NULL.
+SELECT a.attnotnull
+FROM pg_catalog.pg_attribute a
+JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %(schema)s AND c.relname = %(table)s AND a.attname = %(column)s AND NOT a.attisdropped
+
 -- name: allow_null
 -- Lets rows be recorded whose prediction is not there, or not yet.
 ALTER TABLE {table} ALTER COLUMN {column} DROP NOT NULL
@@ -72,22 +80,6 @@ EXECUTE FUNCTION {function}()
 CREATE OR REPLACE TRIGGER {trigger} BEFORE UPDATE ON {table}
 FOR EACH ROW WHEN (pg_catalog.record_image_ne(ROW({old}), ROW({new})))
 EXECUTE FUNCTION fsdb.refuse_prediction_change()
-
--- name: lock
--- Waits until no transaction that has inserted is open, and keeps new ones waiting until the change is committed.
-LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE
-
--- name: lock_alone
--- Keeps everybody else off the table until it is gone.
-LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE
-
--- name: lock_timeout
--- How long a lock is waited for in this transaction; each attempt holds up others, so it is short.
-SELECT pg_catalog.set_config('lock_timeout', %(milliseconds)s, true)
-
--- name: current_lock_timeout
--- The caller's own setting.
-SELECT pg_catalog.current_setting('lock_timeout')
 
 -- name: has_rows
 -- Whether anything was predicted.

@@ -11,7 +11,6 @@ import psycopg
 import pytest
 
 from fsdb.deployments import attach, deploy, register_model, replay, rollback, shadow, stop_shadow, undeploy
-from fsdb.deployments import table as model_table
 from fsdb.errors import ChangeRefused
 from tests.conftest import TestDatabase
 from tests.deployments.attached import NAMED, check_shown, insert, make, numbers, records, row
@@ -107,7 +106,7 @@ def test_it_does_not_wait_for_ever(
     connection: Connection, database: TestDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make(connection, gradient_boosted())
-    monkeypatch.setattr(model_table, "LOCK_ATTEMPTS", 2)
+    monkeypatch.setenv("FSDB_LOCK_SECONDS", "0.4")
     before = objects(connection)
     with database.connect() as other, other.transaction():
         insert(other, row(1))

@@ -17,7 +17,6 @@ from fsdb.deployments import (
     stop_canary,
     undeploy,
 )
-from fsdb.deployments import table as model_table
 from fsdb.errors import ChangeRefused
 from tests.conftest import TestDatabase
 from tests.deployments.world import INPUTS, World, gradient_boosted, requests
@@ -120,7 +119,7 @@ def test_a_transaction_that_stays_open_is_not_waited_for_without_end(
     world: World, database: TestDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registered(world, 2)
-    monkeypatch.setattr(model_table, "LOCK_ATTEMPTS", 2)
+    monkeypatch.setenv("FSDB_LOCK_SECONDS", "0.4")
     with database.connect() as application, application.transaction():
         application.execute(INSERT, requests()[0])
         with pytest.raises(ChangeRefused, match="stays open"):

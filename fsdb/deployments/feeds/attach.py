@@ -6,6 +6,7 @@ from typing import Any
 from psycopg import Connection, errors
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
+from fsdb import locks
 from fsdb.catalog import deployments as deployments_catalog
 from fsdb.catalog import feeds as catalog
 from fsdb.catalog.deployments import RegisteredDeployment
@@ -76,7 +77,7 @@ def attach(
         feed = _feed(connection, deployed, source, inputs or {}, columns, on_update)
         catalog.insert_feed(connection, feed)
         try:
-            model_table.lock(connection, deployed, "lock_alone" if columns else "lock")
+            locks.take(connection, feeds.locks(connection, deployed, model_table.columns(connection, deployed)))
             feeds.add_links(connection, deployed, feed, source.columns)
             feeds.settle(connection, deployed)
         except errors.InsufficientPrivilege as error:

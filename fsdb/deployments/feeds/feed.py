@@ -20,6 +20,7 @@ from fsdb.deployments.feeds.objects import SHOWN, VIEWED, Placed, Plan, compile_
 from fsdb.deployments.feeds.sources import Source, checked_inputs, read_source
 from fsdb.errors import ChangeRefused, FsdbError
 from fsdb.history.status import ObjectStatus, State
+from fsdb.locks import Mode, Relation
 from fsdb.sql import joined, query
 
 FILE = "deployments/feeds"
@@ -28,8 +29,7 @@ FILE = "deployments/feeds"
 def settle(connection: Connection[Any], deployed: RegisteredDeployment) -> None:
     """Makes the feed's objects as the releases that score now need them, and removes what they need no more.
 
-    To be called wherever the scoring of a deployment was changed, under `table.lock`, which holds the feed's tables, too; a
-    deployment without a feed is left as it is. Raises ChangeRefused where the source lacks an input that a release takes, or
+    To be called wherever the scoring of a deployment was changed, under `locks`; a deployment without a feed is left as it is. Raises ChangeRefused where the source lacks an input that a release takes, or
     this table one that its shadow takes.
     """
     feed = catalog.find_feed(connection, deployed.deployment_id)
@@ -48,6 +48,46 @@ def settle(connection: Connection[Any], deployed: RegisteredDeployment) -> None:
             _install(connection, placed)
     if feed.view_name is not None:
         _make_view(connection, deployed, feed)
+
+
+def locks(
+    connection: Connection[Any], deployed: RegisteredDeployment, columns: Mapping[str, str]
+) -> dict[Relation, Mode]:
+    """The locks that `settle` needs; columns: what the model table will have by then.
+
+    The tables whose triggers are the feed's are locked where anything of it changes, so that no statement runs by the former functions
+    meanwhile; the strongest lock is for a trigger that goes, columns that come, and a view that is replaced.
+    """
+    feed = catalog.find_feed(connection, deployed.deployment_id)
+    if feed is None:
+        return {}
+    plan = _plan(connection, deployed, feed, columns)
+    wanted = compile_feed(plan)
+    needed: dict[Relation, Mode] = {}
+    if any(_state(connection, deployed, placed) != "installed" for placed in wanted):
+        needed = {placed.table: Mode.SHARE_ROW_EXCLUSIVE for placed in wanted if placed.table is not None}
+    for _, table, _ in _superfluous(connection, deployed, wanted):
+        needed[table] = Mode.ACCESS_EXCLUSIVE
+    if feed.result_columns and not set(plan.shown) <= set(
+        model_table.columns(connection, _at(deployed, feed.source_schema, feed.source_table))
+    ):
+        needed[feed.source_schema, feed.source_table] = Mode.ACCESS_EXCLUSIVE
+    if feed.view_name is not None and _view_state(connection, deployed, feed, columns) == "outdated":
+        needed[deployed.schema_name, feed.view_name] = Mode.ACCESS_EXCLUSIVE
+    return needed
+
+
+def removal_locks(connection: Connection[Any], deployed: RegisteredDeployment) -> dict[Relation, Mode]:
+    """The locks that `remove` needs: on what has triggers or columns of the feed, and on its view."""
+    feed = catalog.find_feed(connection, deployed.deployment_id)
+    if feed is None:
+        return {}
+    needed = {table: Mode.ACCESS_EXCLUSIVE for _, table, _ in _superfluous(connection, deployed, ())}
+    if feed.result_columns:
+        needed[feed.source_schema, feed.source_table] = Mode.ACCESS_EXCLUSIVE
+    if feed.view_name is not None:
+        needed[deployed.schema_name, feed.view_name] = Mode.ACCESS_EXCLUSIVE
+    return needed
 
 
 def remove(connection: Connection[Any], deployed: RegisteredDeployment) -> None:
@@ -116,9 +156,11 @@ def collations(connection: Connection[Any], schema: str, table: str) -> dict[str
     return {column: Identifier(*collation) for column, *collation in rows}
 
 
-def shown_columns(connection: Connection[Any], deployed: RegisteredDeployment) -> list[str]:
-    """What rows of a source show of their predictions, where columns are added for that."""
-    found = model_table.columns(connection, deployed)
+def shown_columns(
+    connection: Connection[Any], deployed: RegisteredDeployment, found: Mapping[str, str] | None = None
+) -> list[str]:
+    """What rows of a source show of their predictions, where columns are added for that; found: the model table's columns."""
+    found = model_table.columns(connection, deployed) if found is None else found
     return [name for name in SHOWN if name in found]
 
 
@@ -135,9 +177,11 @@ def wanted_inputs(connection: Connection[Any], deployed: RegisteredDeployment) -
     return {name: kind for release in deployed.scoring for name, kind in table_columns(release, sets).items()}
 
 
-def _plan(connection: Connection[Any], deployed: RegisteredDeployment, feed: Feed) -> Plan:
+def _plan(
+    connection: Connection[Any], deployed: RegisteredDeployment, feed: Feed, found: Mapping[str, str] | None = None
+) -> Plan:
     collated = collations(connection, feed.source_schema, feed.source_table)
-    return Plan(deployed, feed, list_sets(connection), shown_columns(connection, deployed), collated)
+    return Plan(deployed, feed, list_sets(connection), shown_columns(connection, deployed, found), collated)
 
 
 def _check(connection: Connection[Any], deployed: RegisteredDeployment, feed: Feed) -> None:
@@ -215,17 +259,30 @@ def _install(connection: Connection[Any], placed: Placed) -> None:
 
 def _drop_objects(connection: Connection[Any], deployed: RegisteredDeployment, keep: Iterable[Placed]) -> None:
     """Drops the feed's triggers and functions but those to keep."""
+    keep = list(keep)
+    for trigger, (schema, table), _ in _superfluous(connection, deployed, keep):
+        parts = {"trigger": Identifier(trigger), "table": Identifier(schema, table)}
+        connection.execute(query(FILE, "drop_trigger", **parts))
+    kept = {placed.generated.name for placed in keep if placed.table is None}
+    for function in sorted({function for function, *_ in _installed(connection, deployed)} - kept):
+        objects.drop_function(connection, function)
+
+
+def _superfluous(
+    connection: Connection[Any], deployed: RegisteredDeployment, keep: Iterable[Placed]
+) -> list[tuple[str, Relation, str]]:
+    """Triggers of the feed that are not to be kept, with their tables and functions."""
     kept = {(placed.table, placed.generated.name) for placed in keep}
+    return [
+        (trigger, (schema, table), function)
+        for function, schema, table, trigger in _installed(connection, deployed)
+        if trigger is not None and ((schema, table), trigger) not in kept
+    ]
+
+
+def _installed(connection: Connection[Any], deployed: RegisteredDeployment) -> list[tuple[str, str, str, str | None]]:
     of_feed = {"models": MODEL_SCHEMA, "pattern": function_pattern(deployed.deployment_id)}
-    functions = set()
-    for function, schema, table, trigger in connection.execute(query(FILE, "installed"), of_feed).fetchall():
-        functions.add(function)
-        if trigger is not None and ((schema, table), trigger) not in kept:
-            parts = {"trigger": Identifier(trigger), "table": Identifier(schema, table)}
-            connection.execute(query(FILE, "drop_trigger", **parts))
-    for function in sorted(functions):
-        if (None, function) not in kept:
-            objects.drop_function(connection, function)
+    return connection.execute(query(FILE, "installed"), of_feed).fetchall()
 
 
 def _state(connection: Connection[Any], deployed: RegisteredDeployment, placed: Placed) -> State:
@@ -239,10 +296,12 @@ def _at(deployed: RegisteredDeployment, schema: str, table: str) -> RegisteredDe
     return replace(deployed, schema_name=schema, table_name=table)
 
 
-def _view(connection: Connection[Any], deployed: RegisteredDeployment, feed: Feed) -> Composed:
-    plan = _plan(connection, deployed, feed)
+def _view(
+    connection: Connection[Any], deployed: RegisteredDeployment, feed: Feed, found: Mapping[str, str] | None = None
+) -> Composed:
+    plan = _plan(connection, deployed, feed, found)
     columns = model_table.columns(connection, _at(deployed, feed.source_schema, feed.source_table))
-    found = model_table.columns(connection, deployed)
+    found = model_table.columns(connection, deployed) if found is None else found
     results = {name: _free(name, deployed, columns) for name in VIEWED if name in found}
     return query(
         FILE,
@@ -296,7 +355,9 @@ def _replace_view(connection: Connection[Any], view: Identifier, statement: Comp
         ) from error
 
 
-def _view_state(connection: Connection[Any], deployed: RegisteredDeployment, feed: Feed) -> State:
+def _view_state(
+    connection: Connection[Any], deployed: RegisteredDeployment, feed: Feed, found: Mapping[str, str] | None = None
+) -> State:
     named = {"schema": deployed.schema_name, "name": feed.view_name}
     row = connection.execute(query(FILE, "relation_comment"), named).fetchone()
     if row is None:
@@ -305,7 +366,7 @@ def _view_state(connection: Connection[Any], deployed: RegisteredDeployment, fee
     mark = (comment or "").partition(":")[0]
     if not is_view or not mark.startswith("fsdb "):
         return "foreign"
-    return "installed" if mark == f"fsdb {_fingerprint(_view(connection, deployed, feed))}" else "outdated"
+    return "installed" if mark == f"fsdb {_fingerprint(_view(connection, deployed, feed, found))}" else "outdated"
 
 
 def _fingerprint(statement: Composed) -> str:

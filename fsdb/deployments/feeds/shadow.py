@@ -4,6 +4,7 @@ from typing import Any
 
 from psycopg import Connection
 
+from fsdb import locks
 from fsdb.catalog import deployments as deployments_catalog
 from fsdb.catalog import feeds as catalog
 from fsdb.catalog.deployments import RegisteredDeployment
@@ -43,6 +44,7 @@ def shadow(
             )
         if former is not None:
             records = catalog.deployment_name(connection, former.deployment_id)
+            catalog.set_active(connection, former.deployment_id, True)
         beside = deploy(connection, live.model, records, found.version, runtime, "null")
         if former is None:
             feed = Feed(
@@ -59,10 +61,10 @@ def shadow(
                 shadow_of=live.deployment_id,
             )
             catalog.insert_feed(connection, feed)
+            _lock(connection, beside)
             feeds.add_links(connection, beside, feed, {"prediction_id": "bigint"})
         else:
-            catalog.set_active(connection, beside.deployment_id, True)
-        model_table.lock(connection, beside, "lock")
+            _lock(connection, beside)
         feeds.settle(connection, beside)
         deployments_catalog.insert_event(connection, live.name, "shadow", live.model, beside.version)
         return beside
@@ -99,8 +101,10 @@ def promote_shadow(connection: Connection[Any], name: str) -> RegisteredDeployme
         if feed is None or not feed.active:
             raise _none(name)
         beside = _beside(connection, feed)
+        catalog.set_active(connection, beside.deployment_id, False)
+        ends = feeds.locks(connection, beside, model_table.columns(connection, beside))
+        promoted = deploy(connection, live.model, live.name, beside.version, beside.runtime, also=ends)
         _stop(connection, beside)
-        promoted = deploy(connection, live.model, live.name, beside.version, beside.runtime)
         deployments_catalog.insert_event(connection, live.name, "promote shadow", live.model, beside.version)
         return promoted
 
@@ -122,9 +126,13 @@ def _check_wanted(
 
 
 def _stop(connection: Connection[Any], beside: RegisteredDeployment) -> None:
-    model_table.lock(connection, beside, "lock_alone")
     catalog.set_active(connection, beside.deployment_id, False)
+    _lock(connection, beside)
     feeds.settle(connection, beside)
+
+
+def _lock(connection: Connection[Any], beside: RegisteredDeployment) -> None:
+    locks.take(connection, feeds.locks(connection, beside, model_table.columns(connection, beside)))
 
 
 def _beside(connection: Connection[Any], feed: Feed) -> RegisteredDeployment:
