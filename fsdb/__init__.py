@@ -16,6 +16,7 @@ from fsdb.errors import (
     NotReproducible,
     ParityFailed,
     RetentionRefused,
+    RightMissing,
     UnknownName,
     UnsupportedModel,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "OnnxModel",
     "ParityFailed",
     "RetentionRefused",
+    "RightMissing",
     "Store",
     "Table",
     "TrainingView",

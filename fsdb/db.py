@@ -1,54 +1,60 @@
 """Connections and transactions: one pool a store, one transaction a call unless the user opened a longer one."""
 
+import atexit
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from typing import Any
+from weakref import WeakSet
 
 import psycopg
-from psycopg import Connection
-from psycopg.types.json import JsonbDumper
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from fsdb import rights
 from fsdb.config import MINIMUM_SERVER
 from fsdb.errors import ConnectionFailed
+from fsdb.session import CONNECT_SECONDS, FORKED, NOT_PREPARED, Session, configure, connect
+from fsdb.urls import shown, without_secrets
 
-CONNECT_SECONDS = 10
+__all__ = ["CONNECT_SECONDS", "Database", "configure", "connect"]
 
 
 class Database:
-    """A PostgreSQL database by URL. Connections are made when first needed and come from a pool."""
+    """A PostgreSQL database by URL. Connections are made when first needed and come from a pool.
+
+    In a forked child the pool is another one: the parent's connections stay the parent's.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._pool = ConnectionPool(
-            url,
-            min_size=0,
-            max_size=8,
-            open=False,
-            timeout=CONNECT_SECONDS,
-            configure=configure,
-            kwargs={"autocommit": True, "application_name": "fsdb", "connect_timeout": CONNECT_SECONDS},
-        )
-        self._current: ContextVar[Connection[Any] | None] = ContextVar("fsdb_transaction", default=None)
+        self._pool = self._new_pool()
+        self._is_open = False
+        self._shared = False  # whether sessions were seen to be shared by a pooler: then none of them prepares anything
+        self._current: ContextVar[Session | None] = ContextVar("fsdb_transaction", default=None)
+        _databases.add(self)
 
     def open(self) -> None:
         """Makes the first connection and checks the server. Raises ConnectionFailed with the reason."""
         try:
-            with psycopg.connect(self.url, autocommit=True, connect_timeout=CONNECT_SECONDS) as probe:
+            with connect(self.url, autocommit=True) as probe:
                 version = probe.info.server_version
         except psycopg.Error as error:
-            raise ConnectionFailed(
-                f"No PostgreSQL answers at {_shown(self.url)}: {str(error).strip()}. Check FSDB_URL or the argument of connect()."
-            ) from error
+            raise unreachable(self.url, error) from error
         if version < MINIMUM_SERVER:
             raise ConnectionFailed(
-                f"The server at {_shown(self.url)} is PostgreSQL {version // 10000}; fsdb needs 15 or newer. Upgrade it, or leave FSDB_URL unset to use the embedded PostgreSQL 18."
+                f"The server at {shown(self.url)} is PostgreSQL {version // 10000}; fsdb needs 15 or newer. Upgrade it, or leave FSDB_URL unset to use the embedded PostgreSQL 18."
             )
+        self._is_open = True
         self._pool.open()
+        # Pools that are open when Python ends would wait for threads that do not run any more (3.13). What is registered
+        # last runs first: before the embedded server stops.
+        atexit.unregister(_close_all)
+        atexit.register(_close_all)
 
     def close(self) -> None:
         """Gives all connections back to the server."""
+        self._is_open = False
         self._pool.close()
 
     @property
@@ -63,78 +69,177 @@ class Database:
         return str(parts.get("dbname") or parts.get("user") or "the default database")
 
     @contextmanager
-    def connection(self) -> Iterator[Connection[Any]]:
+    def connection(self) -> Iterator[Session]:
         """A connection for a single statement, which is then its own transaction; inside `transaction()` that one's.
 
-        Saves the two round trips of beginning and committing. Raises ConnectionFailed as `transaction` does.
+        Saves the two round trips of beginning and committing. Raises as `transaction` does.
         """
         current = self._current.get()
         if current is not None:
-            yield current
+            with self._inside(current):
+                yield _own(current)
             return
-        with self._told(), self._pool.connection() as connection:
-            yield connection
+        with self._told(), self._ready().connection() as connection:
+            yield self._marked(connection)
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection[Any]]:
+    def transaction(self, users: bool = False) -> Iterator[Session]:
         """A connection inside a transaction: the one that is open in this context, else a new one for this block.
 
         Inside an open transaction the block is a savepoint. A server that goes away raises ConnectionFailed; what
-        was not committed is then not in the database.
+        was not committed is then not in the database. A right that the user lacks raises RightMissing, which names it.
+        users: the block is the user's own, whose statements raise what psycopg raises.
         """
         current = self._current.get()
         if current is not None:
-            with current.transaction():
+            with self._inside(current, users), _own(current).transaction():
                 yield current
             return
-        with self._told(), self._sound() as connection:
+        with self._told(users), ExitStack() as stack:
+            connection = stack.enter_context(self._sound())
             token = self._current.set(connection)
+            stack.callback(self._current.reset, token)
+            stack.enter_context(connection.transaction())
             try:
-                with connection.transaction():
-                    yield connection
+                yield connection
             finally:
-                self._current.reset(token)
+                if connection.inherited:  # the child of a fork inside the block: to commit or roll back is the parent's
+                    _of_parents.append(stack.pop_all())
+                    self._current.reset(token)
+            _own(connection)
 
     @contextmanager
-    def _sound(self) -> Iterator[Connection[Any]]:
+    def _sound(self) -> Iterator[Session]:
         """A pooled connection that still answers: after a restart of the server the idle ones do not."""
-        connection = self._pool.getconn()
+        pool = self._ready()
+        connection = self._marked(pool.getconn())
         try:
-            ConnectionPool.check_connection(connection)
+            connection.recognize()
         except psycopg.OperationalError:
-            self._pool.putconn(connection)
-            self._pool.check()
-            connection = self._pool.getconn()
+            pool.putconn(connection)
+            pool.check()
+            connection = self._marked(pool.getconn())
         try:
             yield connection
         finally:
-            self._pool.putconn(connection)
+            self._shared = self._shared or connection.shared
+            pool.putconn(connection)
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Says a lost server in the project's words; other errors pass."""
+    def _told(self, users: bool = False) -> Iterator[None]:
+        """Says a lost server, a session that was another's and a missing right in the project's words; other errors pass."""
         try:
             yield
         except PoolTimeout as error:
             raise ConnectionFailed(
-                f"No connection to {_shown(self.url)} within {CONNECT_SECONDS} s: is the server up, and does it allow more connections?"
+                f"No connection to {shown(self.url)} within {CONNECT_SECONDS} s: is the server up, and does it allow more connections?"
             ) from error
+        except NOT_PREPARED as error:
+            raise self._anothers() from error
+        except psycopg.errors.InsufficientPrivilege as error:
+            if users:
+                raise
+            with self._ready().connection() as connection:
+                raise rights.missing(connection, error) from error
         except psycopg.OperationalError as error:
-            if error.sqlstate is not None and not error.sqlstate.startswith(("08", "57P")):
+            if not went_away(error):
                 raise
             self._pool.check()
-            raise ConnectionFailed(
-                f"The server at {_shown(self.url)} went away: {str(error).strip()}. What was not committed is not in the database; call again when the server is back."
-            ) from error
+            raise gone(self.url, error) from error
+
+    @contextmanager
+    def _inside(self, current: Session, users: bool = False) -> Iterator[None]:
+        """As `_told`, of a part of an open transaction."""
+        try:
+            yield
+        except NOT_PREPARED as error:
+            raise self._anothers() from error
+        except psycopg.errors.InsufficientPrivilege as error:
+            if users:
+                raise
+            raise rights.missing(current, error) from error
+
+    def _anothers(self) -> ConnectionFailed:
+        self._shared = True
+        return ConnectionFailed(
+            f"A pooler before {shown(self.url)} gave this call another one's session: nothing of it is in the database, and nothing will be prepared there any more. Call again."
+        )
+
+    def _ready(self) -> ConnectionPool[Session]:
+        if self._is_open and self._pool.closed:  # in a forked child
+            self._pool.open()
+        return self._pool
+
+    def _marked(self, connection: Session) -> Session:
+        if self._shared and not connection.shared:
+            connection.share()
+        return connection
+
+    def _new_pool(self) -> ConnectionPool[Session]:
+        return ConnectionPool(
+            self.url,
+            connection_class=Session,
+            min_size=0,
+            max_size=8,
+            open=False,
+            timeout=CONNECT_SECONDS,
+            kwargs={"autocommit": True, "application_name": "fsdb", "connect_timeout": CONNECT_SECONDS},
+        )
+
+    def _leave_to_parent(self) -> None:
+        _of_parents.append(self._pool)
+        self._pool = self._new_pool()
 
 
-def configure(connection: Connection[Any]) -> None:
-    """What every fsdb connection has: dicts bind as jsonb."""
-    connection.adapters.register_dumper(dict, JsonbDumper)
-
-
-def _shown(url: str) -> str:
-    """The URL without its password."""
-    return psycopg.conninfo.make_conninfo(
-        "", **{k: v for k, v in psycopg.conninfo.conninfo_to_dict(url).items() if k != "password"}
+def unreachable(url: str, error: psycopg.Error) -> ConnectionFailed:
+    """What to say where no connection could be made."""
+    reason = without_secrets(str(error).strip(), url)
+    return ConnectionFailed(
+        f"No PostgreSQL answers at {shown(url)}: {reason}. Check FSDB_URL or the argument of connect()."
     )
+
+
+def went_away(error: psycopg.Error) -> bool:
+    """Whether the server or the connection to it is gone."""
+    return isinstance(error, psycopg.OperationalError) and (
+        error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
+    )
+
+
+def gone(url: str, error: psycopg.Error) -> ConnectionFailed:
+    """What to say where the server is gone."""
+    return ConnectionFailed(
+        f"The server at {shown(url)} went away: {str(error).strip()}. What was not committed is not in the database; call again when the server is back."
+    )
+
+
+def gave_up(url: str, error: psycopg.Error) -> ConnectionFailed:
+    """What to say where a timeout, a lock or a shortage ended a statement about the catalog."""
+    return ConnectionFailed(
+        f"The server at {shown(url)} gave up: {error.diag.message_primary or str(error).strip()}. Nothing was changed; another session may hold the catalog, or statement_timeout or lock_timeout is short: call again."
+    )
+
+
+def _own(connection: Session) -> Session:
+    """The connection of an open transaction. Raises ConnectionFailed where that is the parent process's."""
+    if connection.inherited:
+        raise ConnectionFailed(FORKED)
+    return connection
+
+
+_databases: WeakSet[Database] = WeakSet()
+_of_parents: list[Any] = []  # what a forked child must neither use nor close, nor may Python's garbage collector
+
+
+def _close_all() -> None:
+    for database in list(_databases):
+        database.close()
+
+
+def _forked() -> None:
+    for database in list(_databases):
+        database._leave_to_parent()
+
+
+if hasattr(os, "register_at_fork"):  # where there is no fork there is no such function
+    os.register_at_fork(after_in_child=_forked)

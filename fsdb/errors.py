@@ -9,6 +9,10 @@ class ConnectionFailed(FsdbError):
     """No usable PostgreSQL: not reachable, too old, gone in the middle, or without the rights that fsdb needs."""
 
 
+class RightMissing(ConnectionFailed):
+    """The database user lacks a right; the message names the right, the object and the GRANT."""
+
+
 class CatalogMissing(FsdbError):
     """The database has no fsdb catalog, or one of another version."""
 

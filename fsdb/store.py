@@ -73,8 +73,11 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[Connection[Any]]:
-        """One database transaction for all calls of the block, on the psycopg connection that it gives."""
-        with self._database.transaction() as connection:
+        """One database transaction for all calls of the block, on the psycopg connection that it gives.
+
+        Statements of your own raise what psycopg raises. A child that is forked inside the block has no part in it.
+        """
+        with self._database.transaction(users=True) as connection:
             yield connection
 
     def close(self) -> None:
@@ -96,7 +99,7 @@ class Store:
 
     def plan(self, definitions: Sequence[Definition], prune: bool = False) -> Plan:
         """What `apply` would change. What no definition names stays, or goes with `prune`."""
-        with self.transaction() as connection:
+        with self._database.transaction() as connection:
             return plan(connection, definitions, prune)
 
     def apply(
@@ -110,7 +113,7 @@ class Store:
 
         Destructive changes need `allow_destructive`, or a `confirm` that returns True for the plan. Raises ChangeRefused.
         """
-        with self.transaction() as connection:
+        with self._database.transaction() as connection:
             made = plan(connection, definitions, prune)
             agreed = allow_destructive or bool(made.destructive and confirm is not None and confirm(made))
             apply(connection, made, agreed)
@@ -131,7 +134,7 @@ class Store:
         keys: else the primary key. features: else all other columns. event_time: the column that holds it, else the
         wall clock counts.
         """
-        with self.transaction() as connection:
+        with self._database.transaction() as connection:
             definition = history.tracked_definition(
                 connection,
                 table,
@@ -161,7 +164,7 @@ class Store:
         now. Naive times need `timezone`. `progress` is called with the rows sent so far. Of several feature sets each
         takes its own columns, and the counts are the sums over the sets.
         """
-        with self.transaction() as connection:
+        with self._database.transaction() as connection:
             if isinstance(feature_set, (str, FeatureSet)):
                 return ingest(connection, _registered(connection, feature_set), data, event_time, timezone, progress)
             sets = [_registered(connection, one) for one in feature_set]
@@ -172,7 +175,7 @@ class Store:
     ) -> int:
         """Deletes entities as of a moment and returns how many tombstones that wrote; a late one leaves the newer live row alone."""
         rows = [keys] if isinstance(keys, Mapping) else list(keys)
-        with self.transaction() as connection:
+        with self._database.transaction() as connection:
             return history.delete_as_of(connection, get_set(connection, feature_set), rows, event_time)
 
     def backfill(
@@ -188,7 +191,7 @@ class Store:
 
         Returns the number of versions written.
         """
-        with self.transaction() as connection:
+        with self._database.transaction() as connection:
             chosen = get_set(connection, feature_set)
             return backfill(connection, chosen, data, features, event_time, timezone, progress)
 
@@ -240,7 +243,7 @@ class Store:
         saved training set exactly those that it saw. Where "now" counted values that were recorded only after their
         row's moment, a LateValues warning says how many.
         """
-        with self.transaction() as connection:
+        with self._database.transaction() as connection:
             built = training.build(
                 connection,
                 view,
@@ -263,12 +266,12 @@ class Store:
 
         As `<set>_as_of(moment)` in SQL, but also for moments of which versions have left PostgreSQL for the columnar copy.
         """
-        with self.transaction() as connection:
+        with self._database.transaction() as connection:
             return retention.as_of(connection, get_set(connection, feature_set), moment)
 
     def load_training_set(self, name: str) -> SavedTrainingSet:
         """A saved training set, to rebuild or verify."""
-        with self.transaction() as connection:
+        with self._database.transaction() as connection:
             return training.load(connection, name, self._database)
 
     # The columnar copy
@@ -304,7 +307,7 @@ class Store:
         MLflow model by its URI (runs:/…, models:/…) or folder.
         """
         trained_on = training_set.rebuild() if isinstance(training_set, SavedTrainingSet) else training_set
-        with self.transaction() as connection:
+        with self._database.transaction() as connection:
             return deployments.register_model(
                 connection,
                 name,
@@ -320,7 +323,7 @@ class Store:
 
     def describe_model(self, name: str, version: int | None = None) -> ModelCard:
         """The card of a model version (the newest without one): signature, training set, metrics, parity, packages, deployments."""
-        with self.transaction() as connection:
+        with self._database.transaction() as connection:
             return deployments.describe_model(connection, name, version)
 
     def deploy(
@@ -336,7 +339,7 @@ class Store:
         version: a number, a stage such as "production", or None for the newest. on_error: "reject" fails the insert of a
         row that cannot be scored, "null" records it with the reason in column error.
         """
-        with self.transaction() as connection:
+        with self._database.transaction() as connection:
             deployed = deployments.deploy(connection, name, table, version, runtime, on_error)
             return Deployment(self._database, deployed.name)
 
@@ -361,7 +364,7 @@ class Store:
         prediction to the table; else the view `<table>_scored` shows it. backfill: scores the rows that are there; `progress` is
         called with the pages done and all.
         """
-        with self.transaction() as connection:
+        with self._database.transaction() as connection:
             attached = deployments.attach(
                 connection,
                 name,
@@ -380,39 +383,39 @@ class Store:
 
     def set_stage(self, model: str, version: int, stage: str) -> None:
         """Puts a model version into a stage: "staging", "production" (the former one goes to the archive), "archived" or "none"."""
-        with self.transaction() as connection:
+        with self._database.transaction() as connection:
             deployments.set_stage(connection, model, version, stage)
 
     def stages(self, model: str) -> Table:
         """The versions of a model with their stages."""
-        with self.transaction() as connection:
+        with self._database.transaction() as connection:
             return deployments.stages(connection, model)
 
     def costs(self, table: str | None = None, since: datetime | None = None) -> Table:
         """Rows, errors and time in scoring, of one deployment or all, by model version."""
-        with self.transaction() as connection:
+        with self._database.transaction() as connection:
             return deployments.costs(connection, table, since)
 
     def deployment(self, table: str) -> Deployment:
         """The deployment of that table."""
-        with self.transaction() as connection:
+        with self._database.transaction() as connection:
             return Deployment(self._database, deployments.get_deployment(connection, table).name)
 
     # The catalog
 
     def search(self, text: str = "") -> Table:
         """Everything registered that holds the words of `text` in its name, description, tags or owner."""
-        with self.transaction() as connection:
+        with self._database.transaction() as connection:
             return search(connection, text)
 
     def describe(self, name: str) -> Table:
         """A feature set with its columns, or a model with its versions."""
-        with self.transaction() as connection:
+        with self._database.transaction() as connection:
             return describe(connection, name)
 
     def status(self) -> Status:
         """Server, catalog, and what is installed against what this fsdb would install."""
-        with self.transaction() as connection:
+        with self._database.transaction() as connection:
             return read_status(connection)
 
 

@@ -3,14 +3,12 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from types import SimpleNamespace
-from typing import Any
 
-import psycopg
 import pytest
 
-from fsdb import db
 from fsdb.db import Database
 from fsdb.errors import ConnectionFailed, InvalidData
+from fsdb.session import Session
 from tests.conftest import TestDatabase
 
 
@@ -96,13 +94,6 @@ def test_no_server_is_one_sentence_without_the_password() -> None:
 
 
 def test_a_server_before_15_is_refused_with_the_reason(monkeypatch: pytest.MonkeyPatch, server_url: str) -> None:
-    real = psycopg.connect
-
-    def old_server(*arguments: Any, **options: Any) -> Any:
-        connection = real(*arguments, **options)
-        monkeypatch.setattr(type(connection), "info", SimpleNamespace(server_version=140011))
-        return connection
-
-    monkeypatch.setattr(db.psycopg, "connect", old_server)
+    monkeypatch.setattr(Session, "info", SimpleNamespace(server_version=140011))
     with pytest.raises(ConnectionFailed, match="is PostgreSQL 14; fsdb needs 15 or newer"):
         Database(server_url).open()

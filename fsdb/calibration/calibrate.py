@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-import psycopg
 from psycopg import Connection
 
 from fsdb import db
@@ -59,11 +58,9 @@ def calibrate(url: str, engines: Sequence[str] = DEFAULT, progress: Callable[[st
             constants = {unit.name: unit.seconds for unit in costs.UNITS[engine]}
             found[engine] = fitted(constants, taken)
             off[engine] = _off(found[engine], taken)
-    with psycopg.connect(url, autocommit=True) as connection:
-        db.configure(connection)
-        with connection.transaction():
-            for engine, units in found.items():
-                unit_costs.keep(connection, engine, units, _version(connection, engine))
+    with db.connect(url, autocommit=True) as connection, connection.transaction():
+        for engine, units in found.items():
+            unit_costs.keep(connection, engine, units, _version(connection, engine))
     return Calibration(found, off, absent)
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-import psycopg
 from psycopg import Connection
 
 from fsdb import columnar, db
@@ -97,8 +96,7 @@ def steps(engines: Sequence[str]) -> int:
 
 def measured(where: Scratch, engines: Sequence[str], progress: Progress) -> Iterator[tuple[str, list[Sample] | str]]:
     """Samples of each engine, or why it cannot run here; progress is called with what is done next."""
-    with psycopg.connect(where.url, autocommit=True) as connection:
-        db.configure(connection)
+    with db.connect(where.url, autocommit=True) as connection:
         sets = {one.name: one for one in (*SETS, *_beyond_memory(connection))}
         for one in sets.values():
             progress(f"{one.versions:,} versions")

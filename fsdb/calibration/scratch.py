@@ -10,6 +10,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 from psycopg.sql import Identifier
 
+from fsdb import db
 from fsdb.errors import FsdbError
 from fsdb.migrate import catalog
 from fsdb.sql import query
@@ -31,7 +32,7 @@ def scratch(url: str) -> Iterator[Scratch]:
     name = f"fsdb_calibration_{uuid4().hex[:8]}"
     with (
         tempfile.TemporaryDirectory(prefix="fsdb-calibration-", ignore_cleanup_errors=True) as warehouse,
-        psycopg.connect(url, autocommit=True) as admin,
+        db.connect(url, autocommit=True) as admin,
     ):
         try:
             admin.execute(query(FILE, "create", database=Identifier(name)))

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import psycopg
 import sqlalchemy as sa
 from psycopg import Connection
 from pyiceberg.catalog import MetastoreCatalog
@@ -13,7 +12,7 @@ from sqlalchemy.pool import StaticPool
 
 from fsdb.columnar.iceberg import io_properties
 from fsdb.config import ICEBERG_SCHEMA
-from fsdb.db import CONNECT_SECONDS
+from fsdb.db import connect
 
 NAME = "fsdb"
 
@@ -25,7 +24,7 @@ class DatabaseCatalog(SqlCatalog):
         MetastoreCatalog.__init__(self, NAME, **io_properties())
 
         def connected() -> Connection[Any]:
-            return psycopg.connect(url, connect_timeout=CONNECT_SECONDS, application_name="fsdb sync")
+            return connect(url, "fsdb sync")
 
         engine = sa.create_engine("postgresql+psycopg://", creator=connected, poolclass=StaticPool)
         self.engine = engine.execution_options(schema_translate_map={None: ICEBERG_SCHEMA})

@@ -4,7 +4,6 @@ import re
 from collections import OrderedDict
 from dataclasses import replace
 from datetime import datetime
-from threading import Lock
 from typing import Any
 
 from psycopg import Connection
@@ -12,6 +11,7 @@ from psycopg import Connection
 from fsdb.columnar.copies import Copy
 from fsdb.columnar.types import same_digits
 from fsdb.errors import CopyBroken
+from fsdb.forks import Lock
 from fsdb.sql import query
 
 FILE = "columnar/copies"

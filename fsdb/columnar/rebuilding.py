@@ -13,6 +13,7 @@ from pyiceberg.schema import Schema
 from pyiceberg.table import Table as IcebergTable
 from pyiceberg.types import NestedField
 
+from fsdb import db
 from fsdb.catalog.feature_sets import RegisteredSet, get_set
 from fsdb.columnar import table
 from fsdb.columnar.contents import FIELD_ID, batches
@@ -137,7 +138,7 @@ def _version_ids(connection: psycopg.Connection[Any], registered: RegisteredSet)
 def _replace(work: Work, registered: RegisteredSet) -> None:
     """Gives the new table the old one's name, in one transaction, and notes the old one's folder."""
     namespace, name = table.identifier(registered)
-    with psycopg.connect(work.url) as apart:
+    with db.connect(work.url, "fsdb sync") as apart:
         named = {"namespace": namespace, "table": name, "old": name + NEW}
         row = apart.execute(query(COPIES, "take_out"), named).fetchone()
         apart.execute(query(COPIES, "rename_table"), named)

@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import psycopg
 from psycopg import Connection, IsolationLevel
 from pyiceberg.manifest import DataFile
 
+from fsdb import db
 from fsdb.catalog.feature_sets import RegisteredSet, get_set, list_sets
 from fsdb.columnar import moment, table
 from fsdb.columnar.compaction import compact_if_needed
@@ -87,7 +87,7 @@ def fill(
     What was written is removed again where this fails.
     """
     floor = moment.decided(work.control, registered)
-    with psycopg.connect(work.url, application_name="fsdb sync") as reader, writing(registered.name):
+    with db.connect(work.url, "fsdb sync") as reader, writing(registered.name):
         reader.isolation_level = IsolationLevel.REPEATABLE_READ
         reader.read_only = True
         reader.execute(query(FILE, "unhurried"))

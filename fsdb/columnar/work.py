@@ -11,7 +11,7 @@ from psycopg import Connection
 from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.table import Table as IcebergTable
 
-from fsdb import config, db
+from fsdb import config, db, rights
 from fsdb.asof import snapshots
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.columnar import moment, table
@@ -33,16 +33,16 @@ BUCKETED = ("smallint", "integer", "bigint", "text", "character varying", "uuid"
 def working(url: str, warehouse: str | None = None) -> Iterator["Work"]:
     """What every work on copies needs: a connection and the catalog. Raises ConnectionFailed where the server is lost."""
     try:
-        with psycopg.connect(url, autocommit=True, application_name="fsdb sync") as control:
-            db.configure(control)
+        with db.connect(url, "fsdb sync", autocommit=True) as control:
             with control.transaction():
                 snapshots.adopt(control)
             with opened(url) as catalog:
                 yield Work(url, control, catalog, config.warehouse(warehouse), table.own_folder(control))
-    except (psycopg.OperationalError, sa.exc.OperationalError) as error:
-        cause = error.orig if isinstance(error, sa.exc.OperationalError) else error
-        state = getattr(cause, "sqlstate", None)
-        if state is not None and not state.startswith(("08", "57P")):
+    except (psycopg.Error, sa.exc.DBAPIError) as error:
+        cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+        if isinstance(cause, psycopg.errors.InsufficientPrivilege):
+            raise rights.explained(url, cause) from error
+        if not isinstance(cause, psycopg.Error) or not db.went_away(cause):
             raise
         raise ConnectionFailed(
             f"The server went away during work on columnar copies: {str(cause).strip()}. Each copy is as before or complete; sync again when the server is back."
@@ -82,7 +82,7 @@ class Work:
             raise lost(registered.name, registered.reach)
         namespace, own = table.identifier(registered)
         name = (namespace, own + suffix)
-        with psycopg.connect(self.url, autocommit=True) as apart:
+        with db.connect(self.url, "fsdb sync", autocommit=True) as apart:
             self.forget_dropped(name)
             apart.execute(
                 query(COPIES, "claim"), {"feature_set": registered.name, "namespace": namespace, "table": own}
@@ -95,14 +95,14 @@ class Work:
         wanted = {"namespace": None, "table": None} if name is None else {"namespace": name[0], "table": name[1]}
         found = self.control.execute(query(COPIES, "abandoned"), wanted).fetchall()
         for namespace, gone in found:
-            with psycopg.connect(self.url) as apart:
+            with db.connect(self.url, "fsdb sync") as apart:
                 row = apart.execute(query(COPIES, "take_out"), {"namespace": namespace, "table": gone}).fetchone()
                 if row is not None:
                     apart.execute(query(COPIES, "leave"), {"locations": [row[0]], "folder": True})
 
     def leave(self, locations: Sequence[str], folder: bool) -> None:
         """Notes files or folders that nothing will refer to, before that is so."""
-        with psycopg.connect(self.url, autocommit=True) as apart:
+        with db.connect(self.url, "fsdb sync", autocommit=True) as apart:
             apart.execute(query(COPIES, "leave"), {"locations": list(locations), "folder": folder})
 
     def commit(self, feature_set: str, change: table.Change, writer: FileWriter, last: Callable[[], None]) -> None:

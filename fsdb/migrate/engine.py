@@ -8,8 +8,7 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
-from fsdb import db
-from fsdb.db import CONNECT_SECONDS
+from fsdb import db, rights
 from fsdb.errors import ConnectionFailed
 
 # Held while the catalog or definitions change, so that two processes that start at once do not both create them.
@@ -20,11 +19,19 @@ PROJECT_VERSION_TABLE = "project_version"  # in schema fsdb: the revision of the
 
 @contextmanager
 def connected(url: str) -> Iterator[sa.Connection]:
-    """A connection in a transaction. Raises ConnectionFailed where no server answers."""
+    """A connection in a transaction. Raises ConnectionFailed where no server answers, or one that gives up, RightMissing without the rights."""
     # creator: libpq takes URLs of every form, SQLAlchemy's own parser does not.
     engine = sa.create_engine("postgresql+psycopg://", creator=lambda: _opened(url), poolclass=NullPool)
-    with engine.begin() as connection:
-        yield connection
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except (sa.exc.DBAPIError, psycopg.Error) as error:
+        cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+        if isinstance(cause, psycopg.errors.InsufficientPrivilege):
+            raise rights.explained(url, cause) from error
+        if not isinstance(cause, psycopg.OperationalError):
+            raise
+        raise (db.gone(url, cause) if db.went_away(cause) else db.gave_up(url, cause)) from error
 
 
 @contextmanager
@@ -48,8 +55,6 @@ def driver(connection: sa.Connection) -> psycopg.Connection[Any]:
 
 def _opened(url: str) -> psycopg.Connection[Any]:
     try:
-        return psycopg.connect(url, application_name="fsdb", connect_timeout=CONNECT_SECONDS)
+        return db.connect(url)
     except psycopg.Error as error:
-        raise ConnectionFailed(
-            f"No PostgreSQL answers: {str(error).strip()}. Check FSDB_URL or the URL that was given."
-        ) from error
+        raise db.unreachable(url, error) from error

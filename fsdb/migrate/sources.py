@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
-from threading import Lock
 from types import CodeType, ModuleType
+
+from fsdb.forks import Lock
 
 _STANDARD = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))
 _NOWHERE = str(Path(__file__) / "no-bytecode")  # below a file: there can be no such folder

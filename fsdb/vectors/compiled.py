@@ -4,11 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from operator import itemgetter
-from threading import Lock
 from typing import Any
 
 from psycopg import Connection
-from psycopg.sql import SQL, Composable, Composed, Identifier
+from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from fsdb.asof import Column, SetRead, set_read
 from fsdb.asof.names import output_names
@@ -17,6 +16,7 @@ from fsdb.engines.postgres.lookup import newest
 from fsdb.engines.postgres.packs import PackedRead, newest_packed, pack_values, packed
 from fsdb.engines.postgres.pieces import aliased, output_values
 from fsdb.errors import InvalidDefinition
+from fsdb.forks import Lock
 from fsdb.sql import joined, query
 from fsdb.vectors.keys import Key, comparison_type
 
@@ -30,7 +30,8 @@ MOST_SINGLE = 100  # features that come as a column each; more come in arrays, w
 class CompiledVector:
     """A choice of features, compiled at one generation of the catalog.
 
-    one: the statement for one entity, with `$1`… for the values of `keys`; its row is what `values` takes, found, generation.
+    one: the statement for one entity, with `$1`… for the values of `keys`; its row is what `values` takes, found, generation,
+    and the server process that answered.
     names: of the outputs. values: the outputs' values, in their order, from the row.
     """
 
@@ -88,10 +89,10 @@ def compile_vector(connection: Connection[Any], choice: Choice) -> CompiledVecto
     }
     values: Callable[[Sequence[Any]], Sequence[Any]]
     if len(columns) <= MOST_SINGLE:
-        statement, values = _single(reads, columns, numbered), _as_they_are
+        statement, values = _single(reads, columns, numbered, generation), _as_they_are
     else:
         together = [packed(read) for read in reads]
-        statement, values = _together(together, numbered), _unpacking(together, names)
+        statement, values = _together(together, numbered, generation), _unpacking(together, names)
     compiled = CompiledVector(
         generation, tuple(keys.values()), reads, columns, names, statement.as_bytes(connection), values
     )
@@ -104,7 +105,7 @@ def compile_vector(connection: Connection[Any], choice: Choice) -> CompiledVecto
 
 def current_generation(connection: Connection[Any]) -> int:
     """The catalog's generation that a transaction sees."""
-    row = connection.execute(query(FILE, "generation"), prepare=True).fetchone()
+    row = connection.execute(query(FILE, "generation")).fetchone()
     assert row is not None
     return int(row[0])
 
@@ -114,25 +115,30 @@ def found(reads: Sequence[tuple[str, SetRead]]) -> Composed:
     return joined([SQL("coalesce({}.found, false)").format(Identifier(alias)) for alias, _ in reads], " AND ")
 
 
-def _single(reads: Sequence[SetRead], columns: Sequence[Column], keys: dict[Key, Composable]) -> Composed:
+def _single(
+    reads: Sequence[SetRead], columns: Sequence[Column], keys: dict[Key, Composable], generation: int
+) -> Composed:
     """The statement for one entity, with a column for each feature."""
     versions = [(alias, newest(read, _keys_of(read, keys), _AT)) for alias, read in aliased(reads)]
-    return _one(output_values(reads, columns), reads, versions)
+    return _one(output_values(reads, columns), reads, versions, generation)
 
 
-def _together(reads: Sequence[PackedRead], keys: dict[Key, Composable]) -> Composed:
+def _together(reads: Sequence[PackedRead], keys: dict[Key, Composable], generation: int) -> Composed:
     """The statement for one entity, with an array for the features of each set and type: still one statement and one snapshot."""
     named = [(f"set_{number}", given) for number, given in enumerate(reads, start=1)]
     versions = [(alias, newest_packed(given, _keys_of(given.read, keys), _AT)) for alias, given in named]
     values = [value for alias, given in named for value in pack_values(given, alias)]
-    return _one(values, [given.read for given in reads], versions)
+    return _one(values, [given.read for given in reads], versions, generation)
 
 
-def _one(values: list[Composable], reads: Sequence[SetRead], versions: Sequence[tuple[str, Composed]]) -> Composed:
+def _one(
+    values: list[Composable], reads: Sequence[SetRead], versions: Sequence[tuple[str, Composed]], generation: int
+) -> Composed:
     joins = [
         query("engines/postgres", "join_lookup", newest=version, alias=Identifier(alias)) for alias, version in versions
     ]
-    return query(FILE, "one", values=joined(values), found=found(aliased(reads)), lookups=joined(joins, "\n"))
+    parts = {"values": joined(values), "found": found(aliased(reads)), "lookups": joined(joins, "\n")}
+    return query(FILE, "one", generation=Literal(generation), **parts)
 
 
 def _as_they_are(row: Sequence[Any]) -> Sequence[Any]:

@@ -20,6 +20,7 @@ from fsdb.asof import snapshots
 from fsdb.engines.postgres.pieces import Rows, fits, read_pieces, read_whole
 from fsdb.errors import FsdbError, InvalidData
 from fsdb.listing import listed
+from fsdb.session import NOT_PREPARED, Session
 from fsdb.sql import joined, query
 from fsdb.vectors.compiled import (
     FILE,
@@ -34,7 +35,6 @@ from fsdb.vectors.compiled import (
 from fsdb.vectors.keys import key_values
 
 _ATTEMPTS = 5
-_OUTDATED = (psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedTable)
 
 
 def feature_vector(connection: Connection[Any], features: Sequence[str], keys: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,23 +50,30 @@ def feature_vector(connection: Connection[Any], features: Sequence[str], keys: M
         # A statement that fails would spoil the caller's transaction: there the generation is asked for first.
         compiled = kept(choice) if alone and not attempt else _current(connection, choice)
         compiled = compiled or compile_vector(connection, choice)
-        values = key_values(keys, compiled.keys)
-        cursor = psycopg.RawCursor(connection, row_factory=tuple_row)
         try:
+            values = key_values(keys, compiled.keys)
+            cursor = psycopg.RawCursor(connection, row_factory=tuple_row)
             # In binary a real is the float32 that it is, as in Arrow; as text it would be another float64.
             row = cursor.execute(compiled.one, values, prepare=True, binary=True).fetchone()
-        except _OUTDATED:
+        except NOT_PREPARED:
             if not alone:
                 raise
+            _share(connection)
             continue
-        except psycopg.DataError as error:
+        except (psycopg.Error, FsdbError) as error:
+            if alone and _outdated(connection, compiled):
+                continue
+            if not isinstance(error, psycopg.DataError):
+                raise
             raise InvalidData(
                 f"A value of {listed(features)} cannot be had in Python: {str(error).strip()}. Read it with SQL, cast to text."
             ) from error
         assert row is not None
-        if row[-1] == compiled.generation:
+        if row[-1] != connection.pgconn.backend_pid:
+            _share(connection)
+        if row[-2] == compiled.generation:
             vector = dict(zip(compiled.names, compiled.values(row), strict=False))
-            vector["found"] = row[-2]
+            vector["found"] = row[-3]
             return vector
     raise _restless(features)
 
@@ -86,6 +93,21 @@ def feature_vectors(
             if current_generation(connection) == compiled.generation:
                 return table
     raise _restless(features)
+
+
+def _share(connection: Connection[Any]) -> None:
+    """Prepares nothing any more in a session that a pooler gives to others, too."""
+    if isinstance(connection, Session):
+        connection.share()
+    else:
+        connection.prepare_threshold = None
+
+
+def _outdated(connection: Connection[Any], compiled: CompiledVector) -> bool:
+    """Whether definitions changed since, which is why a statement, or the keys given, did not fit it."""
+    if connection.pgconn.transaction_status != TransactionStatus.IDLE:
+        return False
+    return current_generation(connection) != compiled.generation
 
 
 def _current(connection: Connection[Any], choice: Choice) -> CompiledVector:

@@ -81,10 +81,7 @@ class Worker:
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
     def _connected(self) -> Connection[Any]:
-        connection = psycopg.connect(
-            self._url, autocommit=True, application_name="fsdb worker", connect_timeout=db.CONNECT_SECONDS
-        )
-        db.configure(connection)
+        connection = db.connect(self._url, "fsdb worker", autocommit=True)
         # What is read once the table is locked must be what is there then, whatever the database's default.
         connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
         return connection

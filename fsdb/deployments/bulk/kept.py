@@ -2,8 +2,9 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
-from threading import Lock
 from typing import Generic, TypeVar
+
+from fsdb.forks import Lock
 
 T = TypeVar("T")
 

@@ -1,0 +1,105 @@
+"""Every connection that fsdb makes: it knows whether the server's session is its own, and which process opened it.
+
+A pooler in transaction mode gives each transaction any of its sessions, which others have used. What is prepared in one is
+not there in the next, and under psycopg's names (_pg3_0, …) there is another client's statement. So names here are unique: a
+wrong session knows no such statement, which is an error instead of an answer. A session that is seen to be shared prepares nothing.
+
+A forked child has the parent's sockets. Whoever writes into one mixes up two conversations, so there a connection refuses.
+"""
+
+import os
+from secrets import token_hex
+from typing import Any, Self
+
+import psycopg
+from psycopg import Connection
+from psycopg._preparing import PrepareManager
+from psycopg.types.json import JsonbDumper
+
+from fsdb.errors import ConnectionFailed
+from fsdb.sql import query
+
+CONNECT_SECONDS = 10
+# What a session that lost its statements, or has another's, answers.
+NOT_PREPARED = (psycopg.errors.InvalidSqlStatementName, psycopg.errors.DuplicatePreparedStatement)
+FORKED = "This process was forked inside a transaction of its parent, which alone can go on with it: open transaction() after the fork."
+
+
+def connect(url: str, application: str = "fsdb", autocommit: bool = False) -> "Session":
+    """A new connection, for what needs one beside the pool. Raises psycopg's errors where there is no server."""
+    return Session.connect(url, autocommit=autocommit, application_name=application, connect_timeout=CONNECT_SECONDS)
+
+
+def configure(connection: Connection[Any]) -> None:
+    """What fsdb expects of every connection, also of one that the user made: dicts bind as jsonb."""
+    connection.adapters.register_dumper(dict, JsonbDumper)
+
+
+class Session(Connection[Any]):
+    """A psycopg connection.
+
+    shared: whether the session was seen to be another's at times, so that nothing is kept in it.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.shared = False
+        self._process = os.getpid()
+        self._prepared = _OwnNames()
+        configure(self)
+
+    @classmethod
+    def connect(cls, *arguments: Any, **options: Any) -> Self:
+        session = super().connect(*arguments, **options)
+        try:
+            autocommit, session.autocommit = session.autocommit, True
+            session.recognize()
+            session.autocommit = autocommit
+        except BaseException:
+            session.close()
+            raise
+        return session
+
+    @property
+    def inherited(self) -> bool:
+        """Whether this process is a forked child of the one that opened the connection."""
+        return os.getpid() != self._process
+
+    def recognize(self) -> None:
+        """Asks which server process answers; another one than at the start, or than a pooler said, makes the session shared."""
+        row = self.execute(query("session/session", "backend"), prepare=False).fetchone()
+        assert row is not None
+        self.answered_by(row[0])
+
+    def answered_by(self, backend: int) -> None:
+        """Takes note of the server process that answered."""
+        if backend != self.pgconn.backend_pid:
+            self.share()
+
+    def share(self) -> None:
+        """Prepares nothing from here on."""
+        self.shared = True
+        self.prepare_threshold = None
+
+    def wait(self, *arguments: Any, **options: Any) -> Any:
+        """All that psycopg says to the server passes here."""
+        if self.inherited:
+            raise ConnectionFailed(FORKED)
+        return super().wait(*arguments, **options)
+
+    def close(self) -> None:
+        """Closes the connection; in a forked child it stays the parent's."""
+        if not self.inherited:
+            super().close()
+
+
+class _OwnNames(PrepareManager):
+    """Prepared statements under names that no other connection has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._prefix = f"fsdb_{token_hex(8)}".encode()
+
+    def get(self, *arguments: Any, **options: Any) -> Any:
+        prepare, name = super().get(*arguments, **options)
+        return prepare, self._prefix + name if name.startswith(b"_pg3_") else name

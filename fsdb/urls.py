@@ -1,0 +1,39 @@
+"""URLs of databases as they may be shown: nothing of them that could be a secret."""
+
+import re
+from urllib.parse import unquote
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+_SHOWN = ("host", "hostaddr", "port", "dbname", "user", "service")
+_UNREADABLE = "a URL that does not parse (in a password, write %, /, @, : and spaces as %25, %2F, %40, %3A and %20)"
+_PASSWORD = re.compile(r"//[^:/?#]*:(.*)@", re.DOTALL)
+_NAMED = re.compile(r"(?:password|secret|token|key)\w*\s*=\s*('(?:[^'\\]|\\.)*'|[^\s&]+)", re.IGNORECASE)
+
+
+def shown(url: str) -> str:
+    """Where a URL leads, without passwords and other secrets."""
+    try:
+        parts = conninfo_to_dict(url)
+    except psycopg.Error:
+        return _UNREADABLE
+    chosen = {name: str(value) for name, value in parts.items() if name in _SHOWN and value is not None}
+    if any("@" in value for name, value in chosen.items() if name != "user") or "//" in chosen.get("dbname", ""):
+        return _UNREADABLE  # libpq found a part of the password in another place
+    return make_conninfo("", **chosen)
+
+
+def without_secrets(text: str, url: str) -> str:
+    """A text about a URL, such as libpq's own errors, without what could be a secret in the URL."""
+    found = [match for pattern in (_PASSWORD, _NAMED) for match in pattern.findall(url)]
+    for secret in sorted({form for one in found for form in _forms(one)}, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return text
+
+
+def _forms(secret: str) -> set[str]:
+    """A secret as it stands, without quotes and escapes, and the pieces that a parser may have cut it into."""
+    bare = secret.strip("'")
+    pieces = {piece for form in (bare, unquote(bare)) for piece in re.split(r"[\s/?#@:&%]", form)}
+    return {form for form in {secret, bare, unquote(bare), *pieces} if len(form) > 2}

@@ -1,0 +1,3 @@
+-- name: backend
+-- The server process that answers.
+SELECT pg_catalog.pg_backend_pid()
