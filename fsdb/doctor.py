@@ -65,13 +65,16 @@ def diagnose(connection: Connection[Any]) -> Diagnosis:
 
 
 def live_differences(connection: Connection[Any], registered: RegisteredSet) -> int:
-    """In how many rows the live table and history as of infinity differ (invariant 4); 0 where all is well."""
+    """In how many rows the live table and history as of infinity differ (invariant 4); 0 where all is well.
+
+    The time of a tracked table is its application's, and may be another than the version's.
+    """
     keys = list(registered.keys)
     kept = [*keys, *(feature.history_column for feature in registered.features)]
     current = [*keys, *(feature.name for feature in registered.features)]
-    if registered.event_time_column is not None:
+    if not registered.tracked:
         kept.append("event_time")
-        current.append(registered.event_time_column)
+        current.append("event_time")
     row = connection.execute(
         query(
             "doctor/checks",

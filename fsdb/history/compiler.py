@@ -14,21 +14,22 @@ from fsdb.history.reach import LOCK, bounded
 from fsdb.sql import joined, query
 
 # Triggers of one event fire in order of name: history is written before other triggers that fire once a statement, and the
-# triggers for single rows come last, when others have had their say on the row.
+# triggers for single rows come last, when others have had their say on the row: after every name of letters.
 FIRST = "aa_fsdb_"
-LAST = "zz_fsdb_"
+LAST = "~fsdb_"
 
 # trigger, its text in objects.sql, its function's suffix and text in bodies.sql, what it is for
-_ALWAYS = (
+_AFTERWARDS = (
     (f"{FIRST}inserted", "after_insert", "inserted", "a version of each row inserted"),
     (f"{FIRST}updated", "after_update", "updated", "a version of each row changed"),
     (f"{FIRST}deleted", "after_delete", "deleted", "a tombstone of each row deleted"),
     (f"{FIRST}truncated", "before_truncate", "truncated", "a tombstone of each row truncated"),
-    (f"{LAST}2_moved", "before_update_moved", "moved", "a tombstone of the key that a row leaves"),
 )
-_TIMED = (
+# Of a live table that fsdb made. A tracked one is its application's: no trigger changes a row of it or keeps one back.
+_BEFOREHAND = (
     (f"{LAST}0_unset", "before_insert_unset", "unset", "the clock where an INSERT gives no event_time"),
     (f"{LAST}1_named", "before_update_named", "named", "late values and corrections, where an UPDATE names event_time"),
+    (f"{LAST}2_moved", "before_update_moved", "moved", "a tombstone of the key that a row leaves"),
     (f"{LAST}3_unnamed", "before_update_unnamed", "unnamed", "the clock where an UPDATE names no event_time"),
     (f"{LAST}4_same", "before_update_same", "same", "event_time as it was, where an UPDATE names the same value"),
 )
@@ -37,7 +38,7 @@ _GUARDS = (
     (f"{FIRST}guard_change", "guard_change"),
 )
 _PLAIN = ("unnamed", "same", "guard")  # these touch no table
-_BY_CLOCK = ("inserted", "updated", "deleted", "moved")  # these differ where the live table has no event_time
+_OF_TRACKED = ("inserted", "updated", "deleted")  # these differ where the table is an application's
 
 
 def compile_set(registered: RegisteredSet, owner: str) -> list[GeneratedObject]:
@@ -46,7 +47,7 @@ def compile_set(registered: RegisteredSet, owner: str) -> list[GeneratedObject]:
     owner: the role that owns the history table.
     """
     bodies = _body_parts(registered)
-    wanted = [*_ALWAYS, *(_TIMED if registered.event_time_column is not None else ())]
+    wanted = [*_AFTERWARDS, *(() if registered.tracked else _BEFOREHAND)]
     functions = [_trigger_function(registered, name, purpose, bodies) for _, _, name, purpose in wanted]
     functions.append(_trigger_function(registered, "guard", "keeps history from being changed directly", bodies))
     triggers = [
@@ -113,8 +114,8 @@ def _trigger_function(
     registered: RegisteredSet, name: str, purpose: str, parts: Mapping[str, Composable]
 ) -> GeneratedObject:
     function = internal(registered.history_table, name)
-    by_clock = registered.event_time_column is None and name in _BY_CLOCK
-    body = _body(f"{name}_clock" if by_clock else name, parts)
+    of_tracked = registered.tracked and name in _OF_TRACKED
+    body = _body(f"{name}_tracked" if of_tracked else name, parts)
     text = "plain_trigger_function" if name in _PLAIN else "trigger_function"
     return GeneratedObject(
         "function",
@@ -162,6 +163,8 @@ def _body_parts(registered: RegisteredSet) -> dict[str, Composable]:
         "keys": columns.keys(),
         "columns": columns.kept(),
         "o_key": Identifier("o", columns.key_names[0]),
+        "n_key": Identifier("n", columns.key_names[0]),
+        "o_differs_n": columns.key_differs("o", "n"),
         "o_is_n": columns.same_key("o", "n"),
         "l_is_n": columns.same_key("l", "n"),
         "l_is_o": columns.same_key("l", "o"),
@@ -197,7 +200,7 @@ def _body_parts(registered: RegisteredSet) -> dict[str, Composable]:
     }
     for alias in ("new", "old"):
         # A live table of fsdb's own has no other columns, and a whole row is compared faster than a list of its columns.
-        parts[f"{alias}_row"] = columns.image(alias, time=False) if registered.tracked else Identifier(alias)
+        parts[f"{alias}_row"] = Identifier(alias)
     for alias in ("n", "o", "l", "new", "old"):
         parts[f"{alias}_keys"] = columns.keys(alias)
         parts[f"{alias}_columns"] = columns.live(alias)
@@ -207,12 +210,33 @@ def _body_parts(registered: RegisteredSet) -> dict[str, Composable]:
         )
         if columns.time is not None:
             parts[f"{alias}_time"] = columns.at(alias)
-    if columns.time is not None:
-        parts["time"] = Identifier(columns.time)
-        parts["settle_late"] = query("history/bodies", "settle_late", **parts)
-    else:
-        parts["clock_of_n"] = query("history/bodies", "clock_of_n", **parts)
+    if registered.tracked:
+        return {**parts, **_tracked_parts(columns, parts)}
+    assert columns.time is not None
+    parts["time"] = Identifier(columns.time)
+    parts["settle_late"] = query("history/bodies", "settle_late", **parts)
     return parts
+
+
+def _tracked_parts(columns: Columns, parts: Mapping[str, Composable]) -> dict[str, Composable]:
+    """What the texts for a tracked table name besides: when a version begins, and whether it stands there already."""
+
+    def begins(seen: str) -> Composable:
+        if columns.time is None:
+            return query("history/bodies", "time_of_n", named_time=SQL(""), **parts)
+        named = query("history/bodies", "named_time", seen=query("history/bodies", seen, **parts), **parts)
+        return query("history/bodies", "time_of_n", named_time=named, **parts)
+
+    h_image = SQL("ROW({})").format(columns.kept("h"))
+    return {
+        "time_of_inserted_n": begins("seen_of_inserted"),
+        "time_of_updated_n": begins("seen_of_updated"),
+        "time_of_moved_n": begins("seen_of_moved"),
+        "written_of_n": SQL("false")
+        if columns.time is None
+        else query("history/bodies", "written_of_n", h_image=h_image, **parts),
+        "pairs": query("history/bodies", "pairs"),
+    }
 
 
 def _body(name: str, parts: Mapping[str, Composable]) -> str:

@@ -41,8 +41,9 @@ def tracked_definition(
 
     name: the table's own where left out. keys: columns of a unique, not deferrable constraint; the primary key where
     left out. features: column names, or Features that say more about them; where left out, all other columns
-    whose types fsdb keeps. event_time: a timestamptz column that says when a row became true; else the clock counts. Where
-    it is mapped, an UPDATE that sets it to an older time is a late value, and leaves the row alone.
+    whose types fsdb keeps. event_time: a timestamptz column that says when a row became true; else the clock counts. The
+    table stays as its application writes it, this column too: a version takes the column's time where that is later than the key's
+    newest version, and the clock's where it is not, or is NULL or infinite.
     Raises InvalidDefinition with the reason where the table cannot be tracked.
     """
     schema, relation = table_of(table)

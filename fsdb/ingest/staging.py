@@ -101,6 +101,9 @@ class Staging:
             columns=self._staged_columns,
             l_is_s=self._same("l", "s"),
             h_is_gone=self._same("h", "gone"),
+            in_time=query(FILE, "in_time", history=self._set.history, h_is_s=self._same("h", "s"))
+            if self._by_tracked_time
+            else SQL("true"),
         )
         return inserted, ghosts
 
@@ -129,9 +132,13 @@ class Staging:
         return late, others
 
     def write_others(self) -> None:
-        """Writes everything but the newest rows into history."""
+        """Writes everything but the newest rows into history.
+
+        Of a tracked table with a time of its own the newest too: what time its trigger would give them is for an application's rows.
+        """
         self._run(
             "write_others",
+            others=SQL("true") if self._by_tracked_time else SQL("NOT s.newest"),
             write=internal(self._set.history_table, "write"),
             history=self._set.history,
             version=version_row(
@@ -144,10 +151,12 @@ class Staging:
 
     def update_newest(self) -> None:
         """Writes the newest rows of entities that are live; their trigger writes the versions."""
-        pairs = [(f.name, staged) for staged, f in self._features]
-        if self._timed and self._set.event_time_column is not None:
-            pairs.append((self._set.event_time_column, "t"))
-        assignments = [SQL("{} = {}").format(Identifier(name), Identifier("s", staged)) for name, staged in pairs]
+        assignments = [
+            SQL("{} = {}").format(Identifier(f.name), Identifier("s", staged)) for staged, f in self._features
+        ]
+        if self._live_time is not None:
+            column, value = self._live_time
+            assignments.append(SQL("{} = {}").format(column, Identifier("s", "t") if self._timed else value))
         self._run("update_newest", live=self._set.live, assignments=joined(assignments), l_is_s=self._same("l", "s"))
 
     def insert_newest(self) -> int:
@@ -192,19 +201,28 @@ class Staging:
                 )
         return int(total)
 
+    @property
+    def _by_tracked_time(self) -> bool:
+        """Whether the rows have a time, and go into an application's table that has one, too."""
+        return self._timed and self._set.tracked
+
+    @cached_property
+    def _live_time(self) -> tuple[Identifier, Composable] | None:
+        """The live table's column of event time with what it is set to; None where its trigger sets it, or it has none."""
+        column = self._set.event_time_column
+        if column is None or not (self._timed or self._set.tracked):
+            return None
+        return Identifier(column), Identifier("t") if self._timed else query(FILE, "clock")
+
     @cached_property
     def _live_columns(self) -> Composed:
-        names = [*self._set.keys, *(f.name for _, f in self._features)]
-        if self._timed and self._set.event_time_column is not None:
-            names.append(self._set.event_time_column)
-        return joined([Identifier(name) for name in names])
+        names: list[Composable] = [Identifier(name) for name in (*self._set.keys, *(f.name for _, f in self._features))]
+        return joined([*names, self._live_time[0]] if self._live_time else names)
 
     @cached_property
     def _staged_columns(self) -> Composed:
-        names = [staged for staged, _ in [*self._keys, *self._features]]
-        if self._timed and self._set.event_time_column is not None:
-            names.append("t")
-        return joined([Identifier(name) for name in names])
+        names: list[Composable] = [Identifier(staged) for staged, _ in [*self._keys, *self._features]]
+        return joined([*names, self._live_time[1]] if self._live_time else names)
 
     def _staged_keys(self, alias: str) -> Composed:
         return self._listed(alias, [staged for staged, _ in self._keys])

@@ -1,6 +1,6 @@
 -- name: newest
 -- A key's newest version, as a lateral item: one index descent.
-(SELECT h.event_time, h.deleted, h.recorded_at, h.xid FROM {history} h WHERE {same_key}
+(SELECT h.version_id, h.event_time, h.deleted, h.recorded_at, h.xid FROM {history} h WHERE {same_key}
  ORDER BY h.event_time DESC, h.version_id DESC LIMIT 1)
 
 -- name: settle_late
@@ -53,24 +53,6 @@ BEGIN
     RETURN NULL;
 END
 
--- name: inserted_clock
--- After INSERT into a table without event time: the clock counts, past the key's newest version.
-DECLARE
-    learned timestamptz := clock_timestamp();
-BEGIN
-    INSERT INTO {history} ({columns}, event_time, recorded_at)
-    SELECT {n_columns}, {clock_of_n}, learned
-    FROM new_rows n LEFT JOIN LATERAL {newest_of_n} newest ON true;
-    RETURN NULL;
-END
-
--- name: clock_of_n
--- The clock, past the newest version; or just before it where a statement inside this one has changed the row again.
-CASE WHEN newest.xid = pg_current_xact_id() AND newest.recorded_at >= statement_timestamp()
-          AND NOT coalesce((SELECT record_image_eq({l_image}, {n_image}) FROM {live} l WHERE {l_is_n}), false)
-     THEN newest.event_time - interval '1 microsecond'
-     ELSE greatest(learned, newest.event_time + interval '1 microsecond') END
-
 -- name: updated
 -- After UPDATE: a version of each row that is not what it was, and of each row that came to another key.
 DECLARE
@@ -103,26 +85,6 @@ BEGIN
     RETURN NULL;
 END
 
--- name: updated_clock
--- After UPDATE of a table without event time.
-DECLARE
-    learned timestamptz := clock_timestamp();
-BEGIN
-    INSERT INTO {history} ({columns}, event_time, recorded_at)
-    SELECT {n_columns}, {clock_of_n}, learned
-    FROM new_rows n LEFT JOIN old_rows o ON {o_is_n} LEFT JOIN LATERAL {newest_of_n} newest ON true
-    WHERE {o_key} IS NULL OR record_image_ne({n_image}, {o_image});
-    IF pg_relation_size({tombstones}) > current_setting('block_size')::bigint
-       AND EXISTS (SELECT FROM {history} h WHERE h.deleted AND h.xid = pg_current_xact_id()) THEN
-        INSERT INTO {history} ({columns}, event_time, recorded_at)
-        SELECT {n_columns}, greatest(learned, newest.event_time + interval '1 microsecond'), learned
-        FROM new_rows n JOIN old_rows o ON {o_is_n} CROSS JOIN LATERAL {newest_of_n} newest
-        WHERE newest.deleted AND record_image_eq({n_image}, {o_image})
-          AND EXISTS (SELECT FROM {live} l WHERE {l_is_n});
-    END IF;
-    RETURN NULL;
-END
-
 -- name: deleted
 -- After DELETE: a tombstone of each row, except of late rows that leave the live table again. A key that came back in the
 -- same statement has its tombstone before its new row.
@@ -149,9 +111,82 @@ BEGIN
     RETURN NULL;
 END
 
--- name: deleted_clock
--- After DELETE from a table without event time. A tombstone that this transaction wrote itself, to delete as of a
--- moment, is not written again.
+-- name: named_time
+-- Of a tracked table with a time of its own: the time that the application named, where it is later than the key's newest version.
+WHEN isfinite({n_time}) AND (newest.event_time IS NULL OR {n_time} > newest.event_time AND ({seen})) THEN {n_time}
+
+-- name: seen_of_inserted
+-- Whether no newer version can be there unseen: in a snapshot older than the statement, a tombstone that another session wrote is.
+newest.deleted OR steady
+
+-- name: seen_of_updated
+-- A row that is locked is seen as it is.
+true
+
+-- name: seen_of_moved
+-- A row that comes to a key is like one inserted.
+newest.deleted OR steady OR NOT {o_differs_n}
+
+-- name: time_of_n
+-- When the version of a tracked table's row begins: at the clock, past the newest version; or just before it where a statement
+-- inside this one has changed the row again.
+CASE WHEN newest.xid = pg_current_xact_id() AND newest.recorded_at >= statement_timestamp()
+          AND NOT coalesce((SELECT record_image_eq({l_image}, {n_image}) FROM {live} l WHERE {l_is_n}), false)
+     THEN newest.event_time - interval '1 microsecond'
+     {named_time}
+     ELSE greatest(learned, newest.event_time + interval '1 microsecond') END
+
+-- name: written_of_n
+-- Whether fsdb's own function wrote this row as the key's newest version before the row itself, as an ingest does.
+CASE WHEN newest.xid = pg_current_xact_id() AND NOT newest.deleted AND newest.event_time = {n_time}
+     THEN (SELECT record_image_eq({h_image}, ROW({n_columns})) FROM {history} h WHERE h.version_id = newest.version_id)
+     ELSE false END
+
+-- name: pairs
+-- Rows as they were and as they are: both tables of an UPDATE hold them in one order.
+(SELECT r.*, row_number() OVER () AS "fsdb:place" FROM old_rows r) o
+JOIN (SELECT r.*, row_number() OVER () AS "fsdb:place" FROM new_rows r) n ON o."fsdb:place" = n."fsdb:place"
+
+-- name: inserted_tracked
+-- After INSERT into a tracked table.
+DECLARE
+    learned timestamptz := clock_timestamp();
+    steady boolean := current_setting('transaction_isolation') = 'read committed';
+BEGIN
+    INSERT INTO {history} ({columns}, event_time, recorded_at)
+    SELECT {n_columns}, {time_of_inserted_n}, learned
+    FROM new_rows n LEFT JOIN LATERAL {newest_of_n} newest ON true
+    WHERE NOT {written_of_n};
+    RETURN NULL;
+END
+
+-- name: updated_tracked
+-- After UPDATE of a tracked table: the row stays what the application made of it, and is the key's newest version.
+DECLARE
+    learned timestamptz := clock_timestamp();
+    steady boolean := current_setting('transaction_isolation') = 'read committed';
+BEGIN
+    -- Keys are unique at every moment, so rows that change theirs leave at least one key behind.
+    IF NOT EXISTS (SELECT FROM old_rows o LEFT JOIN new_rows n ON {o_is_n} WHERE {n_key} IS NULL) THEN
+        INSERT INTO {history} ({columns}, event_time, recorded_at)
+        SELECT {n_columns}, {time_of_updated_n}, learned
+        FROM new_rows n JOIN old_rows o ON {o_is_n} LEFT JOIN LATERAL {newest_of_n} newest ON true
+        WHERE record_image_ne({n_image}, {o_image}) AND NOT {written_of_n};
+        RETURN NULL;
+    END IF;
+    INSERT INTO {history} ({keys}, event_time, recorded_at, deleted)
+    SELECT {o_keys}, greatest(learned, newest.event_time + interval '1 microsecond'), learned, true
+    FROM {pairs} LEFT JOIN LATERAL {newest_of_o} newest ON true
+    WHERE {o_differs_n};
+    INSERT INTO {history} ({columns}, event_time, recorded_at)
+    SELECT {n_columns}, {time_of_moved_n}, learned
+    FROM {pairs} LEFT JOIN LATERAL {newest_of_n} newest ON true
+    WHERE {o_differs_n} OR record_image_ne({n_image}, {o_image});
+    RETURN NULL;
+END
+
+-- name: deleted_tracked
+-- After DELETE from a tracked table. A tombstone that this transaction wrote itself, to delete as of a moment, is not written again.
 DECLARE
     learned timestamptz := clock_timestamp();
 BEGIN
@@ -193,7 +228,8 @@ END
 
 -- name: named
 -- Before an UPDATE whose SET list names event_time, and does not name a later one: the same value is a correction, marked by
--- -infinity for the triggers that follow; an older one is late, recorded, and the live row stays.
+-- -infinity for the triggers that follow; an older one is late, recorded, and the live row stays as it is. It counts as updated,
+-- since who updates a row and is told of none takes it for gone.
 BEGIN
     IF NOT isfinite({new_time}) THEN
         RAISE EXCEPTION USING ERRCODE = 'check_violation', MESSAGE = {infinite_message};
@@ -212,7 +248,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'check_violation', MESSAGE = {late_key_message};
     END IF;
     INSERT INTO {history} ({columns}, event_time, recorded_at) VALUES ({new_columns}, {new_time}, clock_timestamp());
-    RETURN NULL;
+    RETURN OLD;
 END
 
 -- name: moved
@@ -230,17 +266,6 @@ BEGIN
             (SELECT newest.event_time + interval '1 microsecond' FROM {newest_of_new} newest));
     END IF;
     INSERT INTO {history} ({keys}, event_time, recorded_at, deleted) VALUES ({old_keys}, left_at, learned, true);
-    RETURN NEW;
-END
-
--- name: moved_clock
--- Before an UPDATE that changes the key of a table without event time: the tombstone of the old key.
-DECLARE
-    learned timestamptz := clock_timestamp();
-BEGIN
-    INSERT INTO {history} ({keys}, event_time, recorded_at, deleted)
-    VALUES ({old_keys}, greatest(learned,
-        (SELECT newest.event_time + interval '1 microsecond' FROM {newest_of_old} newest)), learned, true);
     RETURN NEW;
 END
 

@@ -68,7 +68,7 @@ DELETE FROM pg_temp.{staging} s USING {live} l WHERE {l_is_s} AND record_image_e
 -- are versions, but their triggers take them out of the live table again.
 WITH first AS (
     SELECT DISTINCT ON ({s_keys}) s.* FROM pg_temp.{staging} s
-    WHERE NOT EXISTS (SELECT FROM {live} l WHERE {l_is_s}) ORDER BY {s_keys}, s.t, s.n
+    WHERE NOT EXISTS (SELECT FROM {live} l WHERE {l_is_s}) AND {in_time} ORDER BY {s_keys}, s.t, s.n
 ), done AS (
     INSERT INTO {live} ({live_columns}) SELECT {columns} FROM first ORDER BY {keys}
     ON CONFLICT ({live_keys}) DO NOTHING RETURNING {live_keys}
@@ -76,6 +76,14 @@ WITH first AS (
     DELETE FROM pg_temp.{staging} s USING first, done l WHERE first.n = s.n AND {l_is_s} RETURNING {s_keys}, s.t
 )
 SELECT count(*), count(*) FILTER (WHERE EXISTS (SELECT FROM {history} h WHERE {h_is_gone} AND h.event_time > gone.t)) FROM gone
+
+-- name: in_time
+-- Whether a row is later than everything that is known of its key: of a tracked table no trigger takes a late row out again.
+NOT EXISTS (SELECT FROM {history} h WHERE {h_is_s} AND h.event_time >= s.t)
+
+-- name: clock
+-- What a tracked table's time is set to where the data says none.
+clock_timestamp()
 
 -- name: lock
 -- The rows that are there, in order of the keys.
@@ -101,7 +109,7 @@ WHERE s.n = sorted.n
 -- Late rows and those between the first and the newest: straight into history, in order.
 SELECT {write}(array_agg(chunk.version ORDER BY chunk.t, chunk.n))
 FROM (SELECT ROW({version})::{history} AS version, s.t, s.n, (row_number() OVER (ORDER BY s.t, s.n) - 1) / 10000 AS chunk
-      FROM pg_temp.{staging} s WHERE NOT s.newest) chunk
+      FROM pg_temp.{staging} s WHERE {others}) chunk
 GROUP BY chunk.chunk ORDER BY chunk.chunk
 
 -- name: update_newest

@@ -32,13 +32,15 @@ class Row:
 class Expected:
     """A version that a statement must write: of a tombstone `values` is None, of the clock `time`.
 
-    The clock is forced past the newest version that the key has by then, and past `past`.
+    The clock is forced past the newest version that the key has by then, and past `past`. written: what a tracked table's own
+    column says of the row; it is the version's time where it is later than the key's newest version, else the clock counts.
     """
 
     key: Key
     values: Values | None
     time: datetime | None
     past: datetime | None = None
+    written: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -57,10 +59,15 @@ def image(values: Values | None) -> str:
 
 @dataclass
 class Model:
-    """The versions of each key, in order of version_id. `timed`: whether the live table has an event_time."""
+    """The versions of each key, in order of version_id. `timed`: whether the live table has an event_time.
+
+    `tracked`: the table is an application's, which holds what was written last; `written`: the time in the row of each version.
+    """
 
     timed: bool
+    tracked: bool = False
     versions: dict[Key, tuple[Version, ...]] = field(default_factory=dict)
+    written: dict[int, datetime | None] = field(default_factory=dict)
 
     def newest(self, key: Key) -> Version | None:
         """The key's newest version, which may be a tombstone."""
@@ -80,21 +87,29 @@ class Model:
         assert version.deleted == (expected.values is None)
         assert image(None if version.deleted else version.values) == image(expected.values)
         assert before <= version.recorded_at <= after
-        if expected.time is not None:
-            assert version.event_time == expected.time
+        newest = self.newest(version.key)
+        time = expected.time
+        if expected.written is not None and (newest is None or expected.written > newest.event_time):
+            time = expected.written
+        if time is not None:
+            assert version.event_time == time
         else:
-            newest = self.newest(version.key)
             floors = [newest.event_time + timedelta(microseconds=1)] if newest is not None else []
             floors += [expected.past + timedelta(microseconds=1)] if expected.past is not None else []
             assert max([before, *floors]) <= version.event_time <= max([after, *floors])
         self.versions[version.key] = (*self.versions.get(version.key, ()), version)
+        self.written[version.version_id] = expected.written
+
+    def time_of(self, version: Version) -> datetime | None:
+        """What a live row's column of event_time holds."""
+        return self.written[version.version_id] if self.tracked else version.event_time
 
     def insert(self, rows: Iterable[Row]) -> Outcome:
         """INSERT or COPY."""
         rows = list(rows)
         if any(row.key in self.live() for row in rows):
             return Outcome(errors=(UNIQUE,), certain=True)
-        return Outcome([Expected(row.key, row.values, self._given(row.time)) for row in rows])
+        return Outcome([self._brought(row.key, row.values, row.time) for row in rows])
 
     def upsert(self, rows: Iterable[Row], *, named: bool) -> Outcome:
         """INSERT … ON CONFLICT DO UPDATE of every feature; `named`: of event_time too."""
@@ -120,7 +135,11 @@ class Model:
         targets = {key: target for key, target in targets.items() if key in live}
         moving = {key: target for key, target in targets.items() if key != target}
         errors: tuple[type[psycopg.Error], ...] = ()
-        late = self.timed and isinstance(said, datetime) and any(said < live[key].event_time for key in moving)
+        late = (
+            self._taken_at_its_word
+            and isinstance(said, datetime)
+            and any(said < live[key].event_time for key in moving)
+        )
         if late:
             errors += (CHECK,)
         if set(moving.values()) & set(live):
@@ -132,6 +151,10 @@ class Model:
             values = {**old.values, **changes}
             if key == target:
                 leaving += self._updated(old, values, said)
+                continue
+            if self.tracked:
+                leaving.append(Expected(key, None, None))
+                coming.append(self._brought(target, values, self._said(old, said)))
                 continue
             time = said if isinstance(said, datetime) else old.event_time if said == "same" else None
             at = time if time is not None and time > old.event_time else None
@@ -163,12 +186,30 @@ class Model:
         there = [key for key in keys if oracle.as_of(self.versions.get(key, ()), key, moment) is not None]
         return Outcome([Expected(key, None, moment) for key in there])
 
+    @property
+    def _taken_at_its_word(self) -> bool:
+        """Whether an older event_time makes a change late."""
+        return self.timed and not self.tracked
+
+    def _brought(self, key: Key, values: Values, time: datetime | None) -> Expected:
+        """The version of a row that comes to its key."""
+        if self.tracked:
+            return Expected(key, values, None, written=self._given(time))
+        return Expected(key, values, self._given(time))
+
+    def _said(self, old: Version, said: Said) -> datetime | None:
+        """What a tracked table's own column holds after an UPDATE."""
+        return said if isinstance(said, datetime) else None if said == "null" else self.written[old.version_id]
+
     def _given(self, time: datetime | None) -> datetime | None:
         return time if self.timed else None
 
     def _updated(self, old: Version, values: Values, said: Said) -> list[Expected]:
         """An UPDATE of one row whose key stays."""
         same = image(values) == image(old.values)
+        if self.timed and self.tracked:
+            time = self._said(old, said)
+            return [] if same and time == self.written[old.version_id] else [self._brought(old.key, values, time)]
         if not self.timed or said == "unnamed":
             return [] if same else [Expected(old.key, values, None)]
         if said == "null":

@@ -88,8 +88,9 @@ def test_copy_and_truncate(connection: psycopg.Connection, weather: RegisteredSe
 
 def test_late_update_is_recorded_and_leaves_the_row(connection: psycopg.Connection, weather: RegisteredSet) -> None:
     connection.execute("INSERT INTO weather VALUES (1, 1, 'x', %s)", (day(10),))
-    cursor = connection.execute("UPDATE weather SET a = 7, event_time = %s", (day(5),))
-    assert cursor.rowcount == 0
+    cursor = connection.execute("UPDATE weather SET a = 7, event_time = %s RETURNING a, event_time", (day(5),))
+    assert cursor.rowcount == 1  # who is told of none takes the row for gone
+    assert cursor.fetchall() == [(1, day(10))]
     kept = assert_live_is_newest(connection, weather)
     assert [(v.values["a"], v.event_time) for v in kept] == [(1, day(10)), (7, day(5))]
 

@@ -176,7 +176,7 @@ class World:
         assert set(found) == set(expected)
         for key, row in found.items():
             if self.model.timed:
-                assert row.pop("event_time") == expected[key].event_time
+                assert row.pop("event_time") == self.model.time_of(expected[key])
             assert image(row) == image(expected[key].values)
 
     def finish(self) -> None:
@@ -489,7 +489,7 @@ def _made(connection: psycopg.Connection, kind: Kind, present: list[Row]) -> tup
     definition = history.tracked_definition(
         connection, "weather", features=["a", "b"], event_time="seen" if kind == "tracked" else None
     )
-    return history.create(connection, definition), Model(timed=kind == "tracked")
+    return history.create(connection, definition), Model(timed=kind == "tracked", tracked=True)
 
 
 def _first_versions(world: World, kind: Kind, present: list[Row]) -> None:
@@ -504,6 +504,7 @@ def _first_versions(world: World, kind: Kind, present: list[Row]) -> None:
         assert not version.deleted
         if kind == "tracked":
             assert version.event_time == (row.time or day(2))
+        world.model.written[version.version_id] = version.event_time if kind == "tracked" else None
         world.model.versions[row.key] = (version,)
 
 

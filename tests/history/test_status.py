@@ -29,7 +29,7 @@ def test_a_new_set_is_installed(connection: psycopg.Connection, weather: Registe
     [
         ("ALTER TABLE weather DISABLE TRIGGER aa_fsdb_inserted", "aa_fsdb_inserted", "outdated"),
         ("ALTER TABLE weather ENABLE REPLICA TRIGGER aa_fsdb_deleted", "aa_fsdb_deleted", "outdated"),
-        ("DROP TRIGGER zz_fsdb_1_named ON weather", "zz_fsdb_1_named", "missing"),
+        ('DROP TRIGGER "~fsdb_1_named" ON weather', "~fsdb_1_named", "missing"),
         (
             'CREATE OR REPLACE FUNCTION fsdb_history."weather:same"() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$',
             "fsdb_history.weather:same",

@@ -230,6 +230,10 @@ def _used(plan: Plan, registered: RegisteredSet) -> list[str]:
         for read in release.sets
         if read.feature_set == registered.name
     )
+    if (
+        aged and registered.tracked
+    ):  # any change of a feature is a younger version, whatever the application's own time says
+        names |= dict.fromkeys(feature.name for feature in registered.features)
     return [*names, *([registered.event_time_column] if aged and registered.event_time_column else [])]
 
 
