@@ -127,7 +127,7 @@ def fitted(value: Any, hint: Any) -> Any:
     """The value as the hint has it. Raises _Misfit where it is of another kind."""
     origin, arguments = get_origin(hint), get_args(hint)
     if hint is Any or isinstance(hint, TypeVar):
-        return value
+        return _text(value) if isinstance(value, str) else value
     if origin in (Union, UnionType):
         return _one_of(value, hint, arguments)
     if origin is Literal:
@@ -148,15 +148,15 @@ def fitted(value: Any, hint: Any) -> Any:
 
 
 def _one_of(value: Any, hint: Any, choices: tuple[Any, ...]) -> Any:
-    if type(value) in choices and type(value) is not str:
+    if type(value) in choices and type(value) not in (str, int):
         return value
     deepest: _Misfit | None = None
     for choice in choices:
         try:
             return fitted(value, choice)
         except _Misfit as misfit:
-            # A list that holds one wrong name is told by that name, not as "no list".
-            if misfit.where:
+            # A list that holds one wrong name is told by that name, not as "no list"; a number that is too large as such.
+            if misfit.where or misfit.wanted != _words(choice):
                 deepest = misfit
     raise deepest or _Misfit(_words(hint), value)
 
@@ -166,6 +166,8 @@ def _list(value: Any, hint: Any, arguments: tuple[Any, ...]) -> Any:
         value, "__iter__"
     ):
         raise _Misfit(_words(hint), value)
+    if not hasattr(value, "__len__") and get_origin(hint) is not Iterable:
+        raise _Misfit(_words(hint), value)  # what can be read once is gone where a call looks twice
     if hasattr(value, "columns") or getattr(value, "ndim", 1) != 1 or isinstance(value, type):
         raise _Misfit(_words(hint), value)  # a frame's items are its columns' names
     item = arguments[0] if arguments else Any
@@ -207,7 +209,10 @@ def _plain(value: Any, kind: type) -> Any:
     if kind is int:
         if isinstance(value, bool | np.bool_) or not isinstance(value, Integral):
             raise _Misfit("a whole number", value)
-        return operator.index(value)
+        number = operator.index(value)
+        if not -(2**63) <= number < 2**63:
+            raise _Misfit("a whole number of at most 64 bits", value)
+        return number
     if kind is float:
         if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
             raise _Misfit("a number", value)

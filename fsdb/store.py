@@ -258,7 +258,7 @@ class Store:
                 database=self._database,
             )
         if built.notice is not None:
-            warnings.warn(built.notice, LateValues, stacklevel=2)
+            warnings.warn(built.notice, LateValues, stacklevel=3)  # the caller of the checked call
         return built
 
     def as_of(self, feature_set: str, moment: datetime) -> pa.Table:

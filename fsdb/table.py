@@ -12,7 +12,10 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from fsdb.arguments import checked_calls
 
+
+@checked_calls()
 @dataclass(frozen=True)
 class Table:
     """Rows under named columns, with an optional title."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fsdb.errors import UnknownName, UnsupportedModel
+from fsdb.models.frontends.onnx_model import is_file
 
 SCHEMES = ("runs:/", "models:/")
 FLAVORS = {
@@ -37,7 +38,7 @@ def is_logged(estimator: Any) -> bool:
     """Whether this names a model of MLflow's: a URI, or a folder that holds one."""
     if isinstance(estimator, str) and estimator.startswith(SCHEMES):
         return True
-    return isinstance(estimator, str | Path) and Path(estimator, _DESCRIPTION).is_file()
+    return isinstance(estimator, str | Path) and is_file(Path(estimator, _DESCRIPTION))
 
 
 def load(reference: str | Path) -> Logged:

@@ -20,7 +20,7 @@ from fsdb.deployments.runtimes import IN_SERVER
 from fsdb.deployments.runtimes.worker import scored, scorer_of
 from fsdb.deployments.scoring import result_types
 from fsdb.deployments.table import check_there
-from fsdb.errors import NotReproducible
+from fsdb.errors import InvalidArgument, NotReproducible
 from fsdb.models import Program, function_call, same_outputs
 from fsdb.sql import joined, query
 from fsdb.table import Table
@@ -60,6 +60,10 @@ def replay(connection: Connection[Any], name: str, limit: int | None = 1000) -> 
     for a worker are not counted. Raises UnknownName, NotReproducible where a model cannot be run, and EngineUnavailable
     where onnxruntime would be needed and is not installed.
     """
+    if limit is not None and limit < 0:
+        raise InvalidArgument(
+            f"limit={limit} is no number of predictions: give one from 0 on, or None for all of them."
+        )
     with connection.transaction():
         deployed = get_deployment(connection, name)
         check_there(connection, deployed)

@@ -109,7 +109,7 @@ def _warn(passed: dict[str, str], chosen: str) -> None:
             warnings.warn(
                 f"Engine {engine} was passed over: {refusal} The training set was built by {chosen} instead, with the same rows.",
                 EnginePassedOver,
-                stacklevel=5,  # the caller of store.training_set
+                stacklevel=6,  # the caller of store.training_set
             )
 
 

@@ -14,7 +14,7 @@ from fsdb.asof import AsOf, At, Column, Then
 from fsdb.db import Database
 from fsdb.engines.protocol import Result
 from fsdb.engines.routing import Routing
-from fsdb.errors import FsdbError
+from fsdb.errors import FsdbError, InvalidArgument
 from fsdb.table import Table
 from fsdb.training import content, frames_out
 from fsdb.training.explanation import Explanation
@@ -142,7 +142,12 @@ class TrainingSet:
 
     def to_parquet(self, path: str | Path) -> None:
         """Writes the rows to a Parquet file, without having them all in memory where the engine does not."""
-        self.result.write_parquet(Path(path))
+        try:
+            self.result.write_parquet(Path(path))
+        except OSError as error:
+            raise InvalidArgument(
+                f"The rows cannot be written to {str(path)[:200]!r}: {error.strerror or error}. Give the path of a file in a folder that is there."
+            ) from error
 
     def explain(self) -> Explanation:
         """How it was built: what was expected of each engine, which one did it and how long it took, what was read, late values."""

@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fsdb.arguments import checked_definition
 
+
+@checked_definition
 @dataclass(frozen=True, slots=True)
 class OnnxModel:
     """An ONNX model to register: its bytes, the path of its file, or an onnx.ModelProto.
@@ -17,6 +20,14 @@ class OnnxModel:
     model: Any
     classes: tuple[bool, ...] | tuple[int, ...] | tuple[str, ...] | None = None
     translate: bool = True
+
+
+def is_file(path: str | Path) -> bool:
+    """Whether a file is there; a text that no file system takes for a path names none."""
+    try:
+        return Path(path).is_file()
+    except OSError:
+        return False
 
 
 def is_onnx(estimator: Any) -> bool:

@@ -12,7 +12,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from fsdb.errors import UnsupportedModel
 from fsdb.models.frontends.onnx import base_values, catboost
-from fsdb.models.frontends.onnx_model import OnnxModel
+from fsdb.models.frontends.onnx_model import OnnxModel, is_file
 
 MOST_BYTES = 64 * 1024 * 1024
 _DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft"})
@@ -63,7 +63,7 @@ def _content(model: Any) -> bytes:
         return model
     if isinstance(model, str | Path):
         path = Path(model)
-        if not path.is_file():
+        if not is_file(path):
             raise UnsupportedModel(
                 f"{str(model)[:200]!r} is no file: give a fitted estimator, or the path or bytes of an ONNX model"
             )
