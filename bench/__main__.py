@@ -35,6 +35,7 @@ BENCHES = {
     "sync": "bench.sync",
     "spark": "bench.spark",
     "wide": "bench.wide",
+    "hostile": "bench.hostile",
 }
 
 
