@@ -10,11 +10,11 @@ from tests.locking.operations import OPERATIONS, prepare
 ORDER = {"ShareLock": 1, "ShareRowExclusiveLock": 2, "ExclusiveLock": 3, "AccessExclusiveLock": 4}
 WRITES = 2  # holds up who writes
 ALL = 4  # and who reads
-HELD = """
-    SELECT n.nspname || '.' || c.relname, l.mode
-    FROM pg_locks l JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE l.pid = pg_backend_pid() AND l.granted AND c.relkind IN ('r', 'v') AND n.nspname IN ('public', 'fsdb_history')
+RELATIONS = """
+    SELECT oid, oid::regclass::text FROM pg_class
+    WHERE relkind IN ('r', 'v') AND relnamespace IN ('public'::regnamespace, 'fsdb_history'::regnamespace)
 """
+HELD = "SELECT relation, mode FROM pg_locks WHERE pid = pg_backend_pid() AND granted AND locktype = 'relation'"
 # What each operation locks, of what was there before: "w" against writers, "x" against everybody.
 EXPECTED = {
     "deploy": {"m": "w"},
@@ -45,13 +45,12 @@ EXPECTED = {
 }
 
 
-def held(connection: psycopg.Connection) -> dict[str, int]:
-    """The strongest lock that this session has on each relation, of those that others notice."""
+def held(connection: psycopg.Connection, among: dict[int, str]) -> dict[str, int]:
+    """The strongest lock that this session has on each of some relations, of those that others notice."""
     found: dict[str, int] = {}
-    for name, mode in connection.execute(HELD).fetchall():
-        if mode in ORDER:
-            short = name.removeprefix("public.")
-            found[short] = max(found.get(short, 0), ORDER[mode])
+    for oid, mode in connection.execute(HELD).fetchall():
+        if oid in among and mode in ORDER:
+            found[among[oid]] = max(found.get(among[oid], 0), ORDER[mode])
     return found
 
 
@@ -62,16 +61,15 @@ def test_all_at_once(store: fsdb.Store, name: str, monkeypatch: pytest.MonkeyPat
     take = locks.take
 
     def noted(connection: psycopg.Connection, wanted: locks.Locks) -> None:
-        assert steps or not held(connection).keys() & existing
+        assert steps or not held(connection, existing)
         take(connection, wanted)
-        steps.append({name: mode for name, mode in held(connection).items() if name in existing})
+        steps.append(held(connection, existing))
 
     monkeypatch.setattr(locks, "take", noted)
     with store.transaction() as connection:
-        rows = connection.execute("SELECT oid::regclass::text FROM pg_class WHERE relkind IN ('r', 'v')").fetchall()
-        existing = {relation for (relation,) in rows}
+        existing = dict(connection.execute(RELATIONS).fetchall())
         OPERATIONS[name](store)
-        end = {name: mode for name, mode in held(connection).items() if name in existing}
+        end = held(connection, existing)
     meant = {relation: WRITES if how == "w" else ALL for relation, how in EXPECTED[name].items()}
     assert end == meant
     assert not meant or next(step for step in steps if step) == end
