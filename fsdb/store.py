@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, tzinfo
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -113,16 +113,11 @@ class Store:
 
         Destructive changes need `allow_destructive`, or a `confirm` that returns True for the plan. Raises ChangeRefused.
         """
-        answers: dict[str, bool] = {}  # asked once, also where the transaction is begun again
-
-        def change(connection: Connection[Any]) -> Plan:
+        with self._database.transaction() as connection:
             made = plan(connection, definitions, prune)
-            if made.destructive and confirm is not None and not allow_destructive:
-                answers[str(made)] = answers[str(made)] if str(made) in answers else bool(confirm(made))
-            apply(connection, made, allow_destructive or answers.get(str(made), False))
+            agreed = allow_destructive or bool(made.destructive and confirm is not None and confirm(made))
+            apply(connection, made, agreed)
             return made
-
-        return self._database.changing(change)
 
     def track(
         self,
@@ -139,8 +134,7 @@ class Store:
         keys: else the primary key. features: else all other columns. event_time: the column that holds it, else the
         wall clock counts.
         """
-
-        def change(connection: Connection[Any]) -> RegisteredSet:
+        with self._database.transaction() as connection:
             definition = history.tracked_definition(
                 connection,
                 table,
@@ -154,8 +148,6 @@ class Store:
             apply(connection, plan(connection, [definition]))
             return get_set(connection, definition.name)
 
-        return self._database.changing(change)
-
     # Data
 
     def ingest(
@@ -163,7 +155,7 @@ class Store:
         feature_set: str | FeatureSet | Sequence[str | FeatureSet],
         data: Any,
         event_time: str | None = None,
-        timezone: str | None = None,
+        timezone: str | tzinfo | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> IngestResult:
         """Takes rows of pandas, polars, Arrow, a Parquet path or an SQL query into a feature set, all or none.
@@ -192,7 +184,7 @@ class Store:
         data: Any,
         features: Sequence[str] | None = None,
         event_time: str | None = None,
-        timezone: str | None = None,
+        timezone: str | tzinfo | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> int:
         """Gives added features their past values, from rows of keys, event time and features as `ingest` takes them.
@@ -239,7 +231,7 @@ class Store:
         label: str | None = None,
         engine: str = "auto",
         known: str | datetime = "now",
-        timezone: str | None = None,
+        timezone: str | tzinfo | None = None,
         values: Literal["history", "current"] = "history",
     ) -> TrainingSet:
         """Each spine row with the features as they were at its own moment.
@@ -347,10 +339,9 @@ class Store:
         version: a number, a stage such as "production", or None for the newest. on_error: "reject" fails the insert of a
         row that cannot be scored, "null" records it with the reason in column error.
         """
-        deployed = self._database.changing(
-            lambda connection: deployments.deploy(connection, name, table, version, runtime, on_error)
-        )
-        return Deployment(self._database, deployed.name)
+        with self._database.transaction() as connection:
+            deployed = deployments.deploy(connection, name, table, version, runtime, on_error)
+            return Deployment(self._database, deployed.name)
 
     def attach(
         self,
@@ -373,8 +364,8 @@ class Store:
         prediction to the table; else the view `<table>_scored` shows it. backfill: scores the rows that are there; `progress` is
         called with the pages done and all.
         """
-        attached = self._database.changing(
-            lambda connection: deployments.attach(
+        with self._database.transaction() as connection:
+            attached = deployments.attach(
                 connection,
                 name,
                 table,
@@ -388,8 +379,7 @@ class Store:
                 on_error=on_error,
                 progress=progress,
             )
-        )
-        return Deployment(self._database, attached.name)
+            return Deployment(self._database, attached.name)
 
     def set_stage(self, model: str, version: int, stage: str) -> None:
         """Puts a model version into a stage: "staging", "production" (the former one goes to the archive), "archived" or "none"."""

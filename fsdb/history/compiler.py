@@ -149,9 +149,7 @@ def _trigger(
         owner=Literal(owner),
         **timed,
     )
-    live = (registered.live_schema, registered.live_table)
-    of = live if table == registered.live else (HISTORY_SCHEMA, registered.history_table)
-    return GeneratedObject("trigger", name, SQL("{} ON {}").format(Identifier(name), table), purpose, create, table=of)
+    return GeneratedObject("trigger", name, SQL("{} ON {}").format(Identifier(name), table), purpose, create)
 
 
 def _body_parts(registered: RegisteredSet) -> dict[str, Composable]:

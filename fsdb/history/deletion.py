@@ -1,34 +1,21 @@
 """Deletes entities as of a moment, past or future."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from psycopg import Connection, DataError
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from fsdb.catalog.feature_sets import RegisteredSet
-from fsdb.errors import InvalidData, UnknownName
+from fsdb.errors import InvalidData
 from fsdb.history.columns import Columns
 from fsdb.history.names import internal
 from fsdb.history.reach import refuse_before
 from fsdb.history.refusals import may_write
 from fsdb.history.versions import version_row
+from fsdb.keys import Key, key_values
 from fsdb.sql import joined, query
-from fsdb.types import base_name
-
-_PYTHON: dict[str, tuple[type, ...]] = {
-    "smallint": (int,),
-    "integer": (int,),
-    "bigint": (int,),
-    "text": (str,),
-    "character varying": (str,),
-    "boolean": (bool,),
-    "date": (date,),
-    "uuid": (UUID, str),
-    "timestamp with time zone": (datetime,),
-}
 
 
 def delete_as_of(
@@ -43,7 +30,7 @@ def delete_as_of(
     tombstone in history, and the live row stays. Raises InvalidData for a naive time or keys of the wrong type, UnknownName for
     keys that the set has not, RetentionRefused for a moment before the set's reach: what was there then may have left.
     """
-    if event_time.tzinfo is None:
+    if event_time.utcoffset() is None:
         raise InvalidData(f"event_time {event_time} has no time zone: give an aware datetime.")
     if not rows:
         return 0
@@ -53,7 +40,7 @@ def delete_as_of(
     given = query(
         "history/deletion",
         "given",
-        arrays=joined([_array(registered, key, rows) for key in columns.key_names]),
+        arrays=joined(_arrays(registered, rows)),
         keys=columns.keys(),
     )
     parts: dict[str, Composable] = {
@@ -87,29 +74,14 @@ def delete_as_of(
         return int(written[1])
 
 
-def _array(registered: RegisteredSet, key: str, rows: Sequence[Mapping[str, Any]]) -> Composable:
-    """The values of one key column as an SQL array. Raises InvalidData, UnknownName."""
-    kind = registered.keys[key]
-    wanted = _PYTHON[base_name(kind)]
-    values = []
-    for row in rows:
-        unknown = sorted(set(row) - set(registered.keys))
-        if unknown:
-            raise UnknownName(
-                f"{unknown[0]!r} is no key of {registered.name}; its keys are {', '.join(registered.keys)}."
-            )
-        value = row.get(key)
-        if value is None:
-            raise InvalidData(f"Key {key!r} of {registered.name} is missing or NULL: give a value for each key.")
-        misread = (isinstance(value, bool) and bool not in wanted) or (
-            isinstance(value, datetime) and datetime not in wanted
-        )
-        if misread or not isinstance(value, wanted):
-            raise InvalidData(f"Key {key!r} of {registered.name} is {kind}; {value!r} is not.")
-        if isinstance(value, datetime) and value.tzinfo is None:
-            raise InvalidData(f"Key {key!r} of {registered.name} needs a time zone: {value!r} has none.")
-        values.append(value)
-    return SQL("ARRAY[{}]::{}[]").format(joined([Literal(value) for value in values]), SQL(kind))
+def _arrays(registered: RegisteredSet, rows: Sequence[Mapping[str, Any]]) -> list[Composable]:
+    """The values of each key column as an SQL array. Raises InvalidData, UnknownName."""
+    keys = [Key(name, kind, registered.name) for name, kind in registered.keys.items()]
+    columns = zip(*(key_values(row, keys) for row in rows), strict=True)
+    return [
+        SQL("ARRAY[{}]::{}[]").format(joined([Literal(value) for value in values]), SQL(key.type))
+        for key, values in zip(keys, columns, strict=True)
+    ]
 
 
 def _types(registered: RegisteredSet) -> str:

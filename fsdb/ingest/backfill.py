@@ -1,6 +1,8 @@
 """Past values of added features, from the same kinds of data as ingest takes."""
 
 from collections.abc import Sequence
+from datetime import tzinfo
+from functools import partial
 from typing import Any
 
 from psycopg import Connection
@@ -8,8 +10,9 @@ from psycopg import Connection
 from fsdb import history
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.errors import InvalidData
+from fsdb.exchange.timezones import zone_of
 from fsdb.ingest.ingest import refusing
-from fsdb.ingest.matching import match
+from fsdb.ingest.matching import match, wanted_types
 from fsdb.ingest.source import Progress, opened
 from fsdb.ingest.staging import Staging
 
@@ -20,7 +23,7 @@ def backfill(
     data: Any,
     features: Sequence[str] | None = None,
     event_time: str | None = None,
-    timezone: str | None = None,
+    timezone: str | tzinfo | None = None,
     progress: Progress | None = None,
 ) -> int:
     """Gives features their values at past times; returns how many versions that wrote. All or none.
@@ -28,13 +31,14 @@ def backfill(
     data: as for `ingest`, with the keys, the event time, and the features to fill; `features` names these where the data has more.
     What a row states holds from its moment to the next one's, as fsdb.history.backfill tells. Raises InvalidData, UnknownName.
     """
-    types = {**registered.keys, **{feature.name: feature.type for feature in registered.features}}
+    zone = zone_of(timezone)
+    types = partial(wanted_types, registered, event_time=event_time)
     with (
-        refusing(registered, timezone),
+        refusing(registered),
         connection.transaction(),
-        opened(connection, data, types, progress) as (columns, rows),
+        opened(connection, data, types, registered.name, zone, progress) as (columns, rows),
     ):
-        matching = match(registered, columns, event_time, timezone)
+        matching = match(registered, columns, event_time, zone)
         if matching.event_time is None:
             raise InvalidData("A backfill needs to know when each value was true: name the column with event_time=.")
         given = [column.name for column in matching.features]

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import tzinfo
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -10,9 +12,10 @@ from psycopg import Connection
 from psycopg.sql import Composable, Composed, Identifier
 
 from fsdb.catalog.feature_sets import RegisteredSet
-from fsdb.errors import InvalidData, UnknownName
+from fsdb.errors import InvalidData
 from fsdb.exchange.queries import first_line
-from fsdb.ingest.matching import Matched, match
+from fsdb.exchange.timezones import zone_of
+from fsdb.ingest.matching import Matched, match, wanted_types
 from fsdb.ingest.source import Progress, opened
 from fsdb.ingest.staging import Staging
 from fsdb.sql import query
@@ -33,7 +36,7 @@ def ingest(
     registered: RegisteredSet,
     data: Any,
     event_time: str | None = None,
-    timezone: str | None = None,
+    timezone: str | tzinfo | None = None,
     progress: Progress | None = None,
 ) -> IngestResult:
     """Takes the rows of `data` into a set, in the connection's transaction: all of them or, on any error, none.
@@ -45,13 +48,14 @@ def ingest(
     Each row is one version, also where several are of one entity; rows that say what is known already are none. Rows
     are taken in the order of event time, those of one moment in the order of the data. Raises InvalidData and UnknownName.
     """
-    types = {**registered.keys, **{feature.name: feature.type for feature in registered.features}}
+    zone = zone_of(timezone)
+    types = partial(wanted_types, registered, event_time=event_time)
     with (
-        refusing(registered, timezone),
+        refusing(registered),
         connection.transaction(),
-        opened(connection, data, types, progress) as (columns, rows),
+        opened(connection, data, types, registered.name, zone, progress) as (columns, rows),
     ):
-        matching = match(registered, columns, event_time, timezone)
+        matching = match(registered, columns, event_time, zone)
         for column in (*matching.keys, *matching.features):
             _check_whole(connection, column, rows)
         staging = Staging(connection, registered, matching)
@@ -61,14 +65,10 @@ def ingest(
 
 
 @contextmanager
-def refusing(registered: RegisteredSet, timezone: str | None) -> Iterator[None]:
+def refusing(registered: RegisteredSet) -> Iterator[None]:
     """Says what PostgreSQL does not take of the data in the project's words."""
     try:
         yield
-    except psycopg.errors.InvalidParameterValue as error:
-        if timezone is None or "time zone" not in str(error):
-            raise
-        raise UnknownName(f"PostgreSQL knows no time zone {timezone!r}: name one as 'America/New_York'.") from error
     except psycopg.errors.ProgramLimitExceeded as error:
         raise InvalidData(
             f"PostgreSQL does not take a row of {registered.name}: {first_line(error)}. Split the set into sets with the same keys and fewer features each: a training set joins them again."

@@ -3,18 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from psycopg.sql import SQL, Composable, Identifier, Literal
+from psycopg.sql import SQL, Composable, Identifier
 
 from fsdb.asof import Column
 from fsdb.asof.description import plain_type
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.errors import InvalidData, UnknownName
-from fsdb.ingest.source import NOTHING
+from fsdb.exchange.timezones import Zone, local_time
 from fsdb.listing import listed
-from fsdb.sql import query
 from fsdb.types import base_name
 
 FILE = "ingest/ingest"
+NOTHING = "unknown"  # PostgreSQL's type of a bare NULL: a column of a query without any value
 INSTANT, LOCAL = "timestamp with time zone", "timestamp without time zone"
 _WHOLE = ("smallint", "integer", "bigint")
 _NUMBERS = (*_WHOLE, "numeric", "real", "double precision")
@@ -57,22 +57,33 @@ class Matching:
     lacking: tuple[str, ...]
 
 
-def match(
-    registered: RegisteredSet, columns: Sequence[Column], event_time: str | None, timezone: str | None
-) -> Matching:
+def wanted_types(registered: RegisteredSet, names: Sequence[str], event_time: str | None) -> dict[str, str]:
+    """The types that the columns of data are wanted in, by name: a numeric with all its digits, which the set's own type rounds.
+
+    Raises UnknownName for columns that the set has not.
+    """
+    time_column = _time_column(registered, names, event_time)
+    kinds = {**{feature.name: feature.type for feature in registered.features}, **registered.keys}
+    if time_column is not None:
+        kinds[time_column] = INSTANT
+    unknown = [name for name in names if name not in kinds]
+    if unknown:
+        raise UnknownName(
+            f"Feature set {registered.name} has no {_listed(unknown)}: leave such columns out of the data, or add features of these names. "
+            f"It has the keys {_listed(registered.keys)} and the features {_listed([f.name for f in registered.features])}."
+        )
+    return {name: "numeric" if base_name(kinds[name]) == "numeric" else kinds[name] for name in names}
+
+
+def match(registered: RegisteredSet, columns: Sequence[Column], event_time: str | None, zone: Zone | None) -> Matching:
     """Binds the data's columns to the set's by name; `event_time` names the column that holds it, else "event_time" does.
 
     Raises UnknownName for columns that the set has not, InvalidData for missing keys and for types that do not fit.
     """
     given = {column.name: column.type for column in columns}
-    time_column = _time_column(registered, given, event_time)
+    wanted_types(registered, list(given), event_time)
+    time_column = _time_column(registered, list(given), event_time)
     features = {feature.name: feature.type for feature in registered.features}
-    unknown = [name for name in given if name not in registered.keys and name not in features and name != time_column]
-    if unknown:
-        raise UnknownName(
-            f"Feature set {registered.name} has no {_listed(unknown)}: leave such columns out of the data, or add features of these names. "
-            f"It has the keys {_listed(registered.keys)} and the features {_listed(features)}."
-        )
     missing = [key for key in registered.keys if key not in given]
     if missing:
         raise InvalidData(
@@ -82,14 +93,14 @@ def match(
     if not present:
         raise InvalidData(f"The data has no feature of {registered.name}: it has {_listed(features)}.")
     return Matching(
-        tuple(_matched(registered, name, kind, given[name], timezone) for name, kind in registered.keys.items()),
-        tuple(_matched(registered, name, kind, given[name], timezone) for name, kind in present.items()),
-        None if time_column is None else _matched(registered, time_column, INSTANT, given[time_column], timezone),
+        tuple(_matched(registered, name, kind, given[name], zone) for name, kind in registered.keys.items()),
+        tuple(_matched(registered, name, kind, given[name], zone) for name, kind in present.items()),
+        None if time_column is None else _matched(registered, time_column, INSTANT, given[time_column], zone),
         tuple(name for name in features if name not in given),
     )
 
 
-def _time_column(registered: RegisteredSet, given: Mapping[str, str], event_time: str | None) -> str | None:
+def _time_column(registered: RegisteredSet, given: Sequence[str], event_time: str | None) -> str | None:
     if event_time is not None and event_time not in given:
         raise UnknownName(
             f"The data has no column {event_time!r}, which is to be the event time: it has {_listed(given)}."
@@ -103,7 +114,7 @@ def _time_column(registered: RegisteredSet, given: Mapping[str, str], event_time
     return chosen
 
 
-def _matched(registered: RegisteredSet, name: str, kind: str, given: str, timezone: str | None) -> Matched:
+def _matched(registered: RegisteredSet, name: str, kind: str, given: str, zone: Zone | None) -> Matched:
     plain = plain_type(given)
     wanted = base_name(kind)
     value: Composable = Identifier("given", name)
@@ -114,11 +125,11 @@ def _matched(registered: RegisteredSet, name: str, kind: str, given: str, timezo
             f"Column {name!r} of the data is of type {given}, and {registered.name} keeps it as {kind}: convert it first."
         )
     if plain == LOCAL:
-        if timezone is None:
+        if zone is None:
             raise InvalidData(
                 f"The times of column {name!r} are naive: say of which time zone they are, with timezone='UTC' or timezone='America/New_York'."
             )
-        value = query(FILE, "naive_time", value=value, timezone=Literal(timezone))
+        value = local_time(value, zone)
     elif plain != wanted and wanted in ("uuid", "jsonb"):
         value = SQL("{}::{}").format(value, SQL(wanted))
     return Matched(name, kind, given, value)

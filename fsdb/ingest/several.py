@@ -1,7 +1,7 @@
 """One wide frame into several feature sets: each takes its keys, the event time, and the columns that are its features."""
 
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from datetime import tzinfo
 from typing import Any
 
 import pyarrow as pa
@@ -10,11 +10,10 @@ from psycopg.sql import Identifier
 
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.errors import InvalidData, UnknownName
-from fsdb.exchange import frames
 from fsdb.exchange.queries import describe, query_text
 from fsdb.ingest.ingest import IngestResult, ingest
 from fsdb.ingest.matching import FILE
-from fsdb.ingest.source import WHAT, Progress, is_query, parquet_file
+from fsdb.ingest.source import WHAT, Progress, is_query, source_of
 from fsdb.listing import listed
 from fsdb.sql import joined, query
 
@@ -26,7 +25,7 @@ def ingest_several(
     sets: Sequence[RegisteredSet],
     data: Any,
     event_time: str | None = None,
-    timezone: str | None = None,
+    timezone: str | tzinfo | None = None,
     progress: Progress | None = None,
 ) -> IngestResult:
     """Takes the rows of `data` into each of the sets, as `ingest` does, all or none; the counts are the sums over the sets.
@@ -79,23 +78,6 @@ def _divisible(connection: Connection[Any], data: Any) -> tuple[list[str], Part]
             return query(FILE, "part", columns=chosen, given=given).as_string(connection)
 
         return [column.name for column in describe(connection, given, WHAT)], of_query
-    if isinstance(data, (str, Path)):
-        file = parquet_file(data)
-
-        def of_file(columns: Sequence[str]) -> pa.RecordBatchReader:
-            schema = pa.schema([file.schema_arrow.field(name) for name in columns])
-            batches = file.iter_batches(columns=list(columns))
-            return pa.RecordBatchReader.from_batches(schema, (batch.select(schema.names) for batch in batches))
-
-        return _checked(file.schema_arrow.names), of_file
-    if type(data).__module__.partition(".")[0] == "pandas" and hasattr(data, "columns"):
-        labels = {str(label): label for label in data.columns}
-        return _checked(map(str, data.columns)), lambda columns: data[[labels[name] for name in columns]]
-    table = data.read_all() if isinstance(data, pa.RecordBatchReader) else frames.as_arrow(data, WHAT)
-    return _checked(table.column_names), table.select
-
-
-def _checked(names: Iterable[str]) -> list[str]:
-    listed = list(names)
-    frames.check_names(listed, WHAT)
-    return listed
+    table = data.read_all() if isinstance(data, pa.RecordBatchReader) else data
+    source = source_of(table)
+    return list(source.names), source.part

@@ -1,102 +1,128 @@
-"""What can be ingested, as the columns that it has and a query of its rows in the database."""
+"""What can be ingested: its columns, and its rows in the types of the set that takes them."""
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from psycopg import Connection
 from psycopg.sql import Composable
 
 from fsdb.asof import Column
-from fsdb.errors import InvalidData
-from fsdb.exchange import frames
+from fsdb.exchange import files, frames
+from fsdb.exchange.conforming import conformed
 from fsdb.exchange.queries import describe, query_text
+from fsdb.exchange.timezones import Zone
 
 WHAT = "data"
-NOTHING = "unknown"  # PostgreSQL's type of a bare NULL: a column without any value
 Progress = Callable[[int], None]
+Types = Callable[[Sequence[str]], Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Data beside the database: its columns, and what gives the rows of some of them, a piece at a time.
+
+    The types that columns are wanted in, and the zone of times without one, are for what has no types of its own.
+    """
+
+    names: Sequence[str]
+    pieces: Callable[[Sequence[str], Mapping[str, str], Zone | None], Iterator[pa.Table]]
+
+    def part(self, columns: Sequence[str]) -> "Source":
+        """The same rows with some of the columns."""
+        return Source(columns, self.pieces)
+
+
+def source_of(data: Any) -> Source:
+    """Frames, Arrow data and files as a source. Raises InvalidData for anything else."""
+    if isinstance(data, Source):
+        return data
+    if files.is_file(data):
+        found = files.found(data, WHAT)
+        return _checked(
+            found[0].names, lambda columns, _types, _zone: (p for file in found for p in file.pieces(columns))
+        )
+    if isinstance(data, pa.RecordBatchReader):
+        return _checked(data.schema.names, lambda columns, _types, _zone: _batches(data, columns))
+    if type(data).__module__.partition(".")[0] == "pandas" and hasattr(data, "columns"):
+        # Its objects are read once it is known what they are wanted as.
+        names = frames.names_of(data, WHAT)
+        places = {name: place for place, name in enumerate(names)}
+        return _checked(
+            names,
+            lambda columns, types, zone: iter(
+                [frames.as_arrow(data.iloc[:, [places[c] for c in columns]], WHAT, types, zone)]
+            ),
+        )
+    if type(data).__module__.partition(".")[0] == "polars" and hasattr(data, "get_columns"):
+        return _checked(
+            data.columns, lambda columns, types, zone: iter([frames.as_arrow(data.select(columns), WHAT, types, zone)])
+        )
+    table = frames.as_arrow(data, WHAT)
+    return _checked(table.column_names, lambda columns, _types, _zone: iter([table.select(columns)]))
+
+
+def is_query(data: Any) -> bool:
+    """Whether the data is an SQL query."""
+    return isinstance(data, str) and not files.is_file(data)
 
 
 @contextmanager
 def opened(
-    connection: Connection[Any], data: Any, types: Mapping[str, str], progress: Progress | None
+    connection: Connection[Any], data: Any, types: Types, owner: str, zone: Zone | None, progress: Progress | None
 ) -> Iterator[tuple[list[Column], Composable]]:
     """The data's columns and, for the block, the query of its rows in their order.
 
-    data: a pandas, polars or Arrow table, an Arrow RecordBatchReader, the path of a Parquet file, or an SQL query. types: PostgreSQL's types of
-    columns by name; those that are to be jsonb may hold dicts and lists. progress: called with the rows sent so far.
+    data: an SQL query, whose columns are what they are, or anything that `source_of` takes, whose columns are conformed to `types`:
+    given the columns' names, it says what each is wanted as. owner: who takes them. progress: called with the rows sent so far. Raises
+    InvalidData.
     """
     if is_query(data):
         given = query_text(data)
         yield list(describe(connection, given, WHAT)), given
         return
-    schema, batches = _batches(data, types)
-    columns = frames.columns_of(schema, WHAT)
+    source = source_of(data)
+    wanted = types(source.names)
+    columns = [Column(name, wanted[name]) for name in source.names]
+    schema, batches = _conformed(source, columns, owner, zone)
     with frames.staged(connection, schema, _counted(batches, progress), columns) as rows:
-        yield (
-            [Column(c.name, NOTHING) if pa.types.is_null(f.type) else c for c, f in zip(columns, schema, strict=True)],
-            rows,
-        )
+        yield columns, rows
 
 
-def _batches(data: Any, types: Mapping[str, str]) -> tuple[pa.Schema, Iterable[pa.RecordBatch]]:
-    if isinstance(data, (str, Path)):
-        file = parquet_file(data)
-        return _with_json(file.schema_arrow, types), (_json_batch(batch, types) for batch in file.iter_batches())
-    if isinstance(data, pa.RecordBatchReader):
-        return _with_json(data.schema, types), (_json_batch(batch, types) for batch in data)
-    table = frames.as_arrow(_json_objects(data, types), WHAT)
-    return _with_json(table.schema, types), (_json_batch(batch, types) for batch in table.to_batches())
+def _conformed(
+    source: Source, columns: Sequence[Column], owner: str, zone: Zone | None
+) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    wanted = {column.name: column.type for column in columns}
+    names = list(wanted)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        first = 0
+        for piece in source.pieces(names, wanted, zone):
+            arrays = [
+                conformed(piece.column(n), piece.schema.field(n), column.type, owner=owner, zone=zone, first=first)
+                for n, column in enumerate(columns)
+            ]
+            first += piece.num_rows
+            yield from pa.Table.from_arrays(arrays, names=names).to_batches()
+
+    return pa.schema([pa.field(name, pa.null()) for name in names]), batches()
 
 
-def parquet_file(path: str | Path) -> pq.ParquetFile:
-    """The Parquet file at that path. Raises InvalidData."""
-    try:
-        return pq.ParquetFile(Path(path))
-    except (OSError, pa.ArrowInvalid) as error:
-        raise InvalidData(f"The Parquet file {str(path)!r} cannot be read: {error}.") from error
+def _batches(reader: pa.RecordBatchReader, columns: Sequence[str]) -> Iterator[pa.Table]:
+    for batch in reader:
+        yield pa.Table.from_batches([batch]).select(list(columns))
 
 
-def is_query(data: Any) -> bool:
-    """Whether the data is an SQL query."""
-    return isinstance(data, str) and not data.lower().endswith(".parquet")
+def _checked(
+    names: Sequence[str], pieces: Callable[[Sequence[str], Mapping[str, str], Zone | None], Iterator[pa.Table]]
+) -> Source:
+    frames.check_names(names, WHAT)
+    return Source(list(names), pieces)
 
 
-def _json_objects(data: Any, types: Mapping[str, str]) -> Any:
-    """A pandas frame with dicts and lists of jsonb columns as JSON: Arrow would give every dict the keys of all."""
-    if type(data).__module__.partition(".")[0] != "pandas" or not hasattr(data, "columns"):
-        return data
-    named = [name for name in data.columns if types.get(str(name)) == "jsonb" and data[name].dtype == object]
-    texts = {name: [json.dumps(v) if isinstance(v, (dict, list)) else v for v in data[name]] for name in named}
-    return data.assign(**{str(name): column for name, column in texts.items()}) if texts else data
-
-
-def _nested(field: pa.Field, types: Mapping[str, str]) -> bool:
-    return types.get(field.name) == "jsonb" and pa.types.is_nested(field.type)
-
-
-def _with_json(schema: pa.Schema, types: Mapping[str, str]) -> pa.Schema:
-    return pa.schema([pa.field(f.name, pa.string()) if _nested(f, types) else f for f in schema])
-
-
-def _json_batch(batch: pa.RecordBatch, types: Mapping[str, str]) -> pa.RecordBatch:
-    """The batch with structs, maps and lists of jsonb columns as JSON."""
-    if not any(_nested(field, types) for field in batch.schema):
-        return batch
-    arrays = [
-        pa.array([None if v is None else json.dumps(v) for v in column.to_pylist()], pa.string())
-        if _nested(field, types)
-        else column
-        for field, column in zip(batch.schema, batch.columns, strict=True)
-    ]
-    return pa.RecordBatch.from_arrays(arrays, schema=_with_json(batch.schema, types))
-
-
-def _counted(batches: Iterable[pa.RecordBatch], progress: Progress | None) -> Iterator[pa.RecordBatch]:
+def _counted(batches: Iterator[pa.RecordBatch], progress: Progress | None) -> Iterator[pa.RecordBatch]:
     sent = 0
     for batch in batches:
         yield batch

@@ -1,8 +1,7 @@
 """Building training sets: from a view, from a spine of the caller's, or from the features' own history."""
 
 from collections.abc import Sequence
-from contextlib import ExitStack
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any, Literal
 
 from psycopg import Connection
@@ -16,13 +15,14 @@ from fsdb.db import Database
 from fsdb.definitions import TrainingView
 from fsdb.engines import query_log, router
 from fsdb.errors import InvalidData, InvalidDefinition
-from fsdb.exchange import frames
-from fsdb.exchange.parquet import is_parquet, read_files
+from fsdb.exchange import files
 from fsdb.exchange.queries import describe, query_text
+from fsdb.exchange.timezones import zone_of
 from fsdb.history.reach import hold
 from fsdb.training import entities
 from fsdb.training.saved_asof import snapshot_of
 from fsdb.training.spine import take, take_rows
+from fsdb.training.spine_rows import rows_of
 from fsdb.training.training_set import TrainingSet
 
 Values = Literal["history", "current"]
@@ -38,7 +38,7 @@ def build(
     label: str | None = None,
     known: str | datetime = "now",
     engine: str = "auto",
-    timezone: str | None = None,
+    timezone: str | tzinfo | None = None,
     values: Values = "history",
     database: Database | None = None,
 ) -> TrainingSet:
@@ -61,12 +61,12 @@ def build(
         label = chosen_view.label if label is None else label
     router.check(engine)
     which, pinned = _known(connection, known)
-    with connection.transaction(force_rollback=True), ExitStack() as staging:
+    zone = zone_of(timezone)
+    with connection.transaction(force_rollback=True):
         snapshots.adopt(connection)
         hold(connection)
         chosen = resolve_features(connection, _listed(features))
-        files = is_parquet(spine)
-        text = spine if isinstance(spine, str) and not files else None
+        text = spine if isinstance(spine, str) and not files.is_file(spine) else None
         if spine is None:
             if timestamp or label:
                 raise InvalidDefinition("timestamp and label name columns of a spine: give spine= as well.")
@@ -76,15 +76,11 @@ def build(
             source = query_text(text)
             columns = describe(connection, source, "spine")
         else:
-            rows = read_files(spine, "spine") if files else frames.as_arrow(spine, "spine")
-            columns = tuple(frames.columns_of(rows.schema, "spine"))
+            rows, columns = rows_of(spine, (owner for owner, _ in chosen), timestamp, zone)
         timestamp = _checked(columns, timestamp, label)
         reads, outputs = bind(chosen, columns)
         if spine is None or text is not None:
-            taken, seen = take(connection, source, columns, timestamp, timezone)
-        elif timezone is not None:
-            source = staging.enter_context(frames.staged(connection, rows.schema, rows.to_batches(), columns))
-            taken, seen = take(connection, source, columns, timestamp, timezone)
+            taken, seen = take(connection, source, columns, timestamp, zone)
         else:
             taken, seen = take_rows(rows, columns, timestamp), snapshots.now(connection)
         described = AsOf(taken, reads, outputs, which, pinned or seen)

@@ -1,40 +1,58 @@
 """A training set's Arrow table as data frames for learners."""
 
+import re
+from math import isfinite
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fsdb.exchange.numbers import float64
+
 _EXACT = 2**53  # whole numbers that a float64 holds
 _NUMERIC = b"numeric"
+_WHOLE = re.compile(rb"numeric\(\d+,0\)")
+_MOST_UNSIGNED, _MOST_SIGNED = 2**64, 2**63
 
 
 def to_pandas(table: pa.Table) -> Any:
     """The table for pandas: numbers that a learner takes, text as str.
 
     Integers and booleans with NULLs become float64 with NaN (booleans 1.0 and 0.0); integers beyond 2^53 that have
-    NULLs become Int64. numeric becomes float64. Times are datetime64[us, UTC], dates datetime64.
+    NULLs become Int64. numeric becomes the float64 that Python's float() and PostgreSQL's cast give. Whole numbers of a numeric(p, 0) that
+    a float64 does not hold stay what they are: int64 or uint64 (with NULLs Int64 or UInt64), beyond these Python's own integers. Times are
+    datetime64[us, UTC], dates datetime64.
     """
+    large = {
+        place: _large_whole(column)
+        for place, (column, field) in enumerate(zip(table.columns, table.schema, strict=True))
+        if _WHOLE.fullmatch(_kind(field)) and not _fits_float(column)
+    }
     table = _renewed(
-        table, [_learned(column, field) for column, field in zip(table.columns, table.schema, strict=True)]
+        table,
+        [
+            large[place] if place in large else _learned(column, field)
+            for place, (column, field) in enumerate(zip(table.columns, table.schema, strict=True))
+        ],
     )
     import pandas as pd
 
-    wide = {pa.int64(): pd.Int64Dtype()}
-    whole = {
-        f.name
-        for f, c in zip(table.schema, table.columns, strict=True)
-        if pa.types.is_integer(f.type) and not c.null_count
-    }
+    wide = {pa.int64(): pd.Int64Dtype(), pa.uint64(): pd.UInt64Dtype()}
     frame = table.to_pandas(types_mapper=wide.get, date_as_object=False)
-    nullable = frame.dtypes[frame.dtypes == "Int64"].index
-    return frame.astype({name: "int64" for name in nullable if name in whole})
+    for name, field, column in zip(table.column_names, table.schema, table.columns, strict=True):
+        if pa.types.is_decimal(field.type) or pa.types.is_decimal256(field.type):
+            frame[name] = pd.Series([None if v is None else int(v) for v in column.to_pylist()], dtype=object)
+        elif field.type in wide and not column.null_count:
+            frame[name] = frame[name].astype(str(field.type))
+    return frame
 
 
 def to_polars(table: pa.Table) -> Any:
-    """The table for polars: as in Arrow, but for numeric without fixed digits, which becomes Float64."""
+    """The table for polars: as in Arrow, but for numeric without fixed digits, which becomes Float64 where that loses no whole number."""
     columns = [
-        column if pa.types.is_decimal(field.type) else _floats(column, field)
+        column
+        if pa.types.is_decimal(field.type) or (_WHOLE.fullmatch(_kind(field)) and not _fits_float(column))
+        else _floats(column, field)
         for column, field in zip(table.columns, table.schema, strict=True)
     ]
     import polars as pl
@@ -59,10 +77,34 @@ def _learned(column: pa.ChunkedArray, field: pa.Field) -> pa.ChunkedArray:
 
 def _floats(column: pa.ChunkedArray, field: pa.Field) -> pa.ChunkedArray:
     """numeric as float64: decimals are poison to learners."""
-    kind = (field.metadata or {}).get(b"postgresql_type", b"")
-    return column.cast(pa.float64()) if kind.startswith(_NUMERIC) and not kind.endswith(b"]") else column
+    kind = _kind(field)
+    return float64(column) if kind.startswith(_NUMERIC) and not kind.endswith(b"]") else column
+
+
+def _kind(field: pa.Field) -> bytes:
+    kind: bytes = (field.metadata or {}).get(b"postgresql_type", b"")
+    return kind
 
 
 def _fits_float(column: pa.ChunkedArray) -> bool:
-    bounds = pc.min_max(column.cast(pa.int64())).as_py()
-    return bounds["min"] is None or (bounds["min"] >= -_EXACT and bounds["max"] <= _EXACT)
+    """Whether a float64 holds each of the whole numbers."""
+    if pa.types.is_integer(column.type):
+        bounds = pc.min_max(column.cast(pa.int64())).as_py()
+        return bounds["min"] is None or (bounds["min"] >= -_EXACT and bounds["max"] <= _EXACT)
+    nearest = float64(column).to_pylist()
+    return all(
+        v is None or not isfinite(f) or int(f) == int(v) for v, f in zip(column.to_pylist(), nearest, strict=True)
+    )
+
+
+def _large_whole(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Whole numbers of a numeric(p, 0) in the narrowest type that holds them."""
+    values = [None if v is None else int(v) for v in column.to_pylist()]
+    least, most = min(v for v in values if v is not None), max(v for v in values if v is not None)
+    if least >= -_MOST_SIGNED and most < _MOST_SIGNED:
+        kind = pa.int64()
+    elif least >= 0 and most < _MOST_UNSIGNED:
+        kind = pa.uint64()
+    else:
+        kind = pa.decimal256(76, 0)
+    return pa.chunked_array([pa.array(values, kind)])

@@ -23,6 +23,7 @@ from fsdb.listing import listed
 from fsdb.sql import joined, query
 from fsdb.table import Table
 from fsdb.training.saved_asof import known_name, ordinal_of, saved_asof
+from fsdb.training.spine_table import names_in_table
 from fsdb.training.training_set import TrainingSet
 
 FILE = "training/saved"
@@ -207,9 +208,11 @@ def delete(connection: Connection[Any], name: str) -> None:
 
 def _keep_spine(connection: Connection[Any], training_set: TrainingSet, name: str) -> None:
     columns: tuple[Column, ...] = training_set.description.spine.columns
-    declared = [query("training/spine", "column", name=Identifier(c.name), type=SQL(c.type)) for c in columns]
+    names = names_in_table(columns)
+    declared = [query("training/spine", "column", name=Identifier(names[c.name]), type=SQL(c.type)) for c in columns]
     parts = {"table": Identifier(name), "ordinal": Identifier(ordinal_of(columns)), "columns": joined(declared)}
     connection.execute(query(FILE, "create_spine", **parts))
     spine = training_set.table.select(range(len(columns)))
-    with frames.staged(connection, spine.schema, spine.to_batches(), columns) as rows:
+    held = [Column(names[column.name], column.type) for column in columns]
+    with frames.staged(connection, spine.schema, spine.to_batches(), held) as rows:
         connection.execute(query(FILE, "fill_spine", table=Identifier(name), rows=rows))

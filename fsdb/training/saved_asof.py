@@ -10,6 +10,7 @@ from fsdb.catalog.feature_sets import RegisteredFeature, RegisteredSet, list_set
 from fsdb.catalog.training import SavedColumn, SavedSet, sets_of_features
 from fsdb.config import TRAINING_SCHEMA
 from fsdb.training.spine import free_name
+from fsdb.training.spine_table import names_in_table, rows_in_table
 
 
 def snapshot_of(saved: SavedSet) -> Snapshot:
@@ -44,12 +45,15 @@ def saved_asof(connection: Connection[Any], saved: SavedSet) -> AsOf:
         assert column.feature_id is not None
         by_set.setdefault(owners[column.feature_id][0].name, []).append(column)
     return AsOf(
-        Spine(
-            spine_columns,
-            saved.timestamp_column,
-            saved.row_count,
-            (TRAINING_SCHEMA, saved.name),
-            ordinal_of(spine_columns),
+        rows_in_table(
+            connection,
+            Spine(
+                spine_columns,
+                saved.timestamp_column,
+                saved.row_count,
+                (TRAINING_SCHEMA, saved.name),
+                ordinal_of(spine_columns),
+            ),
         ),
         tuple(_read(sets[name], columns, owners, saved) for name, columns in by_set.items()),
         tuple(Column(c.name, c.type) for c in features),
@@ -60,7 +64,7 @@ def saved_asof(connection: Connection[Any], saved: SavedSet) -> AsOf:
 
 def ordinal_of(columns: tuple[Column, ...]) -> str:
     """The column that numbers a saved spine's rows."""
-    return free_name([column.name for column in columns])
+    return free_name(list(names_in_table(columns).values()))
 
 
 def _read(

@@ -6,21 +6,22 @@ from typing import Any
 import psycopg
 import pyarrow as pa
 from psycopg import Connection
-from psycopg.sql import SQL, Composable, Identifier, Literal
+from psycopg.sql import SQL, Composable, Identifier
 
 from fsdb.asof import Column, Snapshot, Spine, snapshots
 from fsdb.asof.description import plain_type
-from fsdb.errors import InvalidData, InvalidDefinition, UnknownName
-from fsdb.exchange.conforming import conformed
+from fsdb.errors import InvalidData, InvalidDefinition
 from fsdb.exchange.queries import first_line
+from fsdb.exchange.timezones import Zone, local_time
 from fsdb.sql import joined, query
+from fsdb.training.spine_table import names_in_table, rows_in_table
 
 FILE = "training/spine"
 TABLE = "_fsdb_spine"
 INSTANT, LOCAL = "timestamp with time zone", "timestamp without time zone"
 
 
-def check_timestamp(columns: Sequence[Column], timestamp: str, timezone: str | None) -> None:
+def check_timestamp(columns: Sequence[Column], timestamp: str, zone: Zone | None) -> None:
     """Raises InvalidDefinition where the spine has no such column, InvalidData where it is no moment in time."""
     types = {column.name: plain_type(column.type) for column in columns}
     if timestamp not in types:
@@ -28,7 +29,7 @@ def check_timestamp(columns: Sequence[Column], timestamp: str, timezone: str | N
             f"The spine has no column {timestamp!r}, which is to be its timestamp (it has {', '.join(types)})."
         )
     kind = types[timestamp]
-    if kind == LOCAL and timezone is None:
+    if kind == LOCAL and zone is None:
         raise InvalidData(
             f"The spine's timestamp {timestamp!r} is naive: say of which time zone it is, with timezone='UTC' or timezone='America/New_York', or AT TIME ZONE in the query."
         )
@@ -41,20 +42,21 @@ def check_timestamp(columns: Sequence[Column], timestamp: str, timezone: str | N
 
 
 def take(
-    connection: Connection[Any], spine: Composable, columns: Sequence[Column], timestamp: str, timezone: str | None
+    connection: Connection[Any], spine: Composable, columns: Sequence[Column], timestamp: str, zone: Zone | None
 ) -> tuple[Spine, Snapshot]:
     """Puts the query's rows, in their order, into a temporary table of this transaction; also gives the snapshot that the query saw.
 
-    A naive timestamp column becomes a timestamptz of `timezone`. Raises InvalidData for rows without a finite moment,
+    A naive timestamp column becomes a timestamptz of `zone`. Raises InvalidData for rows without a finite moment,
     with their count.
     """
-    check_timestamp(columns, timestamp, timezone)
-    ordinal = free_name([column.name for column in columns])
+    check_timestamp(columns, timestamp, zone)
     kept = [Column(c.name, INSTANT) if c.name == timestamp else c for c in columns]
-    declared = [query(FILE, "column", name=Identifier(c.name), type=SQL(c.type)) for c in kept]
+    names = names_in_table(kept)
+    ordinal = free_name(list(names.values()))
+    declared = [query(FILE, "column", name=Identifier(names[c.name]), type=SQL(c.type)) for c in kept]
     expressions: list[Composable] = [
-        query(FILE, "local_time", value=Identifier("spine", c.name), timezone=Literal(timezone))
-        if c.name == timestamp and plain_type(c.type) == LOCAL
+        local_time(Identifier("spine", c.name), zone)
+        if c.name == timestamp and plain_type(c.type) == LOCAL and zone is not None
         else Identifier("spine", c.name)
         for c in columns
     ]
@@ -62,27 +64,23 @@ def take(
     connection.execute(query(FILE, "create", table=table, ordinal=Identifier(ordinal), columns=joined(declared)))
     try:
         filled = connection.execute(query(FILE, "fill", table=table, expressions=joined(expressions), spine=spine))
-    except psycopg.errors.InvalidParameterValue as error:
-        if timezone is None or "time zone" not in str(error):
-            raise
-        raise UnknownName(f"PostgreSQL knows no time zone {timezone!r}: name one as 'America/New_York'.") from error
     except psycopg.DataError as error:
         raise InvalidData(f"The spine query fails on its rows: {first_line(error)}.") from error
     row_count, snapshot, own = _one(filled)
     missing, infinite = _one(
-        connection.execute(query(FILE, "unusable_times", timestamp=Identifier(timestamp), table=table))
+        connection.execute(query(FILE, "unusable_times", timestamp=Identifier(names[timestamp]), table=table))
     )
     check_moments(timestamp, row_count, missing, infinite)
-    spine_taken = Spine(tuple(kept), timestamp, row_count, ("pg_temp", TABLE), ordinal)
+    spine_taken = rows_in_table(connection, Spine(tuple(kept), timestamp, row_count, ("pg_temp", TABLE), ordinal))
     return spine_taken, snapshots.at(connection, snapshot, own)
 
 
 def take_rows(rows: pa.Table, columns: Sequence[Column], timestamp: str) -> Spine:
-    """A spine of rows in memory, which each engine takes from there. Raises as `take` does."""
+    """A spine of rows in memory, of the types of `columns`, which each engine takes from there. Raises as `take` does."""
     check_timestamp(columns, timestamp, None)
     missing = rows.column(timestamp).null_count
     check_moments(timestamp, rows.num_rows, missing, 0)
-    return Spine(tuple(columns), timestamp, rows.num_rows, rows=conformed(rows, columns))
+    return Spine(tuple(columns), timestamp, rows.num_rows, rows=rows)
 
 
 def check_moments(timestamp: str, row_count: int, missing: int, infinite: int) -> None:

@@ -17,9 +17,9 @@ from fsdb.errors import InvalidDefinition
 from fsdb.exchange.queries import describe, query_text
 from fsdb.history.objects import GeneratedObject
 from fsdb.history.reach import bounded
+from fsdb.keys import comparison_type
 from fsdb.sql import joined, query
 from fsdb.training.spine import check_timestamp
-from fsdb.vectors.keys import comparison_type
 
 FILE = "training/views"
 _MOST_BYTES = 63  # of a name

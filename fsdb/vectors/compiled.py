@@ -17,8 +17,8 @@ from fsdb.engines.postgres.packs import PackedRead, newest_packed, pack_values, 
 from fsdb.engines.postgres.pieces import aliased, output_values
 from fsdb.errors import InvalidDefinition
 from fsdb.forks import Lock
+from fsdb.keys import Key, comparison_type
 from fsdb.sql import joined, query
-from fsdb.vectors.keys import Key, comparison_type
 
 FILE = "vectors/vectors"
 _KEPT = 1000  # choices of features, of all databases that this process reads

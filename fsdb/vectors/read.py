@@ -19,6 +19,7 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 from fsdb.asof import snapshots
 from fsdb.engines.postgres.pieces import Rows, fits, read_pieces, read_whole
 from fsdb.errors import FsdbError, InvalidData
+from fsdb.keys import key_values
 from fsdb.listing import listed
 from fsdb.session import NOT_PREPARED, Session
 from fsdb.sql import joined, query
@@ -32,7 +33,6 @@ from fsdb.vectors.compiled import (
     found,
     kept,
 )
-from fsdb.vectors.keys import key_values
 
 _ATTEMPTS = 5
 

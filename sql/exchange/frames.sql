@@ -1,6 +1,6 @@
 -- name: create
 -- A data frame's rows as they travel, for the time of one transaction's block.
-CREATE TEMPORARY TABLE {table} (ordinal bigint, {columns})
+CREATE TEMPORARY TABLE {table} ({columns})
 
 -- name: copy
 -- Rows as CSV, as pyarrow writes it: NULL is an empty field, every text is quoted.

@@ -8,9 +8,6 @@ INSERT INTO pg_temp.{staging} (n, {columns}) SELECT row_number() OVER (), {expre
 {rows}
 ) AS given
 
--- name: naive_time
-{value} AT TIME ZONE {timezone}
-
 -- name: unusable
 -- How many rows have no key, no event time, or an infinite one.
 SELECT count(*) FILTER (WHERE {keys_missing}), count(*) FILTER (WHERE t IS NULL), count(*) FILTER (WHERE NOT isfinite(t)), count(*) FROM pg_temp.{staging}

@@ -15,11 +15,12 @@ SELECT count(*), pg_current_snapshot()::text, pg_current_xact_id_if_assigned()::
 -- Rows without a moment to be read at.
 SELECT count(*) FILTER (WHERE {timestamp} IS NULL), count(*) FILTER (WHERE NOT isfinite({timestamp})) FROM pg_temp.{table}
 
+-- name: rows
+-- A spine's rows in their order.
+FROM {relation} AS spine ORDER BY {ordinal}
+
 -- name: column
 {name} {type}
-
--- name: local_time
-{value} AT TIME ZONE {timezone}
 
 -- name: entity_versions
 -- A feature set's own history as spine: the moments at which an entity had a new version that holds.

@@ -233,11 +233,11 @@ AT = f"'{T}'::timestamptz AS at"
         (5, {}, InvalidData, "int is no spine"),
         (None, {}, InvalidDefinition, "give spine="),
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), {}, InvalidData, "two columns named 'a'"),
-        (pd.DataFrame({"origin": [1.5, "x"], "at": [T, T]}), {}, InvalidData, "cannot be taken"),
+        (pd.DataFrame({"origin": [1.5, "x"], "at": [T, T]}), {}, InvalidData, "holds 'x', of type str, in row 1"),
         (pa.table({"origin": ["a\0b"], "at": [T]}), {}, InvalidData, "does not take"),
         (pa.table({"origin": ["a"], "at": [T], "s": [{"x": 1}]}), {}, InvalidData, "'s' is of type struct"),
         (pa.table({"origin": ["a"], "at": pa.array([1], pa.timestamp("ns", "UTC"))}), {}, InvalidData, "nanoseconds"),
-        (pa.table({"origin": pa.array([1.0]), "at": [T]}), {}, InvalidData, "type double precision, the key"),
+        (pa.table({"origin": pa.array([1.0]), "at": [T]}), {}, InvalidData, "type double precision, and the training set takes it as text"),
     ],
 )  # fmt: skip
 def test_bad_input(sets: psycopg.Connection, spine: object, options: dict, error: type[FsdbError], words: str) -> None:

@@ -17,7 +17,7 @@ from fsdb.catalog.models import ModelVersion, get_version
 from fsdb.deployments import table as model_table
 from fsdb.deployments.binding import table_columns
 from fsdb.deployments.bulk import in_server, outside, records
-from fsdb.deployments.bulk.given import FILE, check_free, check_there, fitted, plain, taken
+from fsdb.deployments.bulk.given import FILE, check_free, check_there, fitted, taken, whole
 from fsdb.deployments.bulk.kept import Kept
 from fsdb.deployments.bulk.lookups import Found, Rows, look_up, shares
 from fsdb.deployments.bulk.outcome import Outcome, check_none_refused, joined_outcomes, result_type, with_results
@@ -61,7 +61,7 @@ def score(
     with connection.transaction():
         deployed = get_deployment(connection, name)
         model_table.check_there(connection, deployed)
-        table = taken(connection, data)
+        table = taken(connection, data, _taken_columns(connection, deployed))
         if not record:
             return _scored(connection, deployed, table, on_error)
         feed = find_feed(connection, deployed.deployment_id)
@@ -86,7 +86,7 @@ def record_together(connection: Connection[Any], deployed: RegisteredDeployment,
     None where the trigger must score them. Raises InvalidData for what the table refuses, and for a row that cannot be scored where
     the deployment rejects such; nothing is recorded then.
     """
-    return _recorded_together(connection, deployed, taken(connection, rows))
+    return _recorded_together(connection, deployed, taken(connection, rows, {}))
 
 
 def _recorded_together(connection: Connection[Any], deployed: RegisteredDeployment, table: pa.Table) -> pa.Table | None:
@@ -190,7 +190,7 @@ def _places(
     check_there(table, canary.by, f"the canary of {deployed.name}")
     # It may go by columns of the model table that no model takes.
     kinds = {**model_table.columns(connection, deployed), **types}
-    values = [columns[name] if name in columns else plain(table.column(name)) for name in canary.by]
+    values = [columns[name] if name in columns else whole(table.column(name)) for name in canary.by]
     key = [key_part(f"k{number}", kinds[name]) for number, name in enumerate(canary.by)]
     number = shares(connection, values, [kinds[name] for name in canary.by], key)
     return [np.flatnonzero(number >= canary.share), np.flatnonzero(number < canary.share)]

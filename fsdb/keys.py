@@ -1,4 +1,4 @@
-"""The keys of entities as users give them: checked by name and type before anything is asked of the database."""
+"""The keys of entities as users give them, to vectors and deletes: checked by name and type before anything is asked of the database."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from fsdb.errors import InvalidData, UnknownName
+from fsdb.listing import listed
 from fsdb.types import base_name
 
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
@@ -38,14 +39,15 @@ def key_values(given: Mapping[str, Any], keys: Sequence[Key]) -> list[Any]:
     values = []
     for key in keys:
         value = given.get(key.name)
-        if value is None:
+        if value is None or type(value).__name__ in ("NAType", "NaTType"):
             what = "has no value" if key.name in given else "is missing"
             raise InvalidData(f"Key {key.name!r} of {key.feature_set} {what}: give one of type {key.type}.")
-        values.append(_TAKEN[key.type](value, key))
+        values.append(_TAKEN[comparison_type(key.type)](value, key))
     if len(given) > len({key.name for key in keys}):
         names = sorted({key.name for key in keys})
         unknown = next(name for name in given if name not in names)
-        raise UnknownName(f"{unknown!r} is no key of the chosen feature sets: their keys are {', '.join(names)}.")
+        owners = listed(sorted({key.feature_set for key in keys}))
+        raise UnknownName(f"{unknown!r} is no key of {owners}: the keys are {', '.join(names)}.")
     return values
 
 
@@ -88,6 +90,8 @@ def _boolean(value: Any, key: Key) -> bool:
 def _moment(value: Any, key: Key) -> datetime:
     if not isinstance(value, datetime) or value.utcoffset() is None:
         raise _wrong(value, key, "a datetime with a time zone")
+    if getattr(value, "nanosecond", 0):
+        raise _wrong(value, key, "a datetime without nanoseconds")
     return value
 
 
