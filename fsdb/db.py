@@ -2,22 +2,24 @@
 
 import atexit
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakSet
 
 import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from fsdb import rights
+from fsdb import locks, rights
 from fsdb.config import MINIMUM_SERVER
 from fsdb.errors import ConnectionFailed
 from fsdb.session import CONNECT_SECONDS, FORKED, NOT_PREPARED, Session, configure, connect
 from fsdb.urls import shown, without_secrets
 
 __all__ = ["CONNECT_SECONDS", "Database", "configure", "connect"]
+
+Done = TypeVar("Done")
 
 
 class Database:
@@ -108,6 +110,24 @@ class Database:
                     self._current.reset(token)
             _own(connection)
 
+    def changing(self, work: Callable[[Session], Done]) -> Done:
+        """What `work` gives, done in a transaction in which no lock is waited for long: others never queue behind it.
+
+        Where a lock is not to be had it is done again, until `$FSDB_LOCK_SECONDS` are over; inside `transaction()`, whose earlier
+        statements cannot be done again, it is done once. Raises ChangeRefused then, and as `transaction` does.
+        """
+        if self.in_transaction:
+            with self.transaction() as connection:
+                return work(connection)
+        for _ in locks.attempts():
+            try:
+                with self.transaction() as connection, locks.again():
+                    locks.hurry(connection)
+                    return work(connection)
+            except locks.Again as again:
+                refused = again.error
+        raise locks.sentence(refused) from refused
+
     @contextmanager
     def _sound(self) -> Iterator[Session]:
         """A pooled connection that still answers: after a restart of the server the idle ones do not."""
@@ -141,6 +161,10 @@ class Database:
                 raise
             with self._ready().connection() as connection:
                 raise rights.missing(connection, error) from error
+        except locks.REFUSED as error:
+            if users:
+                raise
+            raise locks.sentence(error) from error
         except psycopg.OperationalError as error:
             if not went_away(error):
                 raise
@@ -158,6 +182,10 @@ class Database:
             if users:
                 raise
             raise rights.missing(current, error) from error
+        except locks.REFUSED as error:
+            if users:
+                raise
+            raise locks.sentence(error) from error
 
     def _anothers(self) -> ConnectionFailed:
         self._shared = True

@@ -143,13 +143,21 @@ def hurry(connection: Connection[Any]) -> None:
     _set_timeout(connection, _timeouts(connection)[1])
 
 
+class Again(Exception):
+    """Leaves a transaction that is to be begun again: a lock that it needed was not to be had."""
+
+    def __init__(self, error: errors.Error) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 @contextmanager
-def told() -> Iterator[None]:
-    """Says a lock that was not to be had, and a deadlock, in the project's words."""
+def again() -> Iterator[None]:
+    """Turns a lock that was not to be had, and a deadlock, into `Again`."""
     try:
         yield
     except REFUSED as error:
-        raise sentence(error) from error
+        raise Again(error) from error
 
 
 def sentence(error: errors.Error) -> ChangeRefused:

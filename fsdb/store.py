@@ -113,11 +113,16 @@ class Store:
 
         Destructive changes need `allow_destructive`, or a `confirm` that returns True for the plan. Raises ChangeRefused.
         """
-        with self._database.transaction() as connection:
+        answers: dict[str, bool] = {}  # asked once, also where the transaction is begun again
+
+        def change(connection: Connection[Any]) -> Plan:
             made = plan(connection, definitions, prune)
-            agreed = allow_destructive or bool(made.destructive and confirm is not None and confirm(made))
-            apply(connection, made, agreed)
+            if made.destructive and confirm is not None and not allow_destructive:
+                answers[str(made)] = answers[str(made)] if str(made) in answers else bool(confirm(made))
+            apply(connection, made, allow_destructive or answers.get(str(made), False))
             return made
+
+        return self._database.changing(change)
 
     def track(
         self,
@@ -134,7 +139,8 @@ class Store:
         keys: else the primary key. features: else all other columns. event_time: the column that holds it, else the
         wall clock counts.
         """
-        with self._database.transaction() as connection:
+
+        def change(connection: Connection[Any]) -> RegisteredSet:
             definition = history.tracked_definition(
                 connection,
                 table,
@@ -147,6 +153,8 @@ class Store:
             )
             apply(connection, plan(connection, [definition]))
             return get_set(connection, definition.name)
+
+        return self._database.changing(change)
 
     # Data
 
@@ -339,9 +347,10 @@ class Store:
         version: a number, a stage such as "production", or None for the newest. on_error: "reject" fails the insert of a
         row that cannot be scored, "null" records it with the reason in column error.
         """
-        with self._database.transaction() as connection:
-            deployed = deployments.deploy(connection, name, table, version, runtime, on_error)
-            return Deployment(self._database, deployed.name)
+        deployed = self._database.changing(
+            lambda connection: deployments.deploy(connection, name, table, version, runtime, on_error)
+        )
+        return Deployment(self._database, deployed.name)
 
     def attach(
         self,
@@ -364,8 +373,8 @@ class Store:
         prediction to the table; else the view `<table>_scored` shows it. backfill: scores the rows that are there; `progress` is
         called with the pages done and all.
         """
-        with self._database.transaction() as connection:
-            attached = deployments.attach(
+        attached = self._database.changing(
+            lambda connection: deployments.attach(
                 connection,
                 name,
                 table,
@@ -379,7 +388,8 @@ class Store:
                 on_error=on_error,
                 progress=progress,
             )
-            return Deployment(self._database, attached.name)
+        )
+        return Deployment(self._database, attached.name)
 
     def set_stage(self, model: str, version: int, stage: str) -> None:
         """Puts a model version into a stage: "staging", "production" (the former one goes to the archive), "archived" or "none"."""

@@ -89,7 +89,8 @@ def template(server_url: str) -> Iterator[str]:
         admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-def _cloned(server_url: str, template: str) -> Iterator[TestDatabase]:
+def cloned(server_url: str, template: str) -> Iterator[TestDatabase]:
+    """A fresh database, cloned from another one that nobody is connected to; gone afterwards."""
     name = f"fsdb_test_{uuid4().hex[:12]}"
     with psycopg.connect(server_url, autocommit=True) as admin:
         create = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
@@ -101,13 +102,13 @@ def _cloned(server_url: str, template: str) -> Iterator[TestDatabase]:
 @pytest.fixture
 def database(server_url: str, template: str) -> Iterator[TestDatabase]:
     """A fresh database with the catalog, for this test alone."""
-    yield from _cloned(server_url, template)
+    yield from cloned(server_url, template)
 
 
 @pytest.fixture(scope="module")
 def module_database(server_url: str, template: str) -> Iterator[TestDatabase]:
     """A fresh database with the catalog, shared by the tests of a module."""
-    yield from _cloned(server_url, template)
+    yield from cloned(server_url, template)
 
 
 @pytest.fixture

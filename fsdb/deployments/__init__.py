@@ -4,12 +4,13 @@ from fsdb.catalog.deployments import (
     RegisteredDeployment,
     get_deployment,
     list_deployments,
+    lock,
 )
 from fsdb.catalog.deployments import using_feature as deployments_using
 from fsdb.catalog.models import ModelInput, ModelVersion
 from fsdb.deployments.canary import promote_canary, start_canary, stop_canary
 from fsdb.deployments.card import ModelCard, describe_model
-from fsdb.deployments.deployments import deploy, refresh, repair, rollback, status, undeploy
+from fsdb.deployments.deployments import deploy, refresh, refresh_locks, repair, rollback, status, undeploy
 from fsdb.deployments.feeds.attach import attach
 from fsdb.deployments.feeds.shadow import promote_shadow, shadow, stop_shadow
 from fsdb.deployments.handle import Deployment
@@ -37,9 +38,11 @@ __all__ = [
     "get_deployment",
     "lineage",
     "list_deployments",
+    "lock",
     "promote_canary",
     "promote_shadow",
     "refresh",
+    "refresh_locks",
     "register_model",
     "repair",
     "replay",

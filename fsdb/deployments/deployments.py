@@ -121,6 +121,16 @@ def refresh(connection: Connection[Any], feature_set: str) -> list[str]:
     return [deployed.name for deployed, _ in changed]
 
 
+def refresh_locks(connection: Connection[Any], feature_set: str) -> dict[Relation, Mode]:
+    """The locks that `refresh` needs at most: on the model tables, and on what feeds them."""
+    needed: dict[Relation, Mode] = {}
+    for name in catalog.using_set(connection, feature_set, current=True):
+        deployed = catalog.get_deployment(connection, name)
+        needed[deployed.schema_name, deployed.table_name] = Mode.SHARE_ROW_EXCLUSIVE
+        needed |= dict.fromkeys(feeds.tables(connection, deployed), Mode.SHARE_ROW_EXCLUSIVE)
+    return needed
+
+
 def undeploy(connection: Connection[Any], name: str, drop_predictions: bool = False) -> None:
     """Removes a deployment: its table, triggers and functions, its shadow, and what attaching it added; its events stay in
     fsdb.deployment_events.
@@ -174,17 +184,21 @@ def status(connection: Connection[Any], name: str) -> list[ObjectStatus]:
     return [*found, *objects.states(connection, deployed, generated), *feeds.status(connection, deployed)]
 
 
-def repair(connection: Connection[Any], name: str) -> None:
-    """Makes the objects of a deployment again as they should be, with the columns that they fill, where `status` finds them otherwise."""
+def repair(connection: Connection[Any], *names: str, also: Locks | None = None) -> None:
+    """Makes the objects of deployments again as they should be, with the columns that they fill, where `status` finds them otherwise.
+
+    also: locks that the caller needs besides, to be taken with those on the tables.
+    """
     with connection.transaction():
         catalog.lock(connection)
-        deployed = catalog.get_deployment(connection, name)
-        model_table.check_there(connection, deployed)
-        for release in releases.kinds(deployed):
-            version = get_version(connection, deployed.model, release.version)
-            program = load_program(connection, version)
-            releases.ensure_scorer(connection, deployed, version, program, release.runtime)
-        releases.settle(connection, [deployed])
+        found = [catalog.get_deployment(connection, name) for name in names]
+        for deployed in found:
+            model_table.check_there(connection, deployed)
+            for release in releases.kinds(deployed):
+                version = get_version(connection, deployed.model, release.version)
+                program = load_program(connection, version)
+                releases.ensure_scorer(connection, deployed, version, program, release.runtime)
+        releases.settle(connection, found, also)
 
 
 def _refuse_predictions(connection: Connection[Any], deployed: RegisteredDeployment) -> None:

@@ -22,21 +22,25 @@ things that PostgreSQL does not show to triggers bound this:
 from fsdb.history.backfill import backfill
 from fsdb.history.deletion import delete_as_of
 from fsdb.history.features import add_feature, drop_feature, restore_feature, widen_feature
+from fsdb.history.locking import all_locks, track_locks
 from fsdb.history.status import ObjectStatus, status
-from fsdb.history.tables import create, drop, refresh
+from fsdb.history.tables import create, drop, locks_to_refresh, refresh
 from fsdb.history.tracking import tracked_definition
 
 __all__ = [
     "ObjectStatus",
     "add_feature",
+    "all_locks",
     "backfill",
     "create",
     "delete_as_of",
     "drop",
     "drop_feature",
+    "locks_to_refresh",
     "refresh",
     "restore_feature",
     "status",
+    "track_locks",
     "tracked_definition",
     "widen_feature",
 ]

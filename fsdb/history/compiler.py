@@ -149,7 +149,9 @@ def _trigger(
         owner=Literal(owner),
         **timed,
     )
-    return GeneratedObject("trigger", name, SQL("{} ON {}").format(Identifier(name), table), purpose, create)
+    live = (registered.live_schema, registered.live_table)
+    of = live if table == registered.live else (HISTORY_SCHEMA, registered.history_table)
+    return GeneratedObject("trigger", name, SQL("{} ON {}").format(Identifier(name), table), purpose, create, table=of)
 
 
 def _body_parts(registered: RegisteredSet) -> dict[str, Composable]:

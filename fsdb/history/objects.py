@@ -15,7 +15,7 @@ class GeneratedObject:
     """One function, trigger or view.
 
     name: as people write it. signature: as DROP and COMMENT name it. body: what a function's source must be.
-    private: a function that only its owner may call or attach.
+    private: a function that only its owner may call or attach. table: a trigger's, schema and name.
     """
 
     kind: str
@@ -25,6 +25,7 @@ class GeneratedObject:
     create: Composed
     body: str | None = None
     private: bool = False
+    table: tuple[str, str] | None = None
 
     @property
     def fingerprint(self) -> str:

@@ -8,8 +8,10 @@ from psycopg import Connection
 from psycopg.rows import dict_row
 from psycopg.sql import SQL, Composable, Identifier
 
+from fsdb import locks
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.history.compiler import views
+from fsdb.history.locking import all_locks
 from fsdb.history.objects import GeneratedObject
 from fsdb.history.refusals import refusals
 from fsdb.history.status import marked_triggers
@@ -24,7 +26,7 @@ def rebuilding(connection: Connection[Any], registered: RegisteredSet) -> Iterat
     Raises ChangeRefused where other objects depend on the set's views or on a column that goes.
     """
     with refusals(registered.name):
-        connection.execute(query("history/tables", "lock", table=registered.live))
+        locks.take(connection, all_locks(registered))
         kept = {generated.name: _grants(connection, generated) for generated in views(registered)}
         for signature in marked_triggers(connection, registered):
             connection.execute(query("history/objects", "drop", kind=SQL("TRIGGER"), signature=signature))

@@ -1,5 +1,6 @@
 """Which of a feature set's generated objects are in the database as they should be."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -41,17 +42,35 @@ def status(connection: Connection[Any], registered: RegisteredSet) -> list[Objec
 
 
 def foreign_objects(
-    connection: Connection[Any], registered: RegisteredSet, objects: list[GeneratedObject]
+    connection: Connection[Any], registered: RegisteredSet, objects: Sequence[GeneratedObject]
 ) -> list[str]:
     """Names of those objects whose place is taken by something that fsdb did not make."""
     found = _Found(connection, registered, objects)
     return [f"{o.kind} {o.name}" for o in objects if found.state(o) == "foreign"]
 
 
+def outdated_objects(
+    connection: Connection[Any], registered: RegisteredSet, objects: Sequence[GeneratedObject]
+) -> list[GeneratedObject]:
+    """Those objects that are not in the database as they should be."""
+    found = _Found(connection, registered, objects)
+    return [generated for generated in objects if found.state(generated) != "installed"]
+
+
 def marked_triggers(connection: Connection[Any], registered: RegisteredSet) -> list[Composed]:
     """The triggers on the set's tables that bear fsdb's mark, as DROP TRIGGER names them."""
+    return [signature for signature, _ in triggers_with_tables(connection, registered)]
+
+
+def triggers_with_tables(
+    connection: Connection[Any], registered: RegisteredSet
+) -> list[tuple[Composed, tuple[str, str]]]:
+    """The same, each with the schema and name of its table."""
     return [
-        SQL("{} ON {}").format(Identifier(row["name"]), Identifier(row["schema"], row["table"]))
+        (
+            SQL("{} ON {}").format(Identifier(row["name"]), Identifier(row["schema"], row["table"])),
+            (row["schema"], row["table"]),
+        )
         for row in _triggers(connection, registered)
         if (row["mark"] or "").startswith(MARK) and row["function"].startswith(f"{HISTORY_SCHEMA}.")
     ]
@@ -60,7 +79,9 @@ def marked_triggers(connection: Connection[Any], registered: RegisteredSet) -> l
 class _Found:
     """What the database holds under the names of the wanted objects."""
 
-    def __init__(self, connection: Connection[Any], registered: RegisteredSet, objects: list[GeneratedObject]) -> None:
+    def __init__(
+        self, connection: Connection[Any], registered: RegisteredSet, objects: Sequence[GeneratedObject]
+    ) -> None:
         signatures = [o.signature.as_string() for o in objects if o.kind == "function"]
         with connection.cursor(row_factory=dict_row) as cursor:
             rows = cursor.execute(query("history/status", "functions"), {"signatures": signatures}).fetchall()

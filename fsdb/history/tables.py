@@ -5,6 +5,7 @@ from typing import Any
 from psycopg import Connection
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
+from fsdb import locks
 from fsdb.catalog import feature_sets as catalog
 from fsdb.catalog.feature_sets import RegisteredSet, get_set, list_sets
 from fsdb.config import HISTORY_SCHEMA
@@ -13,10 +14,12 @@ from fsdb.errors import ChangeRefused
 from fsdb.history import tracking
 from fsdb.history.columns import Columns, listed
 from fsdb.history.compiler import compile_set
+from fsdb.history.locking import all_locks, refresh_locks, track_locks
 from fsdb.history.names import history_table, internal
 from fsdb.history.objects import GeneratedObject
 from fsdb.history.refusals import refusals
-from fsdb.history.status import foreign_objects, marked_triggers
+from fsdb.history.status import foreign_objects, marked_triggers, outdated_objects
+from fsdb.locks import Mode, Relation
 from fsdb.sql import joined, query
 
 
@@ -38,7 +41,7 @@ def create(connection: Connection[Any], definition: FeatureSet) -> RegisteredSet
             _create_live(connection, definition)
         else:
             live_schema, live_table = tracking.table_of(definition.tracks)
-            connection.execute(query("history/tables", "lock_writes", table=Identifier(live_schema, live_table)))
+            locks.take(connection, track_locks(live_schema, live_table))
             tracking.check(connection, definition)
         catalog.insert_set(connection, definition, live_schema, live_table, history_table(definition))
         registered = get_set(connection, definition.name)
@@ -58,6 +61,7 @@ def drop(connection: Connection[Any], registered: RegisteredSet) -> None:
     """
     with refusals(registered.name):
         objects = compile_set(registered, owner(connection, registered))
+        locks.take(connection, all_locks(registered))
         for signature in marked_triggers(connection, registered):
             connection.execute(query("history/objects", "drop", kind=SQL("TRIGGER"), signature=signature))
         for generated in reversed(objects):
@@ -77,7 +81,7 @@ def drop(connection: Connection[Any], registered: RegisteredSet) -> None:
 
 
 def refresh(connection: Connection[Any], registered: RegisteredSet) -> None:
-    """Compiles every function, trigger and view of the set anew, as `registered` or the catalog describes it now.
+    """Compiles the functions of the set anew, and triggers and views where they are not as the catalog describes the set now.
 
     Raises ChangeRefused where another object bears the name of one of them.
     """
@@ -86,10 +90,17 @@ def refresh(connection: Connection[Any], registered: RegisteredSet) -> None:
         objects = compile_set(current, owner(connection, current))
         _refuse_foreign(connection, current, objects)
         wanted = {generated.signature.as_string() for generated in objects}
+        locks.take(connection, refresh_locks(connection, current, objects))
         for signature in marked_triggers(connection, current):
             if signature.as_string() not in wanted:
                 connection.execute(query("history/objects", "drop", kind=SQL("TRIGGER"), signature=signature))
-        install(connection, objects)
+        outdated = outdated_objects(connection, current, objects)
+        install(connection, [one for one in objects if one.kind == "function" or one in outdated])
+
+
+def locks_to_refresh(connection: Connection[Any], registered: RegisteredSet) -> dict[Relation, Mode]:
+    """The locks that `refresh` takes."""
+    return refresh_locks(connection, registered, compile_set(registered, owner(connection, registered)))
 
 
 def install(connection: Connection[Any], objects: list[GeneratedObject]) -> None:

@@ -13,7 +13,7 @@ from fsdb.catalog.feature_sets import default_text, get_set
 from fsdb.definitions import Feature
 from fsdb.errors import ChangeRefused, InvalidDefinition
 from fsdb.history.tables import comment_on_column, comment_on_table, live_comment
-from fsdb.migrate import changes
+from fsdb.migrate import changes, locking
 from fsdb.migrate.changes import Change
 from fsdb.migrate.reading import dropped_feature
 from fsdb.migrate.registered import feature_definition, same_default, set_definition
@@ -26,6 +26,7 @@ def perform(connection: Connection[Any], change: Change) -> None:
     obstacle = uses(connection, change).obstacle(change)
     if obstacle:
         raise ChangeRefused(obstacle)
+    locking.take(connection, [change])
     PERFORMERS[type(change)](connection, change)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from psycopg import Connection
 
 from fsdb.errors import ChangeRefused
+from fsdb.migrate import locking
 from fsdb.migrate.changes import Change
 from fsdb.migrate.diff import Definition, diff
 from fsdb.migrate.perform import perform
@@ -112,5 +113,6 @@ def apply(connection: Connection[Any], planned: Plan, allow_destructive: bool = 
             f"Not applied, because it would lose something: {' '.join(change.sentence for change in now.destructive)} "
             "Allow it with allow_destructive=True (fsdb apply --yes)."
         )
+    locking.take(connection, now.changes)
     for change in now.changes:
         perform(connection, change)

@@ -5,8 +5,10 @@ from typing import Any
 
 from psycopg import Connection
 
-from fsdb import deployments, history, training
+from fsdb import deployments, history, locks, training
 from fsdb.catalog.feature_sets import list_sets
+from fsdb.locks import Mode
+from fsdb.migrate.reading import lock
 
 
 def repair(connection: Connection[Any]) -> list[str]:
@@ -14,20 +16,27 @@ def repair(connection: Connection[Any]) -> list[str]:
 
     Raises ChangeRefused where something that fsdb did not make bears the name of one of them.
     """
-    repaired = []
-    for name, registered in list_sets(connection).items():
-        if _unsound(history.status(connection, registered)):
-            history.refresh(connection, registered)
-            repaired.append(f"feature set {name}")
-    for view in training.list_views(connection):
-        if _unsound(training.view_status(connection, view.name)):
-            training.register_view(connection, view)
-            repaired.append(f"training view {view.name}")
-    for deployed in deployments.list_deployments(connection):
-        if _unsound(deployments.status(connection, deployed.name)):
-            deployments.repair(connection, deployed.name)
-            repaired.append(f"deployment {deployed.name}")
-    return repaired
+    lock(connection)
+    sets = [one for one in list_sets(connection).values() if _unsound(history.status(connection, one))]
+    views = [one for one in training.list_views(connection) if _unsound(training.view_status(connection, one.name))]
+    deployed = [one.name for one in deployments.list_deployments(connection)]
+    deployed = [name for name in deployed if _unsound(deployments.status(connection, name))]
+    wanted = locks.together(
+        *(history.locks_to_refresh(connection, one) for one in sets),
+        {training.view_relation(one): Mode.ACCESS_EXCLUSIVE for one in views},
+    )
+    if deployed:
+        deployments.repair(connection, *deployed, also=wanted)
+    locks.take(connection, wanted)
+    for registered in sets:
+        history.refresh(connection, registered)
+    for view in views:
+        training.register_view(connection, view)
+    return [
+        *(f"feature set {one.name}" for one in sets),
+        *(f"training view {one.name}" for one in views),
+        *(f"deployment {name}" for name in deployed),
+    ]
 
 
 def _unsound(states: Sequence[history.ObjectStatus | deployments.ObjectStatus]) -> bool:

@@ -25,6 +25,7 @@ __all__ = [
     "get_view",
     "list_views",
     "register_view",
+    "view_relation",
     "view_status",
     "views_of_sets",
     "views_suspended",
@@ -71,6 +72,12 @@ def register_view(connection: Connection[Any], view: TrainingView) -> None:
                 )
             if not any(_is_installed(one, wanted) for one in found):
                 _install(connection, view, wanted, found)
+
+
+def view_relation(view: TrainingView) -> tuple[str, str]:
+    """Schema and name of the view that a training view is in the database."""
+    schema, name = schema_and_name(view)
+    return schema, f"{name}_training"
 
 
 def drop_view(connection: Connection[Any], name: str) -> None:

@@ -54,14 +54,6 @@ COMMENT ON COLUMN {table}.{column} IS {text}
 -- Removes a table with its indexes and triggers.
 DROP TABLE {table}
 
--- name: lock_writes
--- Keeps writers out until the end of the transaction; readers go on.
-LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE
-
--- name: lock
--- Keeps everybody else out until the end of the transaction.
-LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE
-
 -- name: first_versions
 -- A first version of each row that a tracked table already has.
 INSERT INTO {history} ({columns}, event_time, recorded_at)

@@ -77,6 +77,11 @@ def locks(
     return needed
 
 
+def tables(connection: Connection[Any], deployed: RegisteredDeployment) -> list[Relation]:
+    """The tables that have triggers of the feed."""
+    return [table for _, table, _ in _superfluous(connection, deployed, ())]
+
+
 def removal_locks(connection: Connection[Any], deployed: RegisteredDeployment) -> dict[Relation, Mode]:
     """The locks that `remove` needs: on what has triggers or columns of the feed, and on its view."""
     feed = catalog.find_feed(connection, deployed.deployment_id)
