@@ -2,6 +2,7 @@
 
 from fsdb.definitions import Feature, FeatureSet, TrainingView
 from fsdb.errors import (
+    ColumnsLeftOut,
     CatalogMissing,
     ChangeRefused,
     ConnectionFailed,
@@ -25,6 +26,7 @@ from fsdb.store import Store, connect
 from fsdb.table import Table
 
 __all__ = [
+    "ColumnsLeftOut",
     "CatalogMissing",
     "ChangeRefused",
     "ConnectionFailed",

@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 import psycopg
 from psycopg import Connection
-from psycopg.sql import Identifier
 
 from fsdb import history
 from fsdb.catalog.feature_sets import RegisteredSet, list_sets
@@ -14,11 +13,12 @@ from fsdb.columnar.health import copy_problems
 from fsdb.config import CATALOG_SCHEMA, HISTORY_SCHEMA, MINIMUM_SERVER, MODEL_SCHEMA, TRAINING_SCHEMA
 from fsdb.errors import FsdbError
 from fsdb.migrate import catalog
-from fsdb.sql import joined, query
+from fsdb.sql import query
 from fsdb.status import read_status
 from fsdb.table import Table
 
 State = Literal["good", "advice", "wrong"]
+UNREADABLE = frozenset({"missing", "renamed", "column"})  # problems with which a live table cannot be compared
 SCHEMAS = [CATALOG_SCHEMA, HISTORY_SCHEMA, TRAINING_SCHEMA, MODEL_SCHEMA]
 
 
@@ -60,34 +60,32 @@ class Diagnosis:
 
 
 def diagnose(connection: Connection[Any]) -> Diagnosis:
-    """Runs every check on the connection's transaction. Reads each live table and its history once."""
-    return Diagnosis(tuple(check for part in PARTS for check in part(connection)))
+    """Runs every check on the connection's transaction. Reads each live table and its history once.
 
-
-def live_differences(connection: Connection[Any], registered: RegisteredSet) -> int:
-    """In how many rows the live table and history as of infinity differ (invariant 4); 0 where all is well.
-
-    The time of a tracked table is its application's, and may be another than the version's.
+    A check that fails is itself found wrong; the others still run.
     """
-    keys = list(registered.keys)
-    kept = [*keys, *(feature.history_column for feature in registered.features)]
-    current = [*keys, *(feature.name for feature in registered.features)]
-    if not registered.tracked:
-        kept.append("event_time")
-        current.append("event_time")
-    row = connection.execute(
-        query(
-            "doctor/checks",
-            "live_against_history",
-            keys=joined([Identifier(key) for key in keys]),
-            kept=joined([Identifier(column) for column in kept]),
-            current=joined([Identifier(column) for column in current]),
-            history=registered.history,
-            live=registered.live,
-        )
-    ).fetchone()
-    assert row is not None
-    return int(row[0])
+    checks: list[Check] = []
+    for name, part in PARTS.items():
+        checks += _checked(connection, name, part(connection))
+    return Diagnosis(tuple(checks))
+
+
+def _checked(connection: Connection[Any], name: str, checks: Iterator[Check]) -> list[Check]:
+    """What checks find; where they cannot be made, that."""
+    try:
+        with connection.transaction():
+            return list(checks)
+    except FsdbError as error:
+        found, _, advice = str(error).partition(": ")
+        return [Check(name, "wrong", found, advice)]
+    except psycopg.errors.InsufficientPrivilege as error:
+        said = str(error.diag.message_primary)
+        return [Check(name, "wrong", f"cannot be checked: {said}", "Run the doctor as the owner of fsdb's tables.")]
+    except psycopg.Error as error:
+        if connection.closed:
+            raise
+        said = str(error.diag.message_primary or error)
+        return [Check(name, "wrong", f"cannot be checked: {said}", "Mend what the server says, then run it again.")]
 
 
 def _server(connection: Connection[Any]) -> Iterator[Check]:
@@ -138,32 +136,50 @@ def _catalog(connection: Connection[Any]) -> Iterator[Check]:
 def _objects(connection: Connection[Any]) -> Iterator[Check]:
     for part in read_status(connection).parts:
         wrong = [found for found in part.objects if found.state != "installed"]
+        problems = [problem for found in wrong for problem in found.problems]
         if any(found.state == "foreign" for found in wrong):
             advice = "Rename what is foreign, then run fsdb upgrade."
+        elif problems:
+            advice = " ".join(_sentence(problem.advice) for problem in problems)
         elif any(found.kind == "table" for found in wrong):
             advice = "Restore the tables from a backup."
         else:
             advice = "Run fsdb upgrade, which installs them anew."
+        said = [problem.said for problem in problems]
+        said += [f"{found.kind} {found.name} {found.state}" for found in wrong if not found.problems]
         yield Check(
             f"objects of {part.kind} {part.name}",
             "wrong" if wrong else "good",
-            ", ".join(f"{found.kind} {found.name} {found.state}" for found in wrong) or part.installed,
+            "; ".join(said) or part.installed,
             advice if wrong else "",
         )
 
 
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
+
 def _live(connection: Connection[Any]) -> Iterator[Check]:
     for name, registered in list_sets(connection).items():
-        if any(o.kind == "table" and o.state != "installed" for o in history.status(connection, registered)):
-            continue
-        differing = live_differences(connection, registered)
-        advice = "Rows were written while triggers were off: run fsdb upgrade, then write the rows that differ again."
-        yield Check(
-            f"live = history of {name}",
-            "wrong" if differing else "good",
-            f"{differing} rows differ" if differing else "the same",
-            advice if differing else "",
-        )
+        states = history.status(connection, registered)
+        if any(problem.kind in UNREADABLE for o in states for problem in o.problems) or any(
+            o.kind == "table" and o.state in ("missing", "foreign") for o in states
+        ):
+            continue  # the check of its objects tells
+        title = f"live = history of {name}"
+        yield from _checked(connection, title, _compared(connection, registered, title))
+
+
+def _compared(connection: Connection[Any], registered: RegisteredSet, title: str) -> Iterator[Check]:
+    differing = history.count_differences(connection, registered)
+    if not differing:
+        yield Check(title, "good", "the same")
+        return
+    advice = (
+        f"Rows were written past the triggers. fsdb repair {registered.name} shows them and brings both together: "
+        "--from live takes what the table holds into history, --from history puts the table back."
+    )
+    yield Check(title, "wrong", f"{differing.total} rows differ", advice)
 
 
 def _left(connection: Connection[Any]) -> Iterator[Check]:
@@ -251,14 +267,14 @@ def _models(connection: Connection[Any]) -> Iterator[Check]:
             yield Check("models of runtime onnx", "good", f"{row[0]} loaded")
 
 
-PARTS: tuple[Callable[[Connection[Any]], Iterator[Check]], ...] = (
-    _server,
-    _catalog,
-    _objects,
-    _live,
-    _left,
-    _copies,
-    _models,
-    _backlog,
-    _rights,
-)
+PARTS: dict[str, Callable[[Connection[Any]], Iterator[Check]]] = {
+    "server": _server,
+    "catalog": _catalog,
+    "objects": _objects,
+    "live = history": _live,
+    "versions that left": _left,
+    "columnar copies": _copies,
+    "models of runtime onnx": _models,
+    "rows for a worker": _backlog,
+    "rights": _rights,
+}

@@ -67,3 +67,7 @@ class EnginePassedOver(UserWarning):
 
 class LateValues(UserWarning):
     """A training set holds values that were recorded only after their row's own moment."""
+
+
+class ColumnsLeftOut(UserWarning):
+    """A table that is tracked has columns that cannot be features, and none were named."""

@@ -84,7 +84,11 @@ class Status:
             "catalog_revision": self.catalog_revision,
             "head_revision": self.head_revision,
             "parts": [
-                row | {"objects": [{"kind": o.kind, "name": o.name, "state": o.state} for o in part.objects]}
+                row
+                | {
+                    "objects": [{"kind": o.kind, "name": o.name, "state": o.state} for o in part.objects],
+                    "problems": [str(problem) for o in part.objects for problem in o.problems],
+                }
                 for row, part in zip(self.table.to_dicts(), self.parts, strict=True)
             ],
         }
@@ -100,17 +104,14 @@ def read_status(connection: Connection[Any]) -> Status:
 
 
 def _sets(connection: Connection[Any]) -> Sequence[Part]:
-    return [
-        Part(
-            "feature set",
-            name,
-            _size(connection, registered.live),
-            _size(connection, registered.history),
-            "tracked" if registered.tracked else "",
-            tuple(history.status(connection, registered)),
-        )
-        for name, registered in list_sets(connection).items()
-    ]
+    found = []
+    for name, registered in list_sets(connection).items():
+        objects = tuple(history.status(connection, registered))
+        notes = ["tracked"] if registered.tracked else []
+        notes += [problem.said for o in objects for problem in o.problems]
+        sizes = (_size(connection, registered.live), _size(connection, registered.history))
+        found.append(Part("feature set", name, *sizes, "; ".join(notes), objects))
+    return found
 
 
 def _views(connection: Connection[Any]) -> Sequence[Part]:

@@ -18,7 +18,7 @@ from fsdb.catalog.search import describe, search
 from fsdb.db import Database
 from fsdb.definitions import FeatureSet, TrainingView
 from fsdb.deployments import Deployment, ModelCard, ModelVersion
-from fsdb.errors import ChangeRefused, LateValues
+from fsdb.errors import ChangeRefused, ColumnsLeftOut, LateValues
 from fsdb.ingest import IngestResult, backfill, ingest, ingest_several
 from fsdb.migrate import catalog
 from fsdb.migrate.diff import Definition
@@ -136,8 +136,8 @@ class Store:
     ) -> RegisteredSet:
         """Turns an existing table into a feature set; its columns and its application stay as they are.
 
-        keys: else the primary key. features: else all other columns. event_time: the column that holds it, else the
-        wall clock counts.
+        keys: else the primary key. features: else all other columns that can be; a ColumnsLeftOut warning names those that cannot, and
+        why. event_time: the column that holds it, else the wall clock counts.
         """
 
         def change(connection: Connection[Any]) -> RegisteredSet:
@@ -152,7 +152,11 @@ class Store:
                 description=description,
             )
             apply(connection, plan(connection, [definition]))
-            return get_set(connection, definition.name)
+            registered = get_set(connection, definition.name)
+            left_out = history.notes(connection, registered) if features is None else []
+        if left_out:
+            warnings.warn(" ".join(left_out), ColumnsLeftOut, stacklevel=2)
+        return registered
 
         return self._database.changing(change)
 
@@ -202,6 +206,24 @@ class Store:
         with self._database.transaction() as connection:
             chosen = get_set(connection, feature_set)
             return backfill(connection, chosen, data, features, event_time, timezone, progress)
+
+    def repair(
+        self,
+        feature_set: str,
+        source: history.Source | None = None,
+        confirm: Callable[[history.Differences], bool] | None = None,
+    ) -> history.Differences:
+        """How a set's live table and its history differ, because rows were written past the triggers; with `source` brings both together.
+
+        source="live": what the live table holds becomes history's newest versions, rows that are gone get a tombstone. "history":
+        the live table becomes what the newest versions say. `confirm` is asked first, where anything differs. Raises ChangeRefused.
+        """
+        with self.transaction() as connection:
+            registered = get_set(connection, feature_set)
+            differing = history.differences(connection, registered)
+            if source is None or not differing or (confirm is not None and not confirm(differing)):
+                return differing
+            return history.repair(connection, registered, source)
 
     def feature_vector(self, features: Sequence[str], keys: Mapping[str, Any]) -> dict[str, Any]:
         """The features of one entity as of this moment, and `found`: whether every set has the entity."""

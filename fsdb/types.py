@@ -71,6 +71,11 @@ def sql_type(given: "TypeLike", owner: str) -> str:
     return name
 
 
+def keeps(name: str) -> bool:
+    """Whether fsdb keeps values of a type of PostgreSQL's, by its name."""
+    return _SUPPORTED.fullmatch(name) is not None
+
+
 def _compiled(given: Any, owner: str) -> str:
     instance = given() if isinstance(given, type) and issubclass(given, sa.types.TypeEngine) else given
     if not isinstance(instance, sa.types.TypeEngine):

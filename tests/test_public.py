@@ -23,6 +23,7 @@ STORE = {
     "load_training_set",
     "plan",
     "register_model",
+    "repair",
     "retain",
     "search",
     "set_stage",

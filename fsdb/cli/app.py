@@ -57,6 +57,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "search": finding.search,
     "describe": finding.describe,
     "doctor": health.doctor,
+    "repair": health.repair,
 }
 INTERRUPTED = 130
 

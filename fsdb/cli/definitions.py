@@ -1,11 +1,13 @@
 """fsdb plan, apply, track: definitions against the database."""
 
+import warnings
 from typing import Annotated
 
 import typer
 
 from fsdb.cli.output import JsonOption, confirmed, note, out, say, show, show_json
 from fsdb.cli.session import UrlOption, opened
+from fsdb.errors import ColumnsLeftOut
 from fsdb.migrate.modules import load_definitions
 from fsdb.migrate.plan import Plan
 
@@ -58,7 +60,7 @@ def track(
     name: Annotated[str | None, typer.Option(help="Name of the feature set; else the table's.")] = None,
     key: Annotated[list[str] | None, typer.Option(help="Key column; repeat for several. Else the primary key.")] = None,
     feature: Annotated[
-        list[str] | None, typer.Option(help="Feature column; repeat for several. Else all others.")
+        list[str] | None, typer.Option(help="Feature column; repeat for several. Else all others that can be.")
     ] = None,
     event_time: Annotated[
         str | None, typer.Option(help="Column that holds the event time; else the wall clock.")
@@ -69,7 +71,8 @@ def track(
     url: UrlOption = None,
 ) -> None:
     """Turn an existing table into a feature set; its columns and its application stay as they are."""
-    with opened(url) as store:
+    with opened(url) as store, warnings.catch_warnings(record=True) as left_out:
+        warnings.simplefilter("always", ColumnsLeftOut)
         tracked = store.track(
             table,
             name=name,
@@ -80,6 +83,8 @@ def track(
             description=description,
         )
         show(store.describe(tracked.name), as_json)
+    for warning in left_out:
+        note(str(warning.message))
 
 
 def _show(made: Plan, as_json: bool) -> None:

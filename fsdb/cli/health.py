@@ -1,10 +1,14 @@
-"""fsdb status, doctor: how the database stands."""
+"""fsdb status, doctor, repair: how the database stands, and how it is put right."""
+
+from typing import Annotated
 
 import typer
 
-from fsdb.cli.output import JsonOption, out, show_json
+from fsdb.cli.output import JsonOption, confirmed, note, out, say, show_json
 from fsdb.cli.session import UrlOption, opened
 from fsdb.doctor import diagnose
+from fsdb.errors import InvalidDefinition
+from fsdb.history import Differences, Source
 
 
 def status(as_json: JsonOption = False, url: UrlOption = None) -> None:
@@ -27,3 +31,49 @@ def doctor(as_json: JsonOption = False, url: UrlOption = None) -> None:
         out().print(found)
     if not found.healthy:
         raise typer.Exit(1)
+
+
+def repair(
+    name: Annotated[str, typer.Argument(metavar="SET", help="The feature set.")],
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from", help="live: history takes over what the live table holds; history: the other way round."
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what differs.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+) -> None:
+    """Show where a live table and its history differ, and bring them together: from live, or from history."""
+    if source not in (None, "live", "history"):
+        raise InvalidDefinition(f"--from {source} is neither live nor history: say which of the two is right.")
+
+    def agreed(differing: Differences) -> bool:
+        _show(differing, as_json)
+        into = "history" if source == "live" else "the live table"
+        confirmed(f"Write {differing.total} rows into {into}?", yes)
+        return True
+
+    with opened(url) as store:
+        differing = store.repair(name, None if dry_run or source is None else _source(source), agreed)
+    if not differing or dry_run or source is None:
+        _show(differing, as_json)
+    if differing and source is None and not dry_run:
+        note(f"Nothing was changed: say which side is right, as in fsdb repair {name} --from live.")
+    elif differing and not dry_run:
+        note(f"Repaired {differing.total} rows from {source}.")
+
+
+def _source(given: str) -> Source:
+    return "live" if given == "live" else "history"
+
+
+def _show(differing: Differences, as_json: bool) -> None:
+    if as_json:
+        show_json(differing.to_dict())
+        return
+    say(str(differing))
+    if differing:
+        out().print(differing.rows)

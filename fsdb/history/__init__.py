@@ -21,23 +21,32 @@ things that PostgreSQL does not show to triggers bound this:
 
 from fsdb.history.backfill import backfill
 from fsdb.history.deletion import delete_as_of
+from fsdb.history.differences import Differences, differences
+from fsdb.history.differences import count as count_differences
 from fsdb.history.features import add_feature, drop_feature, restore_feature, widen_feature
 from fsdb.history.locking import all_locks, track_locks
+from fsdb.history.repair import Source, repair
 from fsdb.history.status import ObjectStatus, status
 from fsdb.history.tables import create, drop, locks_to_refresh, refresh
-from fsdb.history.tracking import tracked_definition
+from fsdb.history.tracking import notes, tracked_definition
 
 __all__ = [
+    "Differences",
     "ObjectStatus",
+    "Source",
     "add_feature",
     "all_locks",
     "backfill",
+    "count_differences",
     "create",
     "delete_as_of",
+    "differences",
     "drop",
     "drop_feature",
     "locks_to_refresh",
+    "notes",
     "refresh",
+    "repair",
     "restore_feature",
     "status",
     "track_locks",

@@ -43,10 +43,15 @@ class Columns:
         """Keys and features as history calls them."""
         return listed(self.key_names + self.kept_names, alias)
 
-    def every(self, alias: str | None = None) -> Composed:
+    @property
+    def every_name(self) -> list[str]:
         """Keys, features and dropped features as history calls them."""
         dropped = [feature.history_column for feature in self.registered.dropped_features]
-        return listed(self.key_names + self.kept_names + dropped, alias)
+        return self.key_names + self.kept_names + dropped
+
+    def every(self, alias: str | None = None) -> Composed:
+        """Keys, features and dropped features as history calls them."""
+        return listed(self.every_name, alias)
 
     def live(self, alias: str | None = None) -> Composed:
         """Keys and features as the live table calls them."""

@@ -173,7 +173,7 @@ def _body_parts(registered: RegisteredSet) -> dict[str, Composable]:
         "l_is_late": columns.same_key("l", "late"),
         "n_is_late": columns.same_key("n", "late"),
         "every_column": columns.every(),
-        "v_every_column": columns.every("v"),
+        "v_every_column": _v_columns(registered, columns),
         "new_key_differs": columns.key_differs("new", "old"),
         "write_function": Literal(f"{HISTORY_SCHEMA}.{Identifier(f'{registered.history_table}:write').as_string()}("),
         "remove_function": Literal(f"{HISTORY_SCHEMA}.{Identifier(f'{registered.history_table}:remove').as_string()}("),
@@ -205,7 +205,7 @@ def _body_parts(registered: RegisteredSet) -> dict[str, Composable]:
         parts[f"{alias}_row"] = Identifier(alias)
     for alias in ("n", "o", "l", "new", "old"):
         parts[f"{alias}_keys"] = columns.keys(alias)
-        parts[f"{alias}_columns"] = columns.live(alias)
+        parts[f"{alias}_columns"] = _written(registered, columns, alias)
         parts[f"{alias}_image"] = columns.image(alias)
         parts[f"newest_of_{alias}"] = query(
             "history/bodies", "newest", history=registered.history, same_key=columns.same_key("h", alias)
@@ -239,6 +239,35 @@ def _tracked_parts(columns: Columns, parts: Mapping[str, Composable]) -> dict[st
         else query("history/bodies", "written_of_n", h_image=h_image, **parts),
         "pairs": query("history/bodies", "pairs"),
     }
+
+
+def _written(registered: RegisteredSet, columns: Columns, alias: str) -> Composed:
+    """Keys and features of a row that becomes a version."""
+    first, *others = [*columns.key_names, *columns.live_names]
+    live, kept = [*columns.key_names, *columns.live_names], [*columns.key_names, *columns.kept_names]
+    checked = _checked(registered, Identifier(alias, first), live, kept)
+    return joined([checked, *(Identifier(alias, name) for name in others)])
+
+
+def _v_columns(registered: RegisteredSet, columns: Columns) -> Composed:
+    """All columns of a version that is given whole."""
+    first, *others = columns.every_name
+    return joined([_checked(registered, Identifier("v", first), [], []), *(Identifier("v", name) for name in others)])
+
+
+def _checked(registered: RegisteredSet, column: Identifier, live: list[str], kept: list[str]) -> Composed:
+    """A column, behind the check that history keeps the live columns exactly under the kept ones, and numbers versions upwards."""
+    return query(
+        "history/objects",
+        "first_column",
+        set_name=Literal(registered.name),
+        live_name=Literal(registered.live.as_string()),
+        history_name=Literal(registered.history.as_string()),
+        live_columns=SQL("{}::text[]").format(Literal(live)),
+        kept_columns=SQL("{}::text[]").format(Literal(kept)),
+        sequence_name=Literal(internal(registered.history_table, "version_id").as_string()),
+        column=column,
+    )
 
 
 def _body(name: str, parts: Mapping[str, Composable]) -> str:

@@ -11,28 +11,28 @@ from psycopg.sql import SQL, Composed, Identifier
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.config import HISTORY_SCHEMA
 from fsdb.history.compiler import compile_set
+from fsdb.history.live import Needs, Problem, find, held_against
 from fsdb.history.objects import MARK, GeneratedObject
 from fsdb.sql import query
 
-State = Literal["installed", "outdated", "missing", "foreign"]
+State = Literal["installed", "outdated", "missing", "foreign", "unfit"]
 
 
 @dataclass(frozen=True)
 class ObjectStatus:
     """One object of a set. state: installed as this fsdb would make it; outdated, changed by hand or switched off;
-    missing; or foreign, when something that fsdb did not make bears its name."""
+    missing; foreign, when something that fsdb did not make bears its name; or unfit, a table that has become one which
+    history cannot follow, for the problems named."""
 
     name: str
     kind: str
     state: State
+    problems: tuple[Problem, ...] = ()
 
 
 def status(connection: Connection[Any], registered: RegisteredSet) -> list[ObjectStatus]:
     """The state of each object that the set's history needs: tables, functions, triggers and views."""
-    tables = [
-        _table(connection, registered.live_schema, registered.live_table),
-        _table(connection, HISTORY_SCHEMA, registered.history_table),
-    ]
+    tables = [live_status(connection, registered), _history(connection, registered)]
     owner = connection.execute(
         query("history/tables", "owner"), {"schema": HISTORY_SCHEMA, "name": registered.history_table}
     ).fetchone()
@@ -76,6 +76,18 @@ def triggers_with_tables(
     ]
 
 
+def live_triggers(connection: Connection[Any], registered: RegisteredSet) -> list[str]:
+    """Names of the triggers on the set's live table that bear fsdb's mark and call the set's functions."""
+    own = f"{HISTORY_SCHEMA}.{registered.history_table}:"
+    return [
+        row["name"]
+        for row in _triggers(connection, registered)
+        if (row["mark"] or "").startswith(MARK)
+        and row["function"].startswith(own)
+        and (row["schema"], row["table"]) == (registered.live_schema, registered.live_table)
+    ]
+
+
 class _Found:
     """What the database holds under the names of the wanted objects."""
 
@@ -91,7 +103,7 @@ class _Found:
                 {"schema": registered.schema_name, "name": f"{registered.table_name}_history"},
             ).fetchone()
         self._triggers = {
-            SQL("{} ON {}").format(Identifier(row["name"]), Identifier(row["schema"], row["table"])).as_string(): row
+            SQL("{} ON {}").format(Identifier(row["name"]), _supposed(registered, row)).as_string(): row
             for row in _triggers(connection, registered)
         }
 
@@ -116,6 +128,13 @@ class _Found:
         return "outdated" if changed else "installed"
 
 
+def _supposed(registered: RegisteredSet, row: dict[str, Any]) -> Identifier:
+    """The table that a trigger was made for: it moves with its table, which may bear another name now."""
+    if (row["schema"], row["table"]) == (HISTORY_SCHEMA, registered.history_table):
+        return registered.history
+    return registered.live
+
+
 def _triggers(connection: Connection[Any], registered: RegisteredSet) -> list[dict[str, Any]]:
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
@@ -129,7 +148,22 @@ def _triggers(connection: Connection[Any], registered: RegisteredSet) -> list[di
         ).fetchall()
 
 
-def _table(connection: Connection[Any], schema: str, name: str) -> ObjectStatus:
-    row = connection.execute(query("history/tables", "relation"), {"schema": schema, "name": name}).fetchone()
+def live_status(connection: Connection[Any], registered: RegisteredSet) -> ObjectStatus:
+    """How the set's live table stands."""
+    needs = Needs.of(registered)
+    live = find(connection, needs)
+    found = tuple(held_against(needs, live))
+    if live is None:
+        state: State = "missing"
+    elif live.facts["kind"] != "r" and not live.facts["bears"]:
+        state = "foreign"
+    else:
+        state = "unfit" if found else "installed"
+    return ObjectStatus(f"{registered.live_schema}.{registered.live_table}", "table", state, found)
+
+
+def _history(connection: Connection[Any], registered: RegisteredSet) -> ObjectStatus:
+    name = registered.history_table
+    row = connection.execute(query("history/tables", "relation"), {"schema": HISTORY_SCHEMA, "name": name}).fetchone()
     state: State = "missing" if row is None else "installed" if row[0] == "r" else "foreign"
-    return ObjectStatus(f"{schema}.{name}", "table", state)
+    return ObjectStatus(f"{HISTORY_SCHEMA}.{name}", "table", state)

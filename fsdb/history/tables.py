@@ -14,13 +14,16 @@ from fsdb.errors import ChangeRefused
 from fsdb.history import tracking
 from fsdb.history.columns import Columns, listed
 from fsdb.history.compiler import compile_set
+from fsdb.history.live import LiveTable, Needs, find, remember_columns, table_of
 from fsdb.history.locking import all_locks, refresh_locks, track_locks
 from fsdb.history.names import history_table, internal
 from fsdb.history.objects import GeneratedObject
 from fsdb.history.refusals import refusals
-from fsdb.history.status import foreign_objects, marked_triggers, outdated_objects
+from fsdb.history.status import foreign_objects, live_status, marked_triggers, outdated_objects
 from fsdb.locks import Mode, Relation
 from fsdb.sql import joined, query
+
+STANDING = frozenset({"missing", "renamed", "column"})  # problems with which no trigger can be made
 
 
 def create(connection: Connection[Any], definition: FeatureSet) -> RegisteredSet:
@@ -40,7 +43,7 @@ def create(connection: Connection[Any], definition: FeatureSet) -> RegisteredSet
             live_schema, live_table = definition.schema, definition.table_name
             _create_live(connection, definition)
         else:
-            live_schema, live_table = tracking.table_of(definition.tracks)
+            live_schema, live_table = table_of(definition.tracks)
             locks.take(connection, track_locks(live_schema, live_table))
             tracking.check(connection, definition)
         catalog.insert_set(connection, definition, live_schema, live_table, history_table(definition))
@@ -51,21 +54,25 @@ def create(connection: Connection[Any], definition: FeatureSet) -> RegisteredSet
         objects = compile_set(registered, owner(connection, registered))
         _refuse_foreign(connection, registered, objects)
         install(connection, objects)
+        remember_columns(connection, registered)
     return registered
 
 
 def drop(connection: Connection[Any], registered: RegisteredSet) -> None:
-    """Removes the set with its history. A tracked table stays, without fsdb's triggers.
+    """Removes the set with its history, whatever is left of it. A tracked table stays, without fsdb's triggers; so does a live
+    table that bears another name now, and another table that bears its name.
 
     Raises ChangeRefused where other objects depend on its views or tables.
     """
     with refusals(registered.name):
-        objects = compile_set(registered, owner(connection, registered))
-        locks.take(connection, all_locks(registered))
+        live = find(connection, Needs.of(registered))
+        objects = compile_set(registered, "")
+        foreign = foreign_objects(connection, registered, objects)
+        locks.take(connection, _locks_to_drop(registered, live, bool(foreign)))
         for signature in marked_triggers(connection, registered):
             connection.execute(query("history/objects", "drop", kind=SQL("TRIGGER"), signature=signature))
         for generated in reversed(objects):
-            if generated.kind != "trigger":
+            if generated.kind != "trigger" and f"{generated.kind} {generated.name}" not in foreign:
                 connection.execute(
                     query(
                         "history/objects",
@@ -75,7 +82,7 @@ def drop(connection: Connection[Any], registered: RegisteredSet) -> None:
                     )
                 )
         connection.execute(query("history/tables", "drop_table", table=registered.history))
-        if not registered.tracked:
+        if live is not None and not registered.tracked and live.is_own:
             connection.execute(query("history/tables", "drop_table", table=registered.live))
         catalog.delete_set(connection, registered.name)
 
@@ -86,6 +93,9 @@ def refresh(connection: Connection[Any], registered: RegisteredSet) -> None:
     Raises ChangeRefused where another object bears the name of one of them.
     """
     current = get_set(connection, registered.name)
+    standing = [str(found) for found in live_status(connection, current).problems if found.kind in STANDING]
+    if standing:
+        raise ChangeRefused(f"Feature set {current.name} cannot be installed anew. {' '.join(standing)}")
     with refusals(current.name):
         objects = compile_set(current, owner(connection, current))
         _refuse_foreign(connection, current, objects)
@@ -96,11 +106,25 @@ def refresh(connection: Connection[Any], registered: RegisteredSet) -> None:
                 connection.execute(query("history/objects", "drop", kind=SQL("TRIGGER"), signature=signature))
         outdated = outdated_objects(connection, current, objects)
         install(connection, [one for one in objects if one.kind == "function" or one in outdated])
+        remember_columns(connection, current)
 
 
 def locks_to_refresh(connection: Connection[Any], registered: RegisteredSet) -> dict[Relation, Mode]:
     """The locks that `refresh` takes."""
     return refresh_locks(connection, registered, compile_set(registered, owner(connection, registered)))
+
+
+def _locks_to_drop(registered: RegisteredSet, live: LiveTable | None, foreign: bool) -> dict[Relation, Mode]:
+    """What is left of the set, and nothing that merely bears one of its names."""
+    wanted = all_locks(registered)
+    named = (registered.live_schema, registered.live_table)
+    if foreign:
+        del wanted[registered.schema_name, f"{registered.table_name}_history"]
+    if live is None or not live.is_own:
+        del wanted[named]
+    if live is not None and live.facts["bears"]:
+        wanted[live.facts["schema"], live.facts["name"]] = Mode.ACCESS_EXCLUSIVE
+    return wanted
 
 
 def install(connection: Connection[Any], objects: list[GeneratedObject]) -> None:

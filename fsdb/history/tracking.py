@@ -1,27 +1,19 @@
 """Turns an existing application table into a feature set, without changing its columns."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from psycopg import Connection
-from psycopg.rows import dict_row
 from psycopg.sql import SQL, Composable, Identifier
 
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.definitions import NAME, RESERVED, Feature, FeatureSet
 from fsdb.errors import ChangeRefused, InvalidData, InvalidDefinition
 from fsdb.history.columns import Columns
+from fsdb.history.live import LiveTable, Needs, Problem, find, held_against, table_of
 from fsdb.sql import query
-from fsdb.types import KEY_TYPES, base_name, sql_type
-
-_KINDS = {
-    "p": "a partitioned table: track its partitions, or copy it into a feature set",
-    "v": "a view: track the tables below it",
-    "m": "a materialized view: track the tables below it",
-    "f": "a foreign table: track it where its rows are",
-}
-TIME_TYPE = "timestamp with time zone"
+from fsdb.types import keeps, sql_type
 
 
 def tracked_definition(
@@ -47,24 +39,27 @@ def tracked_definition(
     Raises InvalidDefinition with the reason where the table cannot be tracked.
     """
     schema, relation = table_of(table)
-    oid = _checked_table(connection, table)
-    columns = _columns(connection, oid)
-    chosen_keys = list(keys) if keys is not None else _primary_key(connection, oid, table)
+    live = _found(connection, Needs(schema, relation, {}, {}, None, tracked=True))
+    chosen_keys = list(keys) if keys is not None else _primary_key(live)
+    taken = {*chosen_keys, event_time}
     for column in [*chosen_keys, *([event_time] if event_time is not None else [])]:
-        _column(columns, column, table)
-    wanted = _default_features(columns, {*chosen_keys, event_time}) if features is None else list(features)
+        _column(live, column)
+    wanted = features
+    if wanted is None:
+        without = {*taken, *left_out(live, taken)}
+        wanted = [column for column in live.columns if column not in without]
     declared = [
-        feature
-        if isinstance(feature, Feature)
-        else Feature(feature, _supported(columns, feature, table, f"feature {feature!r}"))
+        feature if isinstance(feature, Feature) else Feature(feature, _supported(live, feature, f"feature {feature!r}"))
         for feature in wanted
     ]
+    if not declared:
+        raise InvalidDefinition(_nothing_left(live, taken))
     set_name = name or (relation if schema == "public" else f"{schema}.{relation}")
     if not all(NAME.fullmatch(part) for part in set_name.split(".")):
         raise InvalidDefinition(f"Table {table} has a name that no feature set can bear: choose one with name=.")
     definition = FeatureSet(
         set_name,
-        keys={key: _supported(columns, key, table, f"key {key!r}") for key in chosen_keys},
+        keys={key: _supported(live, key, f"key {key!r}") for key in chosen_keys},
         features=tuple(declared),
         max_age=max_age,
         description=description,
@@ -77,25 +72,30 @@ def tracked_definition(
     return definition
 
 
-def table_of(tracks: str) -> tuple[str, str]:
-    """Schema and name of a tracked table; without a dot it is in public."""
-    schema, _, relation = tracks.rpartition(".")
-    return schema or "public", relation
-
-
 def check(connection: Connection[Any], definition: FeatureSet) -> None:
     """Raises InvalidDefinition where the table that a definition tracks is not as the definition needs it."""
-    assert definition.tracks is not None
-    table = definition.tracks
-    oid = _checked_table(connection, table)
-    columns = _columns(connection, oid)
-    for column, kind in [*definition.sql_keys.items(), *((f.name, f.sql_type) for f in definition.features)]:
-        found = _supported(columns, column, table, f"column {column!r}")
-        if found != kind:
-            raise InvalidDefinition(f"Column {column!r} of {table} is {found}, not {kind}: declare it as it is.")
-    _check_keys(connection, definition, oid, columns)
+    needs = Needs.of_definition(definition)
+    live = _found(connection, needs)
+    for name, kind in [*needs.keys.items(), *needs.features.items()]:
+        _supported(live, name, f"column {name!r}", kind)
+    if needs.time is not None:
+        _column(live, needs.time)
+    for problem in held_against(needs, live):
+        raise InvalidDefinition(_refused(needs, problem))
     if definition.event_time is not None:
-        _check_time(connection, definition, columns)
+        _check_time(connection, needs, definition.event_time)
+
+
+def notes(connection: Connection[Any], registered: RegisteredSet) -> list[str]:
+    """A sentence for each column of a tracked table that is no feature of its set because it cannot be one."""
+    needs = Needs.of(registered)
+    live = find(connection, needs)
+    if live is None:
+        return []
+    return [
+        f"Column {name!r} of {live.table} is left out: {reason}."
+        for name, reason in left_out(live, needs.columns).items()
+    ]
 
 
 def write_first_versions(connection: Connection[Any], registered: RegisteredSet) -> None:
@@ -118,116 +118,83 @@ def write_first_versions(connection: Connection[Any], registered: RegisteredSet)
     connection.execute(query("history/tables", "first_versions", **parts))
 
 
-def _checked_table(connection: Connection[Any], table: str) -> int:
-    schema, relation = table_of(table)
-    with connection.cursor(row_factory=dict_row) as cursor:
-        row = cursor.execute(query("history/tracking", "table"), {"schema": schema, "name": relation}).fetchone()
-    if row is None:
-        raise InvalidDefinition(
-            f"There is no table {table} to track: check its name, and write its schema if not public."
-        )
-    reason = _KINDS.get(row["kind"])
-    if row["kind"] not in ("r", *_KINDS):
-        reason = "not a table"
-    elif row["persistence"] != "p":
-        reason = "temporary or unlogged and would lose its rows: track a permanent table"
-    elif row["is_partition"] or row["inherits"]:
-        reason = (
-            reason or "part of an inheritance tree, whose rows triggers see only in part: copy it into a feature set"
-        )
-    elif row["lacking"]:
-        reason = f"not yours to track: as its owner, grant {', '.join(row['lacking'])} on it to this user"
-    if reason is not None:
-        raise InvalidDefinition(f"Table {table} cannot be tracked: it is {reason}.")
-    return int(row["oid"])
+def _found(connection: Connection[Any], needs: Needs) -> LiveTable:
+    """The table, if history can follow tables of its kind at all."""
+    live = find(connection, needs)
+    for problem in held_against(needs, live):
+        if problem.kind in ("missing", "table"):
+            raise InvalidDefinition(_refused(needs, problem))
+    assert live is not None
+    return live
 
 
-def _columns(connection: Connection[Any], oid: int) -> dict[str, dict[str, Any]]:
-    with connection.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(query("history/tracking", "columns"), {"oid": oid}).fetchall()
-    return {row["name"]: row for row in rows}
+def _refused(needs: Needs, problem: Problem) -> str:
+    if problem.kind == "missing":
+        return problem.refusal
+    said = problem.said
+    if problem.kind == "table":
+        said = f"Table {needs.table} cannot be tracked: it {said.removeprefix(f'Table {needs.table} ')}"
+    return f"{said}: {problem.refusal}."
 
 
-def _column(columns: dict[str, dict[str, Any]], name: str, table: str) -> dict[str, Any]:
-    if name not in columns:
-        raise InvalidDefinition(f"Table {table} has no column {name!r}; it has {', '.join(columns)}.")
-    return columns[name]
+def _nothing_left(live: LiveTable, taken: Collection[str | None]) -> str:
+    """Why a table has no column that could be a feature."""
+    reasons = "; ".join(f"{name}, because {reason}" for name, reason in left_out(live, taken).items())
+    left = f"These were left out: {reasons}. " if reasons else ""
+    return f"Table {live.table} has no features beside its key. {left}Add a column of a type that fsdb keeps, or track another table."
 
 
-def _supported(columns: dict[str, dict[str, Any]], name: str, table: str, what: str) -> str:
-    column = _column(columns, name, table)
+def _column(live: LiveTable, name: str) -> Mapping[str, Any]:
+    if name not in live.columns:
+        raise InvalidDefinition(f"Table {live.table} has no column {name!r}; it has {', '.join(live.columns)}.")
+    return live.columns[name]
+
+
+def _supported(live: LiveTable, name: str, what: str, kind: str | None = None) -> str:
+    """The type of a column as fsdb names it, where it keeps that; `kind` is what it is declared as."""
+    column = _column(live, name)
     if column["generated"]:
         raise InvalidDefinition(
-            f"{what.capitalize()} of {table} is a generated column, which triggers cannot see in time: leave it out."
+            f"{what.capitalize()} of {live.table} is a generated column, which triggers cannot see in time: leave it out."
         )
-    return sql_type(column["type"], f"{what} of {table}")
+    found = sql_type(column["type"], f"{what} of {live.table}")
+    if kind is not None and found != kind:
+        raise InvalidDefinition(f"Column {name!r} of {live.table} is {found}, not {kind}: declare it as it is.")
+    return found
 
 
-def _default_features(columns: dict[str, dict[str, Any]], taken: set[str | None]) -> list[str | Feature]:
-    kept: list[str | Feature] = []
-    for name, column in columns.items():
-        if name in taken or name in RESERVED or column["generated"]:
+def left_out(live: LiveTable, taken: Collection[str | None]) -> dict[str, str]:
+    """The columns of a table that cannot be features, each with the reason."""
+    reasons = {}
+    for name, column in live.columns.items():
+        if name in taken:
             continue
-        try:
-            sql_type(column["type"], name)
-        except InvalidDefinition:
-            continue
-        kept.append(name)
-    return kept
+        if name in RESERVED:
+            reasons[name] = "history has a column of its own by that name"
+        elif column["generated"]:
+            reasons[name] = "it is generated, after triggers have seen the row"
+        elif not keeps(column["type"]):
+            reasons[name] = f"fsdb does not keep the type {column['type']}"
+    return reasons
 
 
-def _primary_key(connection: Connection[Any], oid: int, table: str) -> list[str]:
-    for columns, is_primary, _ in connection.execute(query("history/tracking", "unique_keys"), {"oid": oid}):
+def _primary_key(live: LiveTable) -> list[str]:
+    for columns, is_primary, _ in live.unique_keys:
         if is_primary:
             return list(columns)
     raise InvalidDefinition(
-        f"Table {table} has no primary key: give it one, or name the columns of a unique constraint with keys=."
+        f"Table {live.table} has no primary key: give it one, or name the columns of a unique constraint with keys=."
     )
 
 
-def _check_keys(
-    connection: Connection[Any], definition: FeatureSet, oid: int, columns: dict[str, dict[str, Any]]
-) -> None:
-    table, keys = definition.tracks, list(definition.keys)
-    for key in keys:
-        if not columns[key]["not_null"]:
-            raise InvalidDefinition(f"Key column {key!r} of {table} may be NULL: set it NOT NULL first.")
-        if not columns[key]["deterministic"]:
-            raise InvalidDefinition(
-                f"Key column {key!r} of {table} has a collation by which different texts are equal: use a deterministic one."
-            )
-        if base_name(columns[key]["type"]) not in KEY_TYPES:
-            raise InvalidDefinition(
-                f"Key column {key!r} of {table} has the type {columns[key]['type']}, which no key can have."
-            )
-    found = connection.execute(query("history/tracking", "unique_keys"), {"oid": oid}).fetchall()
-    fitting = [immediate for unique, _, immediate in found if sorted(unique) == sorted(keys)]
-    if not fitting:
+def _check_time(connection: Connection[Any], needs: Needs, time: str) -> None:
+    if time in needs.keys or time in needs.features:
         raise InvalidDefinition(
-            f"Columns {', '.join(keys)} of {table} are not unique: add a unique constraint on exactly these, or choose other keys."
+            f"Column {time!r} of {needs.table} is its event time and cannot be a key or feature as well."
         )
-    if not any(fitting):
-        raise InvalidDefinition(
-            f"The unique constraint on {', '.join(keys)} of {table} is deferrable, so that two rows may share a key for a while: make it NOT DEFERRABLE."
-        )
-
-
-def _check_time(connection: Connection[Any], definition: FeatureSet, columns: dict[str, dict[str, Any]]) -> None:
-    assert definition.event_time is not None
-    assert definition.tracks is not None
-    table, time = definition.tracks, definition.event_time
-    column = _column(columns, time, table)
-    if column["type"] != TIME_TYPE or column["generated"]:
-        raise InvalidDefinition(
-            f"Column {time!r} of {table} is {column['type']}, not a plain timestamp with time zone: change its type, or leave event_time= out so that the clock counts."
-        )
-    if time in definition.keys or time in {feature.name for feature in definition.features}:
-        raise InvalidDefinition(f"Column {time!r} of {table} is its event time and cannot be a key or feature as well.")
-    schema, relation = table_of(table)
-    row = connection.execute(
-        query("history/tracking", "bad_times", live=Identifier(schema, relation), time=Identifier("l", time))
-    ).fetchone()
+    live = Identifier(needs.schema, needs.name)
+    row = connection.execute(query("history/tracking", "bad_times", live=live, time=Identifier("l", time))).fetchone()
     if row is not None and row[0]:
         raise InvalidData(
-            f"{row[0]} rows of {table} have no finite {time!r}: fill them in first, or leave event_time= out so that the clock counts."
+            f"{row[0]} rows of {needs.table} have no finite {time!r}: fill them in first, or leave event_time= out so that the clock counts."
         )

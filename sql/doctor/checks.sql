@@ -3,19 +3,6 @@
 SELECT current_setting('server_version'), current_setting('server_version_num')::integer, current_setting('jit'),
        current_setting('default_transaction_isolation'), current_schema()::text, current_user::text
 
--- name: live_against_history
--- How many rows the live table has that history as of infinity does not have, or the other way round.
-WITH newest AS (
-    SELECT DISTINCT ON ({keys}) {kept}, deleted FROM {history} ORDER BY {keys}, event_time DESC, version_id DESC
-), past AS (
-    SELECT {kept} FROM newest WHERE NOT deleted
-), present AS (
-    SELECT {current} FROM {live}
-)
-SELECT count(*) FROM (
-    (SELECT * FROM past EXCEPT ALL SELECT * FROM present) UNION ALL (SELECT * FROM present EXCEPT ALL SELECT * FROM past)
-) AS differing
-
 -- name: unpinned_functions
 -- Functions of fsdb that run with their owner's rights and leave to the caller in which schemas names are looked up.
 SELECT p.oid::regprocedure::text FROM pg_proc AS p

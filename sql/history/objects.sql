@@ -2,14 +2,19 @@
 -- A trigger function that reads and writes history as its owner, so that an application role needs rights on the live
 -- table only. Its plans are kept for a session and must suit one row and many alike: joins of transition tables are
 -- never nested loops, look-ups by key never scans. Before PostgreSQL 18 what is switched off counts as a huge cost, and
--- jit, which is on by default, would compile each such plan for most of a second.
+-- jit, which is on by default, would compile each such plan for most of a second. Where row security hides rows from that owner it
+-- fails rather than leave them out.
 CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp SET enable_nestloop = off SET enable_seqscan = off SET jit = off
+SET search_path = pg_catalog, pg_temp SET row_security = off SET enable_nestloop = off SET enable_seqscan = off SET jit = off
 AS {body}
 
 -- name: plain_trigger_function
 -- A trigger function that only computes, as whoever changes the row.
 CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS {body}
+
+-- name: first_column
+-- A column of what is written into history, once the planner has asked whether history keeps it all exactly.
+CASE WHEN fsdb.kept_exactly({set_name}, {live_name}, {history_name}, {live_columns}, {kept_columns}, {sequence_name}) THEN {column} END
 
 -- name: write_function
 -- The way by which fsdb itself writes versions: late values in bulk, deletes as of a moment, backfills.

@@ -51,8 +51,8 @@ COMMENT ON TABLE {table} IS {text}
 COMMENT ON COLUMN {table}.{column} IS {text}
 
 -- name: drop_table
--- Removes a table with its indexes and triggers.
-DROP TABLE {table}
+-- Removes a table with its indexes and triggers, if it is there.
+DROP TABLE IF EXISTS {table}
 
 -- name: first_versions
 -- A first version of each row that a tracked table already has.

@@ -31,6 +31,16 @@ CREATE TABLE fsdb.feature_set_keys (
 );
 COMMENT ON TABLE fsdb.feature_set_keys IS 'Key columns of feature sets, in order.';
 
+CREATE TABLE fsdb.live_columns (
+    feature_set text NOT NULL REFERENCES fsdb.feature_sets ON DELETE CASCADE,
+    name        text NOT NULL,
+    relation    oid NOT NULL,
+    number      smallint NOT NULL,
+    PRIMARY KEY (feature_set, name)
+);
+COMMENT ON TABLE fsdb.live_columns IS 'The columns of live tables that triggers were compiled for, by number, so that a column that is renamed later is found again.';
+COMMENT ON COLUMN fsdb.live_columns.relation IS 'The live table; in a restored database another one, and then the number says nothing.';
+
 CREATE TABLE fsdb.features (
     feature_id     integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     feature_set    text NOT NULL REFERENCES fsdb.feature_sets ON DELETE CASCADE,
@@ -50,3 +60,44 @@ CREATE UNIQUE INDEX features_current ON fsdb.features (feature_set, name) WHERE 
 COMMENT ON TABLE fsdb.features IS 'Features of each set, dropped ones included: their past stays in history for training sets that used it.';
 COMMENT ON COLUMN fsdb.features.history_column IS 'The column of the history table: the feature''s name, or for a dropped one a name that cannot be taken again.';
 COMMENT ON COLUMN fsdb.features.default_value IS 'Stands for NULL when the feature is read as of a time; a text that casts to the feature''s type.';
+
+CREATE FUNCTION fsdb.kept_exactly(feature_set text, live text, history text, columns text[], kept text[], sequence text)
+RETURNS boolean LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    changed record;
+    drawn bigint;
+    highest bigint;
+BEGIN
+    -- A cast from the live column's type to that of history keeps every value where the types are the same or history's is wider.
+    SELECT c.name AS column, format_type(l.atttypid, l.atttypmod) AS type, format_type(h.atttypid, h.atttypmod) AS kept INTO changed
+    FROM unnest(columns, kept) c(name, kept)
+    JOIN pg_attribute l ON l.attrelid = to_regclass(live) AND l.attname = c.name AND NOT l.attisdropped
+    JOIN pg_attribute h ON h.attrelid = to_regclass(history) AND h.attname = c.kept AND NOT h.attisdropped
+    WHERE NOT CASE
+        WHEN l.atttypid = h.atttypid AND (h.atttypmod < 0 OR l.atttypmod = h.atttypmod) THEN true
+        WHEN h.atttypid = 'integer'::regtype THEN l.atttypid = 'smallint'::regtype
+        WHEN h.atttypid = 'bigint'::regtype THEN l.atttypid IN ('smallint'::regtype, 'integer'::regtype)
+        WHEN h.atttypid = 'double precision'::regtype THEN l.atttypid = 'real'::regtype
+        WHEN h.atttypid = 'text'::regtype OR h.atttypid = 'character varying'::regtype
+            THEN l.atttypid = 'character varying'::regtype AND (h.atttypmod < 0 OR l.atttypmod BETWEEN 0 AND h.atttypmod)
+        -- Four more than precision * 65536 + scale, the scale in 11 bits with a sign.
+        WHEN h.atttypid = 'numeric'::regtype THEN l.atttypid = h.atttypid AND l.atttypmod >= 0
+            AND (((l.atttypmod - 4) & 2047) # 1024) <= (((h.atttypmod - 4) & 2047) # 1024)
+            AND ((l.atttypmod - 4) >> 16) - (((l.atttypmod - 4) & 2047) # 1024) <= ((h.atttypmod - 4) >> 16) - (((h.atttypmod - 4) & 2047) # 1024)
+        ELSE false END
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch', MESSAGE = format(
+            'Column %s of %s is %s now and history of feature set %s keeps it as %s, so values would change: fsdb doctor says what to do, or make the column %s again.',
+            changed.column, to_regclass(live), changed.type, feature_set, changed.kept, changed.kept);
+    END IF;
+    EXECUTE format('SELECT s.last_value - CASE WHEN s.is_called THEN 0 ELSE 1 END, (SELECT max(h.version_id) FROM %s h) FROM %s s', history, sequence) INTO drawn, highest;
+    IF drawn < highest THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = format(
+            'The sequence that numbers versions of feature set %s is at %s and history at %s, as after a restore of rows alone: run fsdb repair %s.',
+            feature_set, drawn, highest, feature_set);
+    END IF;
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION fsdb.kept_exactly IS 'True, or an error where history would round or refuse what a live table now holds, or would number versions anew. Called immutable so that the planner asks once a plan, which ALTER TABLE makes anew: writes pay nothing for it.';

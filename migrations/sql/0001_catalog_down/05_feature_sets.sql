@@ -1,1 +1,2 @@
-DROP TABLE fsdb.features, fsdb.feature_set_keys, fsdb.feature_sets;
+DROP FUNCTION fsdb.kept_exactly;
+DROP TABLE fsdb.features, fsdb.live_columns, fsdb.feature_set_keys, fsdb.feature_sets;

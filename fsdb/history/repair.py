@@ -1,0 +1,106 @@
+"""Brings a set's live table and its history together again: history from what is live, or the live table from history."""
+
+from typing import Any, Literal
+
+from psycopg import Connection, errors
+from psycopg.sql import SQL, Composable, Identifier
+
+from fsdb.catalog.feature_sets import RegisteredSet
+from fsdb.errors import ChangeRefused
+from fsdb.history.columns import Columns, listed
+from fsdb.history.differences import FILE, Differences, count, kept, parts_of
+from fsdb.history.names import internal
+from fsdb.history.refusals import may_write, refusals
+from fsdb.history.status import live_status, live_triggers
+from fsdb.history.versions import version_row
+from fsdb.sql import joined, query
+
+Source = Literal["live", "history"]
+
+
+def repair(connection: Connection[Any], registered: RegisteredSet, source: Source) -> Differences:
+    """Brings both together, and returns how they differed.
+
+    source="live": rows that differ get a version at their own event_time where that is later than their newest version, else at
+    the moment of the repair; rows that are gone get a tombstone at that moment. The past stays as it was known. source="history":
+    live rows become what their newest versions say, without new versions; other triggers of the table fire. Writers wait meanwhile.
+
+    Raises ChangeRefused where the table has become one that history cannot follow, or its own triggers keep it from being so.
+    """
+    problems = live_status(connection, registered).problems
+    if problems:
+        raise ChangeRefused(
+            f"Feature set {registered.name} is not repaired while history cannot follow its table. {' '.join(map(str, problems))}"
+        )
+    with refusals(registered.name), connection.transaction():
+        connection.execute(query("history/tables", "lock_writes", table=registered.live))
+        with kept(connection, registered) as differing:
+            if differing:
+                (_history_from_live if source == "live" else _live_from_history)(connection, registered)
+        left = count(connection, registered)
+        if left:
+            raise ChangeRefused(
+                f"{left} The repair was taken back: triggers of the table's own change what is written, so repair it from live, or switch them off."
+            )
+    return differing
+
+
+def _history_from_live(connection: Connection[Any], registered: RegisteredSet) -> None:
+    columns = Columns(registered)
+    now = query(FILE, "now")
+    parts = parts_of(registered) | {"write": internal(registered.history_table, "write"), "now": now}
+    keys = [Identifier("r", key) for key in columns.key_names]
+    at: Composable = now
+    if columns.time is not None:
+        live_time = SQL("(r.{}).{}").format(Identifier("l:row"), Identifier(columns.time))
+        parts |= {"time": Identifier(columns.time), "l_time": columns.at("l"), "live_time": live_time}
+        at = query(FILE, "when_live", **parts)
+    values = {
+        feature.history_column: SQL("(r.{}).{}").format(Identifier("l:row"), Identifier(feature.name))
+        for feature in registered.features
+    }
+    others = SQL("(r.{})").format(Identifier("h:row"))
+    parts["version"] = version_row(registered, keys=keys, features=values, others=others, event_time=at)
+    parts["tombstone"] = version_row(registered, keys=keys, features={}, event_time=now, deleted=True)
+    with may_write(registered):
+        if columns.time is not None and not registered.tracked:
+            connection.execute(query(FILE, "later", **parts))
+            connection.execute(query(FILE, "settled", **parts))
+        connection.execute(query(FILE, "write_versions", **parts))
+
+
+def _live_from_history(connection: Connection[Any], registered: RegisteredSet) -> None:
+    parts = parts_of(registered) | filling(registered)
+    triggers = live_triggers(connection, registered)
+    try:
+        for switch in ("DISABLE", "ENABLE"):
+            for trigger in triggers:
+                names = {"table": registered.live, "switch": SQL(switch), "trigger": Identifier(trigger)}
+                connection.execute(query(FILE, "switch", **names))
+            if switch == "DISABLE":
+                for text in ("delete_live", "update_live", "insert_live"):
+                    connection.execute(query(FILE, text, **parts))
+    except errors.IntegrityError as error:
+        raise ChangeRefused(
+            f"The live table of {registered.name} does not take what history has: {error.diag.message_primary}. "
+            f"Repair the set from live, or make room for these rows first."
+        ) from error
+
+
+def filling(registered: RegisteredSet) -> dict[str, Composable]:
+    """The columns of the live table with what the newest version of a key, `r."h:row"`, has for each."""
+    columns = Columns(registered)
+    pairs = [
+        *zip(columns.key_names, columns.key_names, strict=True),
+        *zip(columns.live_names, columns.kept_names, strict=True),
+    ]
+    if columns.time is not None:
+        pairs.append((columns.time, "event_time"))
+    taken = {live: SQL("(r.{}).{}").format(Identifier("h:row"), Identifier(past)) for live, past in pairs}
+    unchanged = {*columns.key_names, *([columns.time] if registered.tracked else [])}
+    changed = [(name, value) for name, value in taken.items() if name not in unchanged]
+    return {
+        "columns": listed(list(taken)),
+        "kept": joined(list(taken.values())),
+        "sets": joined([SQL("{} = {}").format(Identifier(name), value) for name, value in changed]),
+    }

@@ -1,0 +1,57 @@
+-- name: relations
+-- The relation that bears the name of a set's live table, and the tables that bear its triggers, with what decides whether
+-- history can follow them. The writer is the role whose rights the set's triggers have: the owner of its history.
+WITH writer AS (
+    SELECT r.oid, r.rolname, r.rolsuper OR r.rolbypassrls AS sees_all
+    FROM pg_catalog.pg_roles r
+    WHERE r.oid = coalesce((SELECT h.relowner FROM pg_catalog.pg_class h WHERE h.oid = pg_catalog.to_regclass(%(history)s)),
+                           (SELECT u.oid FROM pg_catalog.pg_roles u WHERE u.rolname = current_user))
+), bearers AS (
+    SELECT DISTINCT t.tgrelid AS oid
+    FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_trigger t ON t.tgfoid = p.oid
+    WHERE p.oid = pg_catalog.to_regprocedure(%(function)s)
+)
+SELECT c.oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind, c.relpersistence::text AS persistence,
+       (n.nspname, c.relname) = (%(schema)s, %(name)s) AS named, c.oid IN (SELECT b.oid FROM bearers b) AS bears,
+       EXISTS (SELECT FROM fsdb.live_columns k WHERE k.feature_set = %(feature_set)s AND k.relation = c.oid) AS remembered,
+       c.relispartition AS is_partition,
+       (SELECT i.inhparent::regclass::text FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid LIMIT 1) AS parent,
+       (SELECT i.inhrelid::regclass::text FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid LIMIT 1) AS child,
+       o.rolname::text AS owner, pg_catalog.pg_has_role(c.relowner, 'USAGE') AS owned, current_user::text AS asker,
+       w.rolname::text AS writer,
+       c.relrowsecurity AND NOT w.sees_all AND (c.relforcerowsecurity OR NOT pg_catalog.pg_has_role(w.oid, c.relowner, 'USAGE')) AS hidden,
+       (SELECT u.subname::text FROM pg_catalog.pg_subscription_rel s JOIN pg_catalog.pg_subscription u ON u.oid = s.srsubid
+        WHERE s.srrelid = c.oid AND NOT EXISTS (
+            SELECT FROM pg_catalog.pg_subscription_rel h WHERE h.srrelid = pg_catalog.to_regclass(%(history)s)) LIMIT 1) AS subscription,
+       (SELECT r.rulename::text FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid AND r.is_instead AND r.ev_type <> '1' LIMIT 1) AS rule
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_roles o ON o.oid = c.relowner CROSS JOIN writer w
+WHERE (n.nspname, c.relname) = (%(schema)s, %(name)s) OR c.oid IN (SELECT b.oid FROM bearers b)
+
+-- name: columns
+-- Columns of a table in order, and the name that a column of that number had when the set was compiled.
+SELECT a.attname::text AS name, pg_catalog.format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull AS not_null,
+       a.attgenerated <> '' AS generated, coalesce(l.collisdeterministic, true) AS deterministic,
+       (SELECT c.name FROM fsdb.live_columns c
+        WHERE c.feature_set = %(feature_set)s AND c.relation = a.attrelid AND c.number = a.attnum) AS former
+FROM pg_catalog.pg_attribute a LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
+WHERE a.attrelid = %(oid)s AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attnum
+
+-- name: unique_keys
+-- Unique indexes of a table that can serve as its key, and those that cannot, the primary key first.
+SELECT ARRAY(SELECT a.attname::text FROM unnest(i.indkey) WITH ORDINALITY k(attnum, position)
+             JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+             WHERE k.position <= i.indnkeyatts ORDER BY k.position) AS columns,
+       i.indisprimary AS is_primary, i.indimmediate AS immediate
+FROM pg_catalog.pg_index i
+WHERE i.indrelid = %(oid)s AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+ORDER BY i.indisprimary DESC, i.indexrelid
+
+-- name: remember_columns
+-- Keeps which columns a set's triggers were compiled for, by their numbers: so a column that is renamed later is found again.
+INSERT INTO fsdb.live_columns (feature_set, name, relation, number)
+SELECT %(feature_set)s, a.attname, a.attrelid, a.attnum
+FROM pg_catalog.pg_attribute a
+WHERE a.attrelid = pg_catalog.to_regclass(%(live)s) AND a.attnum > 0 AND NOT a.attisdropped AND a.attname = ANY (%(names)s::text[])
+ON CONFLICT (feature_set, name) DO UPDATE SET relation = excluded.relation, number = excluded.number
