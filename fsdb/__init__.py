@@ -2,9 +2,9 @@
 
 from fsdb.definitions import Feature, FeatureSet, TrainingView
 from fsdb.errors import (
-    ColumnsLeftOut,
     CatalogMissing,
     ChangeRefused,
+    ColumnsLeftOut,
     ConnectionFailed,
     CopyBroken,
     EnginePassedOver,
@@ -26,9 +26,9 @@ from fsdb.store import Store, connect
 from fsdb.table import Table
 
 __all__ = [
-    "ColumnsLeftOut",
     "CatalogMissing",
     "ChangeRefused",
+    "ColumnsLeftOut",
     "ConnectionFailed",
     "CopyBroken",
     "EnginePassedOver",

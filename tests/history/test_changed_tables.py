@@ -2,6 +2,7 @@
 
 import psycopg
 import pytest
+from psycopg.sql import SQL
 
 from fsdb import history
 from fsdb.catalog.feature_sets import RegisteredSet, get_set
@@ -129,15 +130,15 @@ def test_a_retyped_column_lands_exactly_or_fails(
         connection.execute("INSERT INTO app VALUES (2, NULL)")  # its plans are kept by this session
         connection.execute(f"ALTER TABLE app ALTER a TYPE {retyped} USING a::{retyped}")
         if kept is None:
-            for statement in (f"INSERT INTO app VALUES (3, {row})", f"UPDATE app SET a = {row} WHERE k = 1"):
+            for text in ("INSERT INTO app VALUES (3, {})", "UPDATE app SET a = {} WHERE k = 1"):
                 with (
                     pytest.raises(psycopg.errors.DatatypeMismatch, match="Column a of public"),
                     connection.transaction(),
                 ):
-                    connection.execute(statement)
+                    connection.execute(SQL(text).format(SQL(row)))
             connection.execute("DELETE FROM app")
         else:
-            connection.execute(f"INSERT INTO app VALUES (3, {row})")
+            connection.execute(SQL("INSERT INTO app VALUES (3, {})").format(SQL(row)))
             assert str(versions(connection, app)[-1].values["a"]) == kept
 
 
