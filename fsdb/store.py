@@ -152,13 +152,15 @@ class Store:
                 description=description,
             )
             apply(connection, plan(connection, [definition]))
-            registered = get_set(connection, definition.name)
-            left_out = history.notes(connection, registered) if features is None else []
-        if left_out:
-            warnings.warn(" ".join(left_out), ColumnsLeftOut, stacklevel=2)
-        return registered
+            return get_set(connection, definition.name)
 
-        return self._database.changing(change)
+        registered = self._database.changing(change)
+        if features is None:
+            with self._database.transaction() as connection:
+                left_out = history.notes(connection, registered)
+            if left_out:
+                warnings.warn(" ".join(left_out), ColumnsLeftOut, stacklevel=3)
+        return registered
 
     # Data
 
@@ -218,12 +220,12 @@ class Store:
         source="live": what the live table holds becomes history's newest versions, rows that are gone get a tombstone. "history":
         the live table becomes what the newest versions say. `confirm` is asked first, where anything differs. Raises ChangeRefused.
         """
-        with self.transaction() as connection:
+        with self._database.transaction() as connection:
             registered = get_set(connection, feature_set)
             differing = history.differences(connection, registered)
-            if source is None or not differing or (confirm is not None and not confirm(differing)):
-                return differing
-            return history.repair(connection, registered, source)
+        if source is None or not differing or (confirm is not None and not confirm(differing)):
+            return differing
+        return self._database.changing(lambda connection: history.repair(connection, registered, source))
 
     def feature_vector(self, features: Sequence[str], keys: Mapping[str, Any]) -> dict[str, Any]:
         """The features of one entity as of this moment, and `found`: whether every set has the entity."""

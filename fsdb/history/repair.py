@@ -5,10 +5,12 @@ from typing import Any, Literal
 from psycopg import Connection, errors
 from psycopg.sql import SQL, Composable, Identifier
 
+from fsdb import locks
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.errors import ChangeRefused
 from fsdb.history.columns import Columns, listed
 from fsdb.history.differences import FILE, Differences, count, kept, parts_of
+from fsdb.history.locking import track_locks
 from fsdb.history.names import internal
 from fsdb.history.refusals import may_write, refusals
 from fsdb.history.status import live_status, live_triggers
@@ -33,7 +35,7 @@ def repair(connection: Connection[Any], registered: RegisteredSet, source: Sourc
             f"Feature set {registered.name} is not repaired while history cannot follow its table. {' '.join(map(str, problems))}"
         )
     with refusals(registered.name), connection.transaction():
-        connection.execute(query("history/tables", "lock_writes", table=registered.live))
+        locks.take(connection, track_locks(registered.live_schema, registered.live_table))
         with kept(connection, registered) as differing:
             if differing:
                 (_history_from_live if source == "live" else _live_from_history)(connection, registered)

@@ -8,7 +8,7 @@ from psycopg import Connection
 from fsdb import deployments, history, locks, training
 from fsdb.catalog.feature_sets import list_sets
 from fsdb.catalog.training import list_views
-from fsdb.history.tracking import table_of
+from fsdb.history.live import table_of
 from fsdb.locks import Locks, Mode
 from fsdb.migrate import changes
 from fsdb.migrate.changes import Change
