@@ -17,7 +17,8 @@ FILE = "asof/snapshots"
 def adopt(connection: Connection[Any]) -> None:
     """Makes a database that a dump was restored into its server's own; does nothing anywhere else.
 
-    The xids of restored versions are another server's, so they are known by their version ids from here on. Waits for
+    The xids of restored versions are another server's, or may be: a clone has the system identifier of the server that it was made
+    from, and counts on its own. So restored versions are known by their version ids from here on. Waits for
     transactions that write versions, and holds them off until the caller's ends. Raises CatalogMissing without the rights.
     """
     row = connection.execute(query(FILE, "same_server")).fetchone()
@@ -30,9 +31,10 @@ def adopt(connection: Connection[Any]) -> None:
                 connection.execute(query(FILE, "wait_for_writers", history=Identifier(HISTORY_SCHEMA, table)))
             connection.execute(query(FILE, "adopt_versions"))
             connection.execute(query(FILE, "adopt_server"))
+            connection.execute(query(FILE, "mark_server"))
     except psycopg.errors.InsufficientPrivilege as error:
         raise CatalogMissing(
-            "This database was restored from a dump of another server and is not in use here yet: let the owner of the fsdb catalog connect once, with fsdb status."
+            "This database was restored from a dump and is not in use here yet: let the owner of the fsdb catalog connect once, with fsdb status."
         ) from error
 
 

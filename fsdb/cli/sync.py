@@ -48,10 +48,15 @@ def sync(
             else:
                 done = columnar.sync(store.url, sets, warehouse=warehouse, progress=progress)
         show(done.table, as_json, empty="There are no feature sets yet.")
+        for notice in done.notices:
+            note(notice)
         if rebuild is None:
             _retain(store, sets)
         if compact:
-            _tell(columnar.compact(store.url, sets).table)
+            compacted = columnar.compact(store.url, sets)
+            _tell(compacted.table)
+            for notice in compacted.notices:
+                note(notice)
         if age is not None:
             note(f"Removed {columnar.expire(store.url, age):,} files.")
 
@@ -79,7 +84,10 @@ def _watch(store: Store, sets: list[str] | None, warehouse: str | None, seconds:
     """Syncs until it is interrupted; a server that is away is waited for."""
     while True:
         try:
-            for done in columnar.sync(store.url, sets, warehouse=warehouse).table:
+            synced = columnar.sync(store.url, sets, warehouse=warehouse)
+            for notice in synced.notices:
+                note(notice)
+            for done in synced.table:
                 if done["versions"]:
                     say(
                         f"{done['feature_set']}: {done['versions']:,} versions in {done['seconds']:.2f} s, {done['rows_in_copy']:,} in the copy."

@@ -39,7 +39,7 @@ def compact(url: str, feature_sets: Sequence[str] | None = None) -> SyncResult:
                     continue
                 written = compact_table(work, registered, copy, every=True)
                 done.append(SetSync(name, written, table.Change(copy).rows, time.perf_counter() - begun))
-        return SyncResult(tuple(done))
+        return SyncResult(tuple(done), tuple(work.notices))
 
 
 def compact_if_needed(work: Work, registered: RegisteredSet, copy: IcebergTable) -> None:
@@ -66,10 +66,10 @@ def compact_table(work: Work, registered: RegisteredSet, copy: IcebergTable, *, 
     if not groups:
         return 0
     change = table.Change(copy)
-    change.move_to(work.warehouse, work.owner, registered)
-    writer = FileWriter(copy.io, change.metadata, _ONE_CHUNK)
     old = [file for group in groups for file in group]
     with writing(registered.name):
+        work.settle(change, registered)
+        writer = FileWriter(copy.io, change.metadata, _ONE_CHUNK)
         try:
             for group in groups:
                 for file in group:

@@ -27,8 +27,9 @@ def expire(url: str, older_than: timedelta) -> int:
                 if copy is None:
                     continue
                 locations.add(copy.location())
-                if not _own(copy.location(), work.owner):
-                    continue  # another database's folder, which this one was restored from
+                with _cleaning(copy.location()):
+                    if not work.owns(copy.location()):
+                        continue  # another database's folder, which this one was restored or cloned from
                 _forget_snapshots(copy, older_than)
                 needed = set(_needed(copy, name))
                 kept |= needed
@@ -38,9 +39,9 @@ def expire(url: str, older_than: timedelta) -> int:
                     removed += _clean(copy.location(), needed, ripe, older_than)
         left = _leftovers(work, older_than)
         for location, folder, long_enough in left:
-            if folder and long_enough and location not in locations and _own(location, work.owner):
+            if folder and long_enough and location not in locations:
                 with _cleaning(location):
-                    removed += _removed_folder(location)
+                    removed += _removed_folder(location) if work.owns(location) else 0
         done = [location for location, _, long_enough in left if long_enough and location not in kept | locations]
         work.control.execute(query(COPIES, "forget_leftovers"), {"locations": done})
         return removed
@@ -49,10 +50,6 @@ def expire(url: str, older_than: timedelta) -> int:
 def _leftovers(work: Work, age: timedelta) -> list[tuple[str, bool, bool]]:
     """Files and folders that nothing refers to any more: where, whether a folder, and whether for that long."""
     return list(work.control.execute(query(COPIES, "leftovers"), {"age": age}).fetchall())
-
-
-def _own(location: str, owner: str) -> bool:
-    return f"/{owner}/" in location
 
 
 def _forget_snapshots(copy: IcebergTable, older_than: timedelta) -> None:

@@ -9,6 +9,7 @@ from psycopg import Connection
 
 from fsdb.catalog.feature_sets import RegisteredSet, list_sets
 from fsdb.columnar.copies import Copy, CopyFile
+from fsdb.columnar.folders import elsewhere
 from fsdb.columnar.reading import broken, check_files, read_copy
 from fsdb.errors import CopyBroken
 from fsdb.sql import query
@@ -57,6 +58,9 @@ def _counted(connection: Connection[Any], registered: RegisteredSet, copy: Copy)
     if copy.rows < within or (copy.rows > within and registered.reach is None):
         sentence = f"The columnar copy of {copy.feature_set} holds {copy.rows:,} versions where history has {within:,}: run fsdb sync --rebuild {copy.feature_set}."
         return [CopyProblem(copy.feature_set, sentence, True)]
+    if (path := elsewhere(connection, copy)) is not None:
+        sentence = f"Files of the columnar copy of {copy.feature_set} are in the folder of a database that this one was restored or cloned from, which may clean them up ({path}): run fsdb sync --rebuild {copy.feature_set}."
+        return [CopyProblem(copy.feature_set, sentence, False)]
     if rest >= LONG_TAIL and rest >= _SHARE * every:
         sentence = f"{rest:,} versions of {copy.feature_set} are not in its columnar copy yet, which slows large training sets down: run fsdb sync."
         return [CopyProblem(copy.feature_set, sentence, False)]

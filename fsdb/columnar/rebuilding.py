@@ -47,7 +47,9 @@ def rebuild(
             with writing(feature_set):
                 work.commit(feature_set, change, filled.writer, lambda: change.append(filled.files, filled.watermark))
             _replace(work, registered)
-            return SyncResult((SetSync(feature_set, filled.rows, change.rows, time.perf_counter() - begun),))
+            return SyncResult(
+                (SetSync(feature_set, filled.rows, change.rows, time.perf_counter() - begun),), tuple(work.notices)
+            )
 
 
 def _old(work: Work, registered: RegisteredSet) -> IcebergTable:

@@ -21,9 +21,10 @@ class SetSync:
 
 @dataclass(frozen=True)
 class SyncResult:
-    """All sets of a sync, in order."""
+    """All sets of a sync, in order, and in sentences what else should be known of it."""
 
     sets: tuple[SetSync, ...]
+    notices: tuple[str, ...] = ()
 
     @property
     def table(self) -> Table:
@@ -38,7 +39,7 @@ class SyncResult:
         return self.table.__rich__()
 
     def __repr__(self) -> str:
-        return repr(self.table)
+        return "\n".join((repr(self.table), *self.notices))
 
     def _repr_html_(self) -> str:
         return self.table._repr_html_()

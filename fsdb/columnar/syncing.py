@@ -40,7 +40,7 @@ def sync(
             list_sets(work.control) if feature_sets is None else {n: get_set(work.control, n) for n in feature_sets}
         )
         work.forget_dropped()
-        return SyncResult(tuple(sync_set(work, name, progress) for name in chosen))
+        return SyncResult(tuple(sync_set(work, name, progress) for name in chosen), tuple(work.notices))
 
 
 def sync_set(work: Work, name: str, progress: Progress | None) -> SetSync:
@@ -95,7 +95,7 @@ def fill(
         seen = moment.seen(reader, registered, before, floor)
         current = get_set(reader, registered.name)
         change.follow(current)
-        change.move_to(work.warehouse, work.owner, current)
+        work.settle(change, current)
         writer = FileWriter(change.io, change.metadata)
         try:
             about = seen.high - (seen.restored if before is None else before.floor)

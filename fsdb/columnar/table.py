@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import uuid4
 
-from psycopg import Connection
 from pyiceberg.exceptions import NoSuchTableError
 from pyiceberg.io import FileIO
 from pyiceberg.manifest import DataFile
@@ -41,7 +40,6 @@ from fsdb.columnar.iceberg import (
 )
 from fsdb.columnar.schema import EVENT_TIME, VERSION_ID, followed, new_schema, note
 from fsdb.columnar.watermark import Watermark
-from fsdb.sql import query
 
 FILE = "columnar/copies"
 OWNER_PROPERTY = "fsdb.warehouse"
@@ -104,13 +102,6 @@ def new_location(registered: RegisteredSet, warehouse: str, owner: str) -> str:
     return f"{warehouse}/{owner}/{registered.history_table}-{uuid4().hex[:12]}"
 
 
-def own_folder(connection: Connection[Any]) -> str:
-    """The name of this database's folder in any warehouse."""
-    row = connection.execute(query(FILE, "own_warehouse")).fetchone()
-    assert row is not None
-    return str(row[0])
-
-
 class _Transaction(Transaction):
     """A transaction that keeps the metadata with its changes, which pyiceberg otherwise makes anew each time that it looks."""
 
@@ -167,7 +158,7 @@ class Change:
             self._stage(AddSchemaUpdate(schema=wanted), SetCurrentSchemaUpdate())
 
     def move_to(self, warehouse: str, owner: str, registered: RegisteredSet) -> None:
-        """Writes to a new folder from here on, where the table's is another database's: this one came from its dump."""
+        """Writes to a new folder from here on, where the table's is another database's."""
         if self.metadata.properties.get(OWNER_PROPERTY) != owner:
             location = new_location(registered, warehouse, owner)
             self._stage(SetLocationUpdate(location=location), SetPropertiesUpdate(updates={OWNER_PROPERTY: owner}))

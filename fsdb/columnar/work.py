@@ -16,7 +16,9 @@ from fsdb.asof import snapshots
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.columnar import moment, table
 from fsdb.columnar.catalog import DatabaseCatalog, opened
+from fsdb.columnar.claims import claim
 from fsdb.columnar.files import FileWriter
+from fsdb.columnar.folders import is_in, own_folder, parent
 from fsdb.columnar.reading import AWAY, lost
 from fsdb.errors import ChangeRefused, ConnectionFailed, FsdbError
 from fsdb.sql import query
@@ -37,7 +39,7 @@ def working(url: str, warehouse: str | None = None) -> Iterator["Work"]:
             with control.transaction():
                 snapshots.adopt(control)
             with opened(url) as catalog:
-                yield Work(url, control, catalog, config.warehouse(warehouse), table.own_folder(control))
+                yield Work(url, control, catalog, config.warehouse(warehouse), own_folder(control))
     except (psycopg.Error, sa.exc.DBAPIError) as error:
         cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
         if isinstance(cause, psycopg.errors.InsufficientPrivilege):
@@ -60,6 +62,8 @@ class Work:
         self.catalog = catalog
         self.warehouse = warehouse
         self.owner = owner
+        self.notices: list[str] = []
+        self._claimed: set[str] = set()
 
     @contextmanager
     def alone(self, feature_set: str) -> Iterator[None]:
@@ -88,6 +92,8 @@ class Work:
                 query(COPIES, "claim"), {"feature_set": registered.name, "namespace": namespace, "table": own}
             )
         with writing(registered.name):
+            while not self.owns(f"{self.warehouse}/{self.owner}/{registered.history_table}"):
+                pass  # a clone has gone on with the folder: this database has another one now
             return table.create(self.catalog, name, registered, self.warehouse, self.owner, self.bucketed(registered))
 
     def forget_dropped(self, name: table.Identifier | None = None) -> None:
@@ -99,6 +105,30 @@ class Work:
                 row = apart.execute(query(COPIES, "take_out"), {"namespace": namespace, "table": gone}).fetchone()
                 if row is not None:
                     apart.execute(query(COPIES, "leave"), {"locations": [row[0]], "folder": True})
+
+    def owns(self, location: str) -> bool:
+        """Whether a table's folder is this database's; where a clone has gone on with it, this database takes a new one from here on."""
+        if not is_in(f"{location}/", self.owner):
+            return False
+        folder = parent(location)
+        if folder not in self._claimed:
+            if not claim(self.url, folder):
+                self.owner = own_folder(self.control, other_than=self.owner)
+                return False
+            self._claimed.add(folder)
+        return True
+
+    def settle(self, change: table.Change, registered: RegisteredSet) -> None:
+        """Makes sure that a change writes into this database's folder: else into a new one of it, and says so."""
+        before = change.metadata.location
+        while not (
+            change.metadata.properties.get(table.OWNER_PROPERTY) == self.owner and self.owns(change.metadata.location)
+        ):
+            change.move_to(self.warehouse, self.owner, registered)
+        if change.metadata.location != before and change.metadata.current_snapshot() is not None:
+            self.notices.append(
+                f"The columnar copy of {registered.name} is in the folder of a database that this one was restored or cloned from ({before}). What is new goes to {change.metadata.location}; fsdb sync --rebuild {registered.name} brings all of it there."
+            )
 
     def leave(self, locations: Sequence[str], folder: bool) -> None:
         """Notes files or folders that nothing will refer to, before that is so."""

@@ -41,21 +41,18 @@ _PLAIN = ("unnamed", "same", "guard")  # these touch no table
 _OF_TRACKED = ("inserted", "updated", "deleted")  # these differ where the table is an application's
 
 
-def compile_set(registered: RegisteredSet, owner: str) -> list[GeneratedObject]:
-    """Every object that the set's history needs, in the order in which they can be made.
-
-    owner: the role that owns the history table.
-    """
+def compile_set(registered: RegisteredSet) -> list[GeneratedObject]:
+    """Every object that the set's history needs, in the order in which they can be made."""
     bodies = _body_parts(registered)
     wanted = [*_AFTERWARDS, *(() if registered.tracked else _BEFOREHAND)]
     functions = [_trigger_function(registered, name, purpose, bodies) for _, _, name, purpose in wanted]
     functions.append(_trigger_function(registered, "guard", "keeps history from being changed directly", bodies))
     triggers = [
-        _trigger(registered, registered.live, trigger, text, function, purpose, owner)
+        _trigger(registered, registered.live, trigger, text, function, purpose)
         for trigger, text, function, purpose in wanted
     ]
     triggers += [
-        _trigger(registered, registered.history, trigger, text, "guard", "keeps history from direct changes", owner)
+        _trigger(registered, registered.history, trigger, text, "guard", "keeps history from direct changes")
         for trigger, text in _GUARDS
     ]
     own = [write_function(registered, bodies), _remove_function(registered, bodies)]
@@ -129,7 +126,7 @@ def _trigger_function(
 
 
 def _trigger(
-    registered: RegisteredSet, table: Identifier, name: str, text: str, function: str, purpose: str, owner: str
+    registered: RegisteredSet, table: Identifier, name: str, text: str, function: str, purpose: str
 ) -> GeneratedObject:
     columns = Columns(registered)
     timed: dict[str, Composable] = {}
@@ -146,7 +143,7 @@ def _trigger(
         table=table,
         function=internal(registered.history_table, function),
         new_key_differs=columns.key_differs("new", "old"),
-        owner=Literal(owner),
+        table_name=Literal(table.as_string()),
         **timed,
     )
     live = (registered.live_schema, registered.live_table)

@@ -33,10 +33,7 @@ class ObjectStatus:
 def status(connection: Connection[Any], registered: RegisteredSet) -> list[ObjectStatus]:
     """The state of each object that the set's history needs: tables, functions, triggers and views."""
     tables = [live_status(connection, registered), _history(connection, registered)]
-    owner = connection.execute(
-        query("history/tables", "owner"), {"schema": HISTORY_SCHEMA, "name": registered.history_table}
-    ).fetchone()
-    objects = compile_set(registered, "" if owner is None else str(owner[0]))
+    objects = compile_set(registered)
     found = _Found(connection, registered, objects)
     return [*tables, *(ObjectStatus(o.name, o.kind, found.state(o)) for o in objects)]
 

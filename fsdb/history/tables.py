@@ -51,7 +51,7 @@ def create(connection: Connection[Any], definition: FeatureSet) -> RegisteredSet
         _create_history(connection, registered)
         if registered.tracked:
             tracking.write_first_versions(connection, registered)
-        objects = compile_set(registered, owner(connection, registered))
+        objects = compile_set(registered)
         _refuse_foreign(connection, registered, objects)
         install(connection, objects)
         remember_columns(connection, registered)
@@ -66,7 +66,7 @@ def drop(connection: Connection[Any], registered: RegisteredSet) -> None:
     """
     with refusals(registered.name):
         live = find(connection, Needs.of(registered))
-        objects = compile_set(registered, "")
+        objects = compile_set(registered)
         foreign = foreign_objects(connection, registered, objects)
         locks.take(connection, _locks_to_drop(registered, live, bool(foreign)))
         for signature in marked_triggers(connection, registered):
@@ -97,7 +97,8 @@ def refresh(connection: Connection[Any], registered: RegisteredSet) -> None:
     if standing:
         raise ChangeRefused(f"Feature set {current.name} cannot be installed anew. {' '.join(standing)}")
     with refusals(current.name):
-        objects = compile_set(current, owner(connection, current))
+        owner(connection, current)  # raises where the history table is gone
+        objects = compile_set(current)
         _refuse_foreign(connection, current, objects)
         wanted = {generated.signature.as_string() for generated in objects}
         locks.take(connection, refresh_locks(connection, current, objects))

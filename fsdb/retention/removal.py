@@ -18,6 +18,7 @@ from psycopg.sql import Composable, Composed, Identifier, Literal
 from fsdb.asof import snapshots
 from fsdb.catalog.feature_sets import RegisteredSet, get_set, list_sets
 from fsdb.columnar import Copy, read_copy
+from fsdb.columnar.folders import elsewhere
 from fsdb.errors import ConnectionFailed, RetentionRefused
 from fsdb.history.columns import Columns
 from fsdb.history.names import internal
@@ -100,6 +101,10 @@ def _removed(connection: Connection[Any], registered: RegisteredSet) -> SetReten
     note = f"{kept:,} stay for lineage of predictions" if kept else ""
     if not _count(connection):
         connection.execute(query(FILE, "drop_candidates", candidates=CANDIDATES))
+        return SetRetention(name, 0, registered.reach, note)
+    if elsewhere(connection, copy) is not None:
+        connection.execute(query(FILE, "drop_candidates", candidates=CANDIDATES))
+        note = f"files of the copy are in the folder of another database, which may clean them up: run fsdb sync --rebuild {name} first"
         return SetRetention(name, 0, registered.reach, note)
     verify(connection, registered, copy, CANDIDATES)
     removed, reach = _remove(connection, registered, copy, cutoff)

@@ -20,7 +20,7 @@ from fsdb.exchange.queries import describe, query_text
 from fsdb.exchange.timezones import zone_of
 from fsdb.history.reach import hold
 from fsdb.training import entities
-from fsdb.training.saved_asof import snapshot_of
+from fsdb.training.saved_asof import known_of, snapshot_of
 from fsdb.training.spine import take, take_rows
 from fsdb.training.spine_rows import rows_of
 from fsdb.training.training_set import TrainingSet
@@ -50,7 +50,8 @@ def build(
     moment at which one of the chosen sets (all of the same keys) had a new version, or with values="current" a row for each entity, now.
 
     known: "now" (every version that is committed), "then" (those recorded by each row's timestamp), a datetime with a time
-    zone (those recorded by then), or the name of a saved training set (exactly what that one saw).
+    zone (those recorded by then), or the name of a saved training set: of the versions that there were when it was built, those that
+    count by its own known.
 
     Everything is read at one snapshot, in the caller's transaction, whose own changes count; nothing is left behind in
     the database but a line of fsdb.query_log. Raises InvalidDefinition, InvalidData and UnknownName.
@@ -144,4 +145,5 @@ def _known(connection: Connection[Any], known: str | datetime) -> tuple[Known, S
         raise InvalidData(
             f"known={known!r} is no moment: give 'now', 'then', a datetime, or a saved training set's name."
         )
-    return NOW, snapshot_of(catalog.get_saved(connection, known))
+    saved = catalog.get_saved(connection, known)
+    return known_of(saved), snapshot_of(saved)

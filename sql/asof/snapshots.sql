@@ -1,6 +1,7 @@
 -- name: same_server
--- Whether the database is on the server that counted the xids of its versions.
-SELECT s.system_identifier = c.system_identifier FROM fsdb.server AS s, pg_control_system() AS c
+-- Whether the xids of the database's versions were counted here: on this server, and not in a database that a dump was restored from.
+SELECT s.system_identifier = c.system_identifier AND s.tableoid = m.table_oid AND s.xmin = m.row_xid
+FROM fsdb.server AS s, fsdb.server_mark AS m, pg_control_system() AS c
 
 -- name: history_tables
 -- Every history table.
@@ -18,6 +19,10 @@ SET restored_version = coalesce(pg_sequence_last_value(pg_get_serial_sequence(fo
 -- name: adopt_server
 -- New versions have this server's xids.
 UPDATE fsdb.server SET system_identifier = (SELECT system_identifier FROM pg_control_system()), adopted_at = clock_timestamp()
+
+-- name: mark_server
+-- Notes what no dump restores: which table this is, and which transaction wrote its row.
+UPDATE fsdb.server_mark SET (table_oid, row_xid) = (SELECT tableoid, xmin FROM fsdb.server)
 
 -- name: now
 -- What a reader sees at this moment.

@@ -1,5 +1,5 @@
 -- name: search
--- Everything registered whose name, description, tags or owner holds each of the words, best kinds of match first.
+-- Everything registered whose name, description, tags or owner holds each of the words, best kinds of match first; all of it without a word.
 WITH entries (kind, name, description, tags, owner) AS (
     SELECT 'feature set', name, description, tags, owner FROM fsdb.feature_sets
     UNION ALL
@@ -15,7 +15,7 @@ WITH entries (kind, name, description, tags, owner) AS (
 )
 SELECT kind, name, description, tags, owner
 FROM entries
-WHERE (SELECT bool_and(position(word IN lower(concat_ws(' ', name, description, array_to_string(tags, ' '), owner))) > 0)
+WHERE (SELECT coalesce(bool_and(position(word IN lower(concat_ws(' ', name, description, array_to_string(tags, ' '), owner))) > 0), true)
        FROM unnest(%(words)s::text[]) AS word)
 ORDER BY NOT (SELECT bool_and(position(word IN lower(name)) > 0) FROM unnest(%(words)s::text[]) AS word), kind, name
 

@@ -31,12 +31,42 @@ ORDER BY 1, 2
 INSERT INTO fsdb.copy_leftovers (location, folder) SELECT unnest(%(locations)s::text[]), %(folder)s
 ON CONFLICT (location) DO UPDATE SET left_at = clock_timestamp()
 
+-- name: one_warehouse
+-- Sessions that look for this database's folder do so one after the other, and make one.
+SELECT pg_advisory_xact_lock(hashtextextended('fsdb warehouse', 0))
+
 -- name: own_warehouse
--- This database's own folder in any warehouse. The update that changes nothing gives the row also where another session made it just now.
-INSERT INTO fsdb.warehouses AS own (system_identifier, database_oid)
-SELECT system_identifier, (SELECT oid FROM pg_database WHERE datname = current_database()) FROM pg_control_system()
-ON CONFLICT (system_identifier, database_oid) DO UPDATE SET warehouse_id = own.warehouse_id
+-- This database's own folder in any warehouse. A base backup, a promoted standby and a server put back to an earlier moment have the
+-- system identifier of the server that they come from, but another timeline or place.
+SELECT w.warehouse_id
+FROM fsdb.warehouses AS w, pg_control_system() AS system, pg_control_checkpoint() AS checkpoint, pg_control_recovery() AS recovery
+WHERE w.system_identifier = system.system_identifier
+  AND w.database_oid = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND w.timeline = greatest(checkpoint.timeline_id, recovery.min_recovery_end_timeline)
+  AND coalesce(w.data_directory = CASE WHEN pg_has_role('pg_read_all_settings', 'USAGE') THEN current_setting('data_directory') END, true)
+ORDER BY w.warehouse_number DESC LIMIT 1
+
+-- name: new_warehouse
+-- Gives this database a new folder in any warehouse.
+INSERT INTO fsdb.warehouses (system_identifier, database_oid, timeline, data_directory)
+SELECT system.system_identifier, (SELECT oid FROM pg_database WHERE datname = current_database()),
+       greatest(checkpoint.timeline_id, recovery.min_recovery_end_timeline),
+       CASE WHEN pg_has_role('pg_read_all_settings', 'USAGE') THEN current_setting('data_directory') END
+FROM pg_control_system() AS system, pg_control_checkpoint() AS checkpoint, pg_control_recovery() AS recovery
 RETURNING warehouse_id
+
+-- name: noted_claims
+-- The words that this database has left in a folder.
+SELECT word FROM fsdb.warehouse_claims WHERE folder = %(folder)s
+
+-- name: note_claim
+-- Notes a word that is about to be left.
+INSERT INTO fsdb.warehouse_claims (folder, word) VALUES (%(folder)s, %(word)s)
+
+-- name: forget_claims
+-- Forgets words that newer ones stand for, when nobody can be looking at them any more.
+DELETE FROM fsdb.warehouse_claims
+WHERE folder = %(folder)s AND word <> %(word)s AND noted_at < clock_timestamp() - interval '1 day'
 
 -- name: take_out
 -- Takes a table out of the Iceberg catalog and tells its folder.

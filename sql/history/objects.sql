@@ -79,9 +79,10 @@ CREATE OR REPLACE TRIGGER {trigger} BEFORE UPDATE ON {table} FOR EACH ROW
 WHEN ({new_time} = '-infinity') EXECUTE FUNCTION {function}()
 
 -- name: guard_insert
--- Fires for inserts that come from no trigger, or from another role than the owner.
+-- Fires for inserts that come from no trigger, or from another role than the one that owns the table at that moment: the owner alone
+-- has every grant option without having been given it. No role is named, so the trigger fits whoever owns the table later.
 CREATE OR REPLACE TRIGGER {trigger} BEFORE INSERT ON {table} FOR EACH STATEMENT
-WHEN (pg_trigger_depth() = 0 OR current_user <> {owner}) EXECUTE FUNCTION {function}()
+WHEN (pg_trigger_depth() = 0 OR NOT has_table_privilege({table_name}::regclass, 'TRIGGER WITH GRANT OPTION')) EXECUTE FUNCTION {function}()
 
 -- name: guard_change
 -- Fires for every other change.

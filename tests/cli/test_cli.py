@@ -44,6 +44,8 @@ def test_json_is_one_value_and_nothing_else(folder: Path, capsys: pytest.Capture
     assert printed("ingest", "airport_weather", query) == [{"inserted": 1, "updated": 0, "late": 0, "unchanged": 0}]
     assert printed("ingest", "airport_weather", query) == [{"inserted": 0, "updated": 0, "late": 0, "unchanged": 1}]
     assert {row["name"] for row in printed("search", "wind")} == {"airport_weather.wind"}  # type: ignore[attr-defined]
+    every = ["airport_weather", "airport_weather.temp", "airport_weather.wind"]
+    assert sorted(row["name"] for row in printed("search")) == every  # type: ignore[attr-defined]
     assert [row["name"] for row in printed("describe", "airport_weather")] == ["origin", "temp", "wind"]  # type: ignore[attr-defined]
     status = printed("status")
     assert "airport_weather" in json.dumps(status)

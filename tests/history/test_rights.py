@@ -302,6 +302,53 @@ def test_all_of_it_without_a_superuser(server_url: str, database: TestDatabase, 
             admin.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
 
 
+def test_whoever_owns_history_now_is_its_owner(server_url: str, database: TestDatabase, role: str) -> None:
+    """After REASSIGN OWNED all works for the new owner, nothing is outdated, and the former one is refused inside triggers, too."""
+    name = f"{database.name}_reassigned"
+    with database.connect() as admin:
+        admin.execute(SQL("CREATE DATABASE {} OWNER {}").format(Identifier(name), Identifier(role)))
+    url = make_conninfo(server_url, dbname=name)
+    try:
+        former_url = make_conninfo(url, user=role, password="secret")
+        catalog.upgrade(former_url)
+        with psycopg.connect(former_url, autocommit=True) as former, psycopg.connect(url, autocommit=True) as present:
+            registered = made(former, WEATHER)
+            former.execute("INSERT INTO weather VALUES (1, 1, 'x')")
+            present.execute(SQL("REASSIGN OWNED BY {} TO CURRENT_USER").format(Identifier(role)))
+            _grant(
+                present,
+                role,
+                "USAGE ON SCHEMA fsdb, fsdb_history",
+                "USAGE, CREATE ON SCHEMA public",
+                "ALL ON ALL TABLES IN SCHEMA fsdb_history",
+                "ALL ON ALL SEQUENCES IN SCHEMA fsdb_history",
+            )
+            former.execute(
+                """
+                CREATE TABLE mine (k int);
+                CREATE FUNCTION forge() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
+                    INSERT INTO fsdb_history.weather (k, event_time, recorded_at) VALUES (9, now(), now()); RETURN NULL;
+                END $$;
+                CREATE TRIGGER forge AFTER INSERT ON mine FOR EACH ROW EXECUTE FUNCTION forge();
+                """
+            )
+            for statement in (*DIRECT, "INSERT INTO mine VALUES (1)"):
+                with pytest.raises(REFUSED, match="triggers alone"):
+                    _try(former, statement, registered)
+            for change in CHANGES[1:]:
+                change(present, registered)
+            assert [version.deleted for version in assert_live_is_newest(present, registered)] == [
+                False,
+                False,
+                False,
+                True,
+            ]
+            assert {found.state for found in history.status(present, registered)} == {"installed"}
+    finally:
+        with database.connect() as admin:
+            admin.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+
+
 def _delete_as_of(connection: psycopg.Connection, registered: RegisteredSet) -> None:
     with connection.transaction():
         assert history.delete_as_of(connection, registered, [{"k": 1}], day(3)) == 1

@@ -6,6 +6,14 @@ CREATE UNIQUE INDEX server_one ON fsdb.server ((true));
 INSERT INTO fsdb.server (system_identifier) SELECT system_identifier FROM pg_control_system();
 COMMENT ON TABLE fsdb.server IS 'The server that counted the xids of new versions. Another one, after a dump was restored, counts anew.';
 
+CREATE TABLE fsdb.server_mark (
+    table_oid oid NOT NULL,
+    row_xid   xid NOT NULL
+);
+CREATE UNIQUE INDEX server_mark_one ON fsdb.server_mark ((true));
+INSERT INTO fsdb.server_mark (table_oid, row_xid) SELECT tableoid, xmin FROM fsdb.server;
+COMMENT ON TABLE fsdb.server_mark IS 'Which table fsdb.server is, and which transaction wrote its row. A dump carries these numbers but cannot restore what they name, so a restored database differs from them, also on the server that it was dumped from or on a clone of it.';
+
 ALTER TABLE fsdb.feature_sets ADD restored_version bigint NOT NULL DEFAULT 0;
 COMMENT ON COLUMN fsdb.feature_sets.restored_version IS 'Versions up to this one came with a dump: all are committed, and their xids are another server''s.';
 

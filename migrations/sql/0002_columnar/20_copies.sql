@@ -1,10 +1,22 @@
 CREATE TABLE fsdb.warehouses (
+    warehouse_number  bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    warehouse_id      text NOT NULL UNIQUE DEFAULT gen_random_uuid()::text,
     system_identifier bigint NOT NULL,
     database_oid      oid NOT NULL,
-    warehouse_id      text NOT NULL UNIQUE DEFAULT gen_random_uuid()::text,
-    PRIMARY KEY (system_identifier, database_oid)
+    timeline          bigint NOT NULL,
+    data_directory    text
 );
-COMMENT ON TABLE fsdb.warehouses IS 'The folder that this database''s columnar copies are in, beside those of others. A database made from a dump or a template gets one of its own: no two write or clean up the same files.';
+COMMENT ON TABLE fsdb.warehouses IS 'The folder that this database''s columnar copies are in, beside those of others: the last row that fits the server. A database made from a dump, a template, a base backup or a standby gets one of its own: no two write or clean up the same files.';
+COMMENT ON COLUMN fsdb.warehouses.timeline IS 'The server''s timeline: a standby that is promoted, and a server that is put back to an earlier moment, begin another.';
+COMMENT ON COLUMN fsdb.warehouses.data_directory IS 'Where the server has its data; NULL where nobody who may see that has worked on copies yet.';
+
+CREATE TABLE fsdb.warehouse_claims (
+    folder   text NOT NULL,
+    word     text NOT NULL,
+    noted_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (folder, word)
+);
+COMMENT ON TABLE fsdb.warehouse_claims IS 'Words that this database left in its folder of copies, as files claim-<word>. Any other word there is a clone''s, which has gone on with the folder.';
 
 CREATE TABLE fsdb.copies (
     feature_set     text PRIMARY KEY REFERENCES fsdb.feature_sets ON DELETE CASCADE,
