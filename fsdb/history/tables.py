@@ -112,7 +112,7 @@ def refresh(connection: Connection[Any], registered: RegisteredSet) -> None:
 
 def locks_to_refresh(connection: Connection[Any], registered: RegisteredSet) -> dict[Relation, Mode]:
     """The locks that `refresh` takes."""
-    return refresh_locks(connection, registered, compile_set(registered, owner(connection, registered)))
+    return refresh_locks(connection, registered, compile_set(registered))
 
 
 def _locks_to_drop(registered: RegisteredSet, live: LiveTable | None, foreign: bool) -> dict[Relation, Mode]:
