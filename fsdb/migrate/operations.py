@@ -25,11 +25,12 @@ from fsdb.catalog.training import get_view
 from fsdb.definitions import Feature, FeatureSet, TrainingView, fixed_duration
 from fsdb.errors import ChangeRefused, UnknownName
 from fsdb.migrate import changes
+from fsdb.migrate.beside import SCHEMAS, own
 from fsdb.migrate.changes import Change, SetAttributes
 from fsdb.migrate.diff import diff, type_refusal
 from fsdb.migrate.engine import driver
 from fsdb.migrate.perform import perform
-from fsdb.migrate.reading import own_tables, read
+from fsdb.migrate.reading import read
 from fsdb.migrate.registered import feature_definition, set_definition
 from fsdb.migrate.render import rendered
 from fsdb.types import sql_type, widens
@@ -180,14 +181,24 @@ def register() -> None:
     for name in OPERATIONS:
         Operations.register_operation(name)(ChangeOperation)
     renderers.dispatch_for(ChangeOperation)(_rendered)
-    Plugin(PLUGIN).add_autogenerate_comparator(_compare, "autogenerate", priority=DispatchPriority.LAST)
+    plugin = Plugin(PLUGIN)
+    plugin.add_autogenerate_comparator(_leave_out_schemas, "schema", priority=DispatchPriority.FIRST)
+    plugin.add_autogenerate_comparator(_compare, "autogenerate", priority=DispatchPriority.LAST)
+
+
+def _leave_out_schemas(
+    _context: AutogenContext, _upgrade: UpgradeOps, schemas: set[str | None]
+) -> PriorityDispatchResult:
+    """Runs before Alembic looks into the schemas (include_schemas=True), so that it does not even read fsdb's own."""
+    schemas -= SCHEMAS
+    return PriorityDispatchResult.CONTINUE
 
 
 def _compare(context: AutogenContext, upgrade: UpgradeOps) -> PriorityDispatchResult:
     """The comparison: the definitions are the whole truth, so what they no longer name is dropped.
 
-    Runs last. Where Alembic compares the user's own tables too, fsdb's tables among them are none that the user dropped;
-    a tracked table is let go of before it may be dropped, and tracked after it may be created.
+    Runs last. Where Alembic compares the user's own tables too, what is fsdb's among them is left out; a tracked table is let go of
+    before it may be dropped, and tracked after it may be created.
     """
     definitions = context.opts.get(DEFINITIONS)
     if not definitions or context.connection is None:
@@ -198,14 +209,10 @@ def _compare(context: AutogenContext, upgrade: UpgradeOps) -> PriorityDispatchRe
     difference = diff(read(connection), definitions, prune=True)
     if difference.refusals:
         raise ChangeRefused(" ".join(difference.refusals))
-    owned = own_tables(connection)
     default_schema = context.dialect.default_schema_name if context.dialect else None
-    made = [operation for operation in upgrade.ops if not isinstance(operation, DROPS)]
-    dropped = [
-        operation
-        for operation in upgrade.ops
-        if isinstance(operation, DROPS) and (operation.schema or default_schema, operation.table_name) not in owned
-    ]
+    others = own(connection, definitions, default_schema).without(upgrade.ops)
+    made = [operation for operation in others if not isinstance(operation, DROPS)]
+    dropped = [operation for operation in others if isinstance(operation, DROPS)]
     upgrade.ops[:] = [*made, *(ChangeOperation(change) for change in difference.changes), *dropped]
     return PriorityDispatchResult.CONTINUE
 

@@ -24,6 +24,10 @@ SELECT pg_advisory_xact_lock(%(lock)s)
 SELECT live_schema, live_table FROM fsdb.feature_sets WHERE NOT tracked
 UNION SELECT schema_name, table_name FROM fsdb.deployments
 
+-- name: own_columns
+-- Columns that fsdb added to others' tables, for predictions.
+SELECT source_schema, source_table, unnest(result_columns) FROM fsdb.deployment_feeds
+
 -- name: versions_have_left
 -- Feature sets of which versions are in the columnar copy alone.
 SELECT name FROM fsdb.feature_sets WHERE reach IS NOT NULL ORDER BY name
