@@ -27,7 +27,7 @@ import pyarrow.compute as pc
 
 from fsdb.asof.description import plain_type
 from fsdb.errors import InvalidData
-from fsdb.exchange.documents import documents
+from fsdb.exchange.documents import documents, is_document
 from fsdb.exchange.numbers import as_boolean, as_numeric, as_real, as_whole
 from fsdb.exchange.plain import DIGITS, is_list, lists, plain
 from fsdb.exchange.timezones import Zone, local_moments
@@ -206,7 +206,10 @@ def _document(array: pa.Array, wanted: Wanted, digits: bool) -> pa.Array:
         return documents(array, wanted.name, wanted.first or 0)
     if not pa.types.is_string(array.type) or digits:
         raise wanted.unfit()
-    return _text(array, replace(wanted, kind="text"), digits)
+    for row, text in enumerate(array.to_pylist()):
+        if text is not None and not is_document(text):
+            raise wanted.refused(array, row, "which is no JSON: correct it, or leave the row out")
+    return array
 
 
 def _bytes(array: pa.Array, wanted: Wanted, _digits: bool) -> pa.Array:

@@ -10,8 +10,7 @@ import pyarrow as pa
 import pyarrow.csv as pv
 
 from fsdb.errors import InvalidData
-from fsdb.exchange.naming import counterpart
-from fsdb.exchange.written import WRITTEN
+from fsdb.exchange.written import WRITTEN, looks_like
 
 ENDINGS = tuple(f".{kind}{packed}" for kind in ("csv", "tsv") for packed in ("", ".gz", ".bz2", ".zst"))
 _BLOCK = 16 << 20
@@ -39,22 +38,17 @@ def pieces(path: str, what: str, columns: Sequence[str]) -> Iterator[pa.Table]:
 
 
 def read(path: str, what: str, wanted: Mapping[str, str]) -> pa.Table:
-    """All rows: columns that are `wanted` as texts that say their values, others as what they look like. Raises InvalidData."""
-    texts = {name: pa.string() for name in names(path, what) if name in wanted}
-    table = _read(path, what, texts)
-    lost = [field.name for field in table.schema if counterpart(field.type) is None]  # times of a day, durations
-    if lost:
-        table = _read(path, what, {**texts, **dict.fromkeys(lost, pa.string())})
-    fields = [_written(field.name) if field.name in texts else field for field in table.schema]
-    return table.cast(pa.schema(fields))
-
-
-def _read(path: str, what: str, types: Mapping[str, pa.DataType]) -> pa.Table:
+    """All rows: columns that are `wanted` as texts that say their values, others as what all their texts look like. Raises InvalidData."""
     try:
         with pa.input_stream(path) as stream:
-            return pv.read_csv(stream, **_options(path, types))
+            table = pv.read_csv(stream, **_options(path, dict.fromkeys(names(path, what), pa.string())))
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(path, what, error) from error
+    fields, columns = [], []
+    for name, texts in zip(table.column_names, table.columns, strict=True):
+        columns.append(texts if name in wanted else looks_like(texts))
+        fields.append(_written(name) if name in wanted else pa.field(name, columns[-1].type))
+    return pa.Table.from_arrays(columns, schema=pa.schema(fields))
 
 
 def _written(name: str) -> pa.Field:

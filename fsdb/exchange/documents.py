@@ -32,6 +32,19 @@ def documents(array: pa.Array, name: str, first: int) -> pa.Array:
     return pa.array(texts, pa.string())
 
 
+def is_document(text: str) -> bool:
+    """Whether a text is JSON that PostgreSQL keeps in a jsonb."""
+    try:
+        json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        return False
+    return "\\u0000" not in text
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name)
+
+
 _ADVICE = "convert it to text, a number, a list or a dict first"
 
 

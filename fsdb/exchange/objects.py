@@ -47,7 +47,7 @@ def object_column(
     values = [None if _missing(value) else value for value in values]
     if kind == "jsonb":
         texts = [v if v is None or isinstance(v, str) else document(v, name, row) for row, v in enumerate(values)]
-        return pa.array(texts, pa.string()), None
+        return _by_arrow(texts, name, zone) if any(text is not None for text in texts) else (pa.nulls(len(texts)), None)
     found = {of: _kind_of(of) for of in set(map(type, values)) if of is not type(None)}
     unknown = [of for of, its in found.items() if its is None]
     if unknown:

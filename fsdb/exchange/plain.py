@@ -21,6 +21,8 @@ def plain_of(kind: pa.DataType) -> pa.DataType:
     if isinstance(kind, pa.BaseExtensionType):
         if kind.extension_name == "arrow.uuid":
             return pa.uuid()
+        if kind.extension_name == "arrow.bool8":
+            return pa.bool_()
         return plain_of(kind.storage_type) if kind.extension_name in _STORED else kind
     if pa.types.is_large_string(kind) or kind == pa.string_view():
         return pa.string()
@@ -44,7 +46,7 @@ def is_list(kind: pa.DataType) -> bool:
     )
 
 
-_STORED = ("arrow.json", "arrow.bool8", "arrow.fixed_shape_tensor")
+_STORED = ("arrow.json", "arrow.fixed_shape_tensor")
 
 
 def _plain(chunk: pa.Array, kind: pa.DataType) -> pa.Array:

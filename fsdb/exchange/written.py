@@ -19,6 +19,16 @@ _NOTHING = ["NA", "N/A", "NULL", "null", "None", "\\N"]
 _TEXTS = ("text", "character varying", "jsonb")
 _TRUE, _FALSE = ["true", "t", "yes", "1"], ["false", "f", "no", "0"]
 _NUMBER = r"^[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf(inity)?|nan)$"
+_WHOLE = r"^-?(0|[1-9]\d*)$"
+_DAY = r"^\d{4}-\d{2}-\d{2}"
+_LOOKS: tuple[tuple[str, pa.DataType], ...] = (
+    (_WHOLE, pa.int64()),
+    (r"(?i)^-?(0|[1-9]\d{0,14})(\.\d*)?(e[+-]?\d+)?$|^-?\.\d+$|^nan$", pa.float64()),
+    ("(?i)^(true|false)$", pa.bool_()),
+    (_DAY + "$", pa.date32()),
+    (_DAY + r"[T ].*(Z|[+-]\d{2}:?\d{2})$", pa.timestamp("us", "UTC")),
+    (_DAY + "[T ]", pa.timestamp("us")),
+)
 _TIME = re.compile(
     r"(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?) ?(Z|[+-]\d{2}(?::?\d{2})?)?|(\d{4}-\d{2}-\d{2})"
 )
@@ -39,7 +49,7 @@ def read_texts(array: pa.Array, wanted: Wanted, zone: Zone | None) -> tuple[pa.A
     if plain == "boolean":
         lower = pc.utf8_lower(texts)
         known = pc.is_in(lower, pa.array([*_TRUE, *_FALSE, None]))
-        _check(texts, known, wanted, "which is no boolean: write true or false")
+        _check(texts, known, wanted, "which is no boolean, as true and false are")
         return pc.if_else(pc.is_null(lower), None, pc.is_in(lower, pa.array(_TRUE))), False
     if plain == "date":
         return _each(texts, wanted, lambda text: datetime.strptime(text, "%Y-%m-%d").date(), pa.date32()), False
@@ -50,6 +60,19 @@ def read_texts(array: pa.Array, wanted: Wanted, zone: Zone | None) -> tuple[pa.A
     if plain == "bytea":
         return _each(texts, wanted, lambda text: bytes.fromhex(text.removeprefix("\\x")), pa.binary()), False
     return texts, False
+
+
+def looks_like(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Texts as the type that all of them look like: whole numbers, numbers, booleans, dates or times; others, and 007, stay texts."""
+    if texts.null_count == len(texts):
+        return pa.chunked_array([pa.nulls(len(texts))])
+    for pattern, kind in _LOOKS:
+        if pc.all(pc.match_substring_regex(texts, pattern)).as_py():
+            try:
+                return texts.cast(kind)
+            except pa.ArrowInvalid:  # numbers of too many digits, times of several kinds
+                break
+    return texts
 
 
 def _check(texts: pa.Array, good: pa.Array, wanted: Wanted, why: str) -> None:

@@ -330,7 +330,7 @@ def test_other_refusals(connection: psycopg.Connection, readings: RegisteredSet,
         ingest(connection, readings, frame(("a", 1, 1.0, None, T0)), event_time="when")
     with pytest.raises(UnknownName, match="There is no time zone 'Mars/Olympus'"):
         ingest(connection, readings, pd.DataFrame(GOOD | {"event_time": [datetime(2013, 1, 1)]}), None, "Mars/Olympus")
-    with pytest.raises(InvalidData, match="cannot be read"):
+    with pytest.raises(InvalidData, match="there are none"):
         ingest(connection, readings, tmp_path / "absent.parquet")
     with pytest.raises(InvalidData, match="A dict is no data"):
         ingest(connection, readings, {"sensor": ["a"]})
