@@ -172,10 +172,10 @@ class Store:
         timezone: str | tzinfo | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> IngestResult:
-        """Takes rows of pandas, polars, Arrow, a Parquet path or an SQL query into a feature set, all or none.
+        """Takes rows of pandas, polars, Arrow, a Parquet or CSV file or an SQL query into a feature set, all or none.
 
         Columns bind by name; `event_time` names the column that holds it, else the column of that name counts, else
-        now. Naive times need `timezone`. `progress` is called with the rows sent so far. Of several feature sets each
+        now. Times without a zone need `timezone`: a name as "Europe/Berlin", an offset as "+02:00", or a tzinfo. `progress` is called with the rows sent so far. Of several feature sets each
         takes its own columns, and the counts are the sums over the sets.
         """
         with self._database.transaction() as connection:
@@ -268,7 +268,7 @@ class Store:
     ) -> TrainingSet:
         """Each spine row with the features as they were at its own moment.
 
-        Give a training view, or spine (an SQL query, a frame, or Parquet files by path), features, timestamp and label. Features alone make
+        Give a training view, or spine (an SQL query, a frame, or Parquet or CSV files by path), features, timestamp and label. Features alone make
         the entities' own history the spine: a row for each moment at which something changed, or with
         values="current" a row for each entity as it is now. `known`: "now" counts
         every version, "then" those recorded by each row's own timestamp, a moment those recorded by it, the name of a

@@ -16,11 +16,13 @@ SHOWN_ROWS = 10
 
 def ingest(
     name: Annotated[str, typer.Argument(metavar="SET", help="The feature set.")],
-    data: Annotated[str, typer.Argument(help="A Parquet file, or an SQL query on the same database.")],
+    data: Annotated[str, typer.Argument(help="A Parquet or CSV file, or an SQL query on the same database.")],
     event_time: Annotated[
         str | None, typer.Option(help="Column of the data that holds the event time; else event_time, else now.")
     ] = None,
-    timezone: Annotated[str | None, typer.Option(help="Time zone of times that bear none.")] = None,
+    timezone: Annotated[
+        str | None, typer.Option(help="Time zone of times that bear none, as Europe/Berlin or +02:00.")
+    ] = None,
     as_json: JsonOption = False,
     url: UrlOption = None,
 ) -> None:

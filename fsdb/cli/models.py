@@ -65,7 +65,7 @@ def deploy(
 
 def score(
     table: Annotated[str, typer.Argument(help="Table of a deployed model.")],
-    data: Annotated[str, typer.Argument(help="A Parquet file, or an SQL query on the same database.")],
+    data: Annotated[str, typer.Argument(help="A Parquet or CSV file, or an SQL query on the same database.")],
     record: Annotated[bool, typer.Option("--record", help="Insert the rows into the table, with lineage.")] = False,
     on_error: Annotated[
         str,

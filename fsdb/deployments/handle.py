@@ -45,7 +45,7 @@ class Deployment:
     def score(self, data: Any, *, on_error: str = "reject", record: bool = False) -> pa.Table:
         """What the model predicts for many rows as of now, each with the versions that were read; in the rows' order.
 
-        data: a pandas, polars or Arrow table, a Parquet path or an SQL query, with the model table's keys and request
+        data: a pandas, polars or Arrow table, a Parquet or CSV file or an SQL query, with the model table's keys and request
         inputs. on_error: "reject" refuses all where the model does not take one, "null" gives the reason in column
         error. record: also inserts the rows into the model table; where the caller owns it, with results that are computed here.
         """

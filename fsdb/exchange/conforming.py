@@ -29,7 +29,7 @@ from fsdb.asof.description import plain_type
 from fsdb.errors import InvalidData
 from fsdb.exchange.documents import documents, is_document
 from fsdb.exchange.numbers import as_boolean, as_numeric, as_real, as_whole
-from fsdb.exchange.plain import DIGITS, is_list, lists, plain
+from fsdb.exchange.plain import holds_digits, is_list, lists, plain
 from fsdb.exchange.timezones import Zone, local_moments
 from fsdb.exchange.types import arrow_type
 from fsdb.exchange.wanted import Wanted, first_of
@@ -63,7 +63,7 @@ def conformed(
     target = arrow_type(kind)
     if column.null_count == len(column):
         return pa.chunked_array([pa.nulls(len(column), target)], type=target)
-    digits = DIGITS in (field.metadata or {}) and pa.types.is_string(column.type)
+    digits = holds_digits(field)
     if not takes_zone and plain_type(kind) == INSTANT and pa.types.is_timestamp(column.type) and column.type.tz is None:
         raise wanted.unfit()
     written = WRITTEN in (field.metadata or {})

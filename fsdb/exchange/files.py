@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from fsdb.errors import InvalidData
 from fsdb.exchange import csv_files
+from fsdb.exchange.frames import check_names
 
 _PARQUET = ".parquet"
 _NANOSECONDS = 2**63 // 1000  # microseconds from 1970 that nanoseconds reach
@@ -68,12 +69,12 @@ class File:
 def opened(path: str | Path, what: str) -> File:
     """The file at a path. Raises InvalidData."""
     name = str(path)
-    if _is_csv(name):
-        return File(name, csv_files.names(name, what), what)
     try:
-        return File(name, pq.read_schema(name).names, what)
+        names = csv_files.names(name, what) if _is_csv(name) else pq.read_schema(name).names
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(name, what, error) from error
+    check_names(names, what)
+    return File(name, names, what)
 
 
 def found(given: str | Path | Sequence[str | Path], what: str) -> list[File]:

@@ -18,7 +18,7 @@ from fsdb.errors import InvalidData
 from fsdb.exchange.conforming import INSTANT, LOCAL, conformed
 from fsdb.exchange.naming import counterpart
 from fsdb.exchange.objects import object_column
-from fsdb.exchange.plain import DIGITS
+from fsdb.exchange.plain import DIGITS, holds_digits
 from fsdb.exchange.timezones import Zone
 from fsdb.exchange.types import arrow_type
 from fsdb.exchange.written import WRITTEN
@@ -165,7 +165,7 @@ def _of_polars(frame: Any, what: str, wanted: Mapping[str, str], zone: Zone | No
 
 def kind_of(field: pa.Field) -> str | None:
     """PostgreSQL's type that a column is kept in by itself; None where there is none."""
-    return "numeric" if DIGITS in (field.metadata or {}) else counterpart(field.type)
+    return "numeric" if holds_digits(field) else counterpart(field.type)
 
 
 def _sql_type(field: pa.Field, what: str) -> str:

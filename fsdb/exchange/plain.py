@@ -6,6 +6,14 @@ import pyarrow.compute as pc
 DIGITS = b"fsdb_digits"  # in a field's metadata: a column of texts that are numbers
 
 
+def holds_digits(field: pa.Field) -> bool:
+    """Whether a column of texts is one of numbers: marked so, or a numeric that fsdb itself gave out."""
+    metadata = field.metadata or {}
+    return pa.types.is_string(plain_of(field.type)) and (
+        DIGITS in metadata or metadata.get(b"postgresql_type", b"").startswith(b"numeric")
+    )
+
+
 def plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """The column as one of Arrow's basic types: no dictionaries, runs, views, large or fixed-size variants, no extensions but uuid."""
     kind = plain_of(column.type)

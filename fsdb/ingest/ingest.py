@@ -41,7 +41,7 @@ def ingest(
 ) -> IngestResult:
     """Takes the rows of `data` into a set, in the connection's transaction: all of them or, on any error, none.
 
-    data: pandas, polars, Arrow, the path of a Parquet file, or an SQL query. Columns bind by name; `event_time` names the column that holds
+    data: pandas, polars, Arrow, Parquet or CSV files by path, or an SQL query. Columns bind by name; `event_time` names the column that holds
     the event time, else "event_time" does, else the clock counts. Features that the data lacks stay what they were at each row's
     moment. Missing values of pandas (NaN, NaT, None) are NULL; NaN of Arrow and polars stays NaN.
 

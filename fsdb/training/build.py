@@ -44,8 +44,8 @@ def build(
 ) -> TrainingSet:
     """A training set: the spine's rows in order, each with the features as of its own timestamp.
 
-    view: a TrainingView or the name of a registered one; or else spine (an SQL query, a pandas, polars or Arrow table, or Parquet files: the
-    path of one, a list of paths, a pattern of names, or a folder as a Path), features ("set.feature") and timestamp, a column of type timestamptz; of a naive one `timezone` tells the zone. The sets' keys
+    view: a TrainingView or the name of a registered one; or else spine (an SQL query, a pandas, polars or Arrow table, or Parquet or CSV files: the
+    path of one, a list of paths, a pattern of names, or a folder as a Path), features ("set.feature") and timestamp, a column of type timestamptz; of a naive one `timezone` tells the zone, by name, as an offset or as a tzinfo. The sets' keys
     bind to the spine's columns by name. Without view and spine the entities' own history is the spine: a row for each
     moment at which one of the chosen sets (all of the same keys) had a new version, or with values="current" a row for each entity, now.
 

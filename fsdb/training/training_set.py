@@ -120,7 +120,10 @@ class TrainingSet:
         return self.table
 
     def to_pandas(self) -> Any:
-        """The rows as a pandas data frame: numeric as float64, integers with NULLs as float64 with NaN, text as str."""
+        """The rows as a pandas data frame: numeric as the nearest float64, integers with NULLs as float64 with NaN, text as str.
+
+        Whole numbers that float64 does not hold stay whole numbers (uint64, Int64 …).
+        """
         return frames_out.to_pandas(self.table)
 
     def to_polars(self) -> Any:

@@ -164,7 +164,7 @@ def of_objects(frame: Any) -> bool:
 def scalar(value: Any) -> Any:
     """A value of a column of objects as JSON has it."""
     if isinstance(value, Decimal) and value.is_finite():
-        return float(value)
+        return int(value) if value == int(value) and abs(value) < 2**63 else float(value)
     if number(value) and math.isfinite(value):
         return value
     if isinstance(value, bool):
@@ -224,7 +224,7 @@ def test_a_column_that_passes_through_a_spine_keeps_its_values(name: str) -> Non
 
 
 # Bytes, documents and lists of other things than numbers are features, not columns of a spine.
-KEPT_NOWHERE = re.compile("bytes|[Bb]inary|memoryview|dict|Struct|map|struct|list of|UUIDs and texts")
+KEPT_NOWHERE = re.compile("bytes|[Bb]inary|memoryview|dict|Struct|map|struct|[Ll]ist|UUIDs and texts")
 
 
 # A key is compared with every value of its family, whatever its width.
