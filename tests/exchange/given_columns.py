@@ -46,8 +46,16 @@ def _arrow(values: Any, kind: pa.DataType | None = None) -> Callable[[], Any]:
 
 WHOLE = {
     f"pandas {name}": (_series(np.array([0, 1, limit], name)), [0, 1, limit])
-    for name, limit in [("int8", 127), ("int16", -(2**15)), ("int32", 2**31 - 1), ("int64", 2**53 + 1)]
-    + [("uint8", 255), ("uint16", 2**16 - 1), ("uint32", 2**32 - 1), ("uint64", 2**64 - 1)]
+    for name, limit in [
+        ("int8", 127),
+        ("int16", -(2**15)),
+        ("int32", 2**31 - 1),
+        ("int64", 2**53 + 1),
+        ("uint8", 255),
+        ("uint16", 2**16 - 1),
+        ("uint32", 2**32 - 1),
+        ("uint64", 2**64 - 1),
+    ]
 }
 PANDAS: dict[str, Given] = {
     **WHOLE,
@@ -125,8 +133,7 @@ PANDAS: dict[str, Given] = {
 POLARS: dict[str, Given] = {
     **{
         f"polars {dtype}": (_polars([0, limit, None], dtype), [0, limit, None])
-        for dtype, limit in [(pl.Int8, -128), (pl.Int16, 5), (pl.Int32, 2**31 - 1), (pl.Int64, 2**53 + 1), (pl.Int128, 2**70)]
-        + [(pl.UInt8, 255), (pl.UInt16, 5), (pl.UInt32, 2**32 - 1), (pl.UInt64, 2**64 - 1)]
+        for dtype, limit in [(pl.Int8, -128), (pl.Int16, 5), (pl.Int32, 2 ** 31 - 1), (pl.Int64, 2 ** 53 + 1), (pl.Int128, 2 ** 70), (pl.UInt8, 255), (pl.UInt16, 5), (pl.UInt32, 2 ** 32 - 1), (pl.UInt64, 2 ** 64 - 1)]
     },
     "polars Float32": (_polars([0.5, None], pl.Float32), [0.5, None]),
     "polars Float64": (_polars([0.1, float("nan")]), [0.1, float("nan")]),
@@ -178,8 +185,7 @@ ARROW: dict[str, Given] = {
     "Arrow json": (_arrow(pa.ExtensionArray.from_storage(pa.json_(), pa.array(['{"a": 1}']))), ['{"a": 1}']),
     **{
         f"Arrow {name}": (_arrow([[1, None], [2, 3]], kind), [[1, None], [2, 3]])
-        for name, kind in [("list", pa.list_(pa.int16())), ("large list", pa.large_list(pa.uint64())), ("fixed list", pa.list_(pa.float32(), 2))]
-        + [("list view", pa.list_view(pa.int64())), ("list of decimals", pa.list_(pa.decimal128(5, 2)))]
+        for name, kind in [("list", pa.list_(pa.int16())), ("large list", pa.large_list(pa.uint64())), ("fixed list", pa.list_(pa.float32(), 2)), ("list view", pa.list_view(pa.int64())), ("list of decimals", pa.list_(pa.decimal128(5, 2)))]
     },
     "Arrow list of lists": (_arrow([[[1.0]]]), [[[1.0]]]),
     "Arrow list of texts": (_arrow([["a"]]), [["a"]]),

@@ -1,5 +1,6 @@
 """Times without a zone: which moment is taken, the same from frames, files and queries, whatever the zone is called."""
 
+import itertools
 import random
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -36,9 +37,19 @@ TWICE, NEVER = datetime(2024, 10, 27, 2, 30), datetime(2024, 3, 31, 2, 30)  # in
         ("utc+02:00", 2),
         ("GMT-3", -3),
         ("GMT+5:30", 5.5),
-    ]
-    + [("UTC", 0), ("Z", 0), ("GMT", 0), ("Europe/Berlin", 2), ("europe/berlin", 2), ("Etc/GMT+2", -2), ("EST", -5)]
-    + [(EAST, 2), (str(EAST), 2), (UTC, 0), (ZoneInfo("Asia/Kathmandu"), 5.75), ("EST5EDT", -4)],
+        ("UTC", 0),
+        ("Z", 0),
+        ("GMT", 0),
+        ("Europe/Berlin", 2),
+        ("europe/berlin", 2),
+        ("Etc/GMT+2", -2),
+        ("EST", -5),
+        (EAST, 2),
+        (str(EAST), 2),
+        (UTC, 0),
+        (ZoneInfo("Asia/Kathmandu"), 5.75),
+        ("EST5EDT", -4),
+    ],
 )
 def test_a_zone_has_the_sign_that_it_is_written_with(given: Any, hours: float) -> None:
     zone = zone_of(given)
@@ -77,9 +88,7 @@ def test_local_times_are_read_as_python_reads_them_here_and_in_the_database(
         datetime(year, 1, 1, tzinfo=UTC) + timedelta(hours=n) for year in (1918, 1972, 2011, 2024) for n in range(8784)
     ]
     changes = [
-        b
-        for a, b in zip(hours, hours[1:], strict=False)
-        if a.astimezone(known).utcoffset() != b.astimezone(known).utcoffset()
+        b for a, b in itertools.pairwise(hours) if a.astimezone(known).utcoffset() != b.astimezone(known).utcoffset()
     ]
     assert changes
     for change in changes:
@@ -133,7 +142,7 @@ def test_frames_files_and_queries_are_read_at_the_same_moment(
         tmp_path / "spine.csv",
         tmp_path / "spine.parquet",
     ]
-    for spine in [*spines, f"SELECT * FROM (VALUES {rows}) AS s (pump, at)"]:
+    for spine in [*spines, f"SELECT * FROM (VALUES {rows}) AS s (pump, at)"]:  # noqa: S608
         found = build(pump, spine=spine, features=["pump.hour"], timestamp="at", timezone=zone, engine=engine)
         assert found.to_arrow()["hour"].to_pylist() == wanted, spine
 
