@@ -24,7 +24,7 @@ from fsdb.history.deletion import delete_as_of
 from fsdb.history.differences import Differences, differences
 from fsdb.history.differences import count as count_differences
 from fsdb.history.features import add_feature, drop_feature, restore_feature, widen_feature
-from fsdb.history.locking import all_locks, track_locks
+from fsdb.history.locking import all_locks, hold, hold_history, track_locks
 from fsdb.history.repair import Source, repair
 from fsdb.history.status import ObjectStatus, status
 from fsdb.history.tables import create, drop, locks_to_refresh, refresh
@@ -43,6 +43,8 @@ __all__ = [
     "differences",
     "drop",
     "drop_feature",
+    "hold",
+    "hold_history",
     "locks_to_refresh",
     "notes",
     "refresh",

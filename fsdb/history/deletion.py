@@ -10,6 +10,7 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.errors import InvalidData
 from fsdb.history.columns import Columns
+from fsdb.history.locking import hold
 from fsdb.history.names import internal
 from fsdb.history.reach import refuse_before
 from fsdb.history.refusals import may_write
@@ -34,6 +35,16 @@ def delete_as_of(
         raise InvalidData(f"event_time {event_time} has no time zone: give an aware datetime.")
     if not rows:
         return 0
+    with connection.transaction():
+        return _delete(connection, hold(connection, registered), rows, event_time)
+
+
+def _delete(
+    connection: Connection[Any],
+    registered: RegisteredSet,
+    rows: Sequence[Mapping[str, Any]],
+    event_time: datetime,
+) -> int:
     refuse_before(connection, registered, event_time, f"Entities of {registered.name} are to be deleted as of a moment")
     columns = Columns(registered)
     moment = SQL("{}::timestamptz").format(Literal(event_time))
@@ -61,7 +72,7 @@ def delete_as_of(
             deleted=True,
         ),
     }
-    with may_write(registered), connection.transaction():
+    with may_write(registered):
         try:
             connection.execute(query("history/deletion", "lock", **parts))
         except DataError as error:

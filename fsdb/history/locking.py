@@ -1,15 +1,16 @@
 """The locks under which a feature set's tables, triggers and views change."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from psycopg import Connection
+from psycopg import Connection, errors
 
-from fsdb.catalog.feature_sets import RegisteredSet
+from fsdb.catalog.feature_sets import RegisteredSet, get_set
 from fsdb.config import HISTORY_SCHEMA
 from fsdb.history.objects import GeneratedObject
 from fsdb.history.status import outdated_objects, triggers_with_tables
 from fsdb.locks import Mode, Relation
+from fsdb.sql import joined, query
 
 
 def all_locks(registered: RegisteredSet) -> dict[Relation, Mode]:
@@ -38,6 +39,30 @@ def refresh_locks(
 def track_locks(schema: str, table: str) -> dict[Relation, Mode]:
     """For taking an application's table as it is: writers wait."""
     return {(schema, table): Mode.SHARE_ROW_EXCLUSIVE}
+
+
+def hold(connection: Connection[Any], registered: RegisteredSet) -> RegisteredSet:
+    """Keeps the set's columns as they are until the transaction ends, and gives the set as it is defined now.
+
+    For work that takes several statements by a definition that was read before. Readers and writers go on. Raises UnknownName where the
+    set is gone.
+    """
+    try:
+        with connection.transaction():
+            connection.execute(query("history/tables", "hold", table=registered.live))
+    except (errors.UndefinedTable, errors.InsufficientPrivilege):
+        pass  # what comes next says so, in its own words
+    return get_set(connection, registered.name)
+
+
+def hold_history(connection: Connection[Any], sets: Iterable[RegisteredSet]) -> None:
+    """Keeps the columns of some history tables as they are until the transaction ends: what was resolved before is resolved again then."""
+    tables = [registered.history for _, registered in sorted({one.name: one for one in sets}.items())]
+    try:
+        with connection.transaction():
+            connection.execute(query("history/tables", "hold", table=joined(tables)))
+    except (errors.UndefinedTable, errors.InsufficientPrivilege):
+        pass  # what comes next says so, in its own words
 
 
 def _live(registered: RegisteredSet) -> Relation:

@@ -1,6 +1,7 @@
 """Past values of added features, from the same kinds of data as ingest takes."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import tzinfo
 from functools import partial
 from typing import Any
@@ -32,12 +33,10 @@ def backfill(
     What a row states holds from its moment to the next one's, as fsdb.history.backfill tells. Raises InvalidData, UnknownName.
     """
     zone = zone_of(timezone)
-    types = partial(wanted_types, registered, event_time=event_time)
-    with (
-        refusing(registered),
-        connection.transaction(),
-        opened(connection, data, types, registered.name, zone, progress) as (columns, rows),
-    ):
+    with refusing(registered), connection.transaction(), ExitStack() as staged:
+        registered = history.hold(connection, registered)
+        types = partial(wanted_types, registered, event_time=event_time)
+        columns, rows = staged.enter_context(opened(connection, data, types, registered.name, zone, progress))
         matching = match(registered, columns, event_time, zone)
         if matching.event_time is None:
             raise InvalidData("A backfill needs to know when each value was true: name the column with event_time=.")

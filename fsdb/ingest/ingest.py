@@ -1,7 +1,7 @@
 """Ingest: the passes that take staged rows into a set, with the locks taken before the first version is numbered."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import tzinfo
 from functools import partial
@@ -15,6 +15,7 @@ from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.errors import InvalidData
 from fsdb.exchange.queries import first_line
 from fsdb.exchange.timezones import zone_of
+from fsdb.history import hold
 from fsdb.ingest.matching import Matched, match, wanted_types
 from fsdb.ingest.source import Progress, opened
 from fsdb.ingest.staging import Staging
@@ -49,12 +50,10 @@ def ingest(
     are taken in the order of event time, those of one moment in the order of the data. Raises InvalidData and UnknownName.
     """
     zone = zone_of(timezone)
-    types = partial(wanted_types, registered, event_time=event_time)
-    with (
-        refusing(registered),
-        connection.transaction(),
-        opened(connection, data, types, registered.name, zone, progress) as (columns, rows),
-    ):
+    with refusing(registered), connection.transaction(), ExitStack() as staged:
+        registered = hold(connection, registered)
+        types = partial(wanted_types, registered, event_time=event_time)
+        columns, rows = staged.enter_context(opened(connection, data, types, registered.name, zone, progress))
         matching = match(registered, columns, event_time, zone)
         for column in (*matching.keys, *matching.features):
             _check_whole(connection, column, rows)

@@ -11,6 +11,7 @@ from psycopg.sql import Identifier
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.errors import InvalidData, UnknownName
 from fsdb.exchange.queries import describe, query_text
+from fsdb.history import hold
 from fsdb.ingest.ingest import IngestResult, ingest
 from fsdb.ingest.matching import FILE
 from fsdb.ingest.source import WHAT, Progress, is_query, source_of
@@ -34,7 +35,7 @@ def ingest_several(
     memory. Raises UnknownName for columns that belong to none of the sets, InvalidData where the data has features of none.
     """
     names, part = _divisible(connection, data)
-    by_name = sorted({registered.name: registered for registered in sets}.items())
+    by_name = [(name, hold(connection, one)) for name, one in sorted({one.name: one for one in sets}.items())]
     wanted = [(registered, _columns(registered, names, event_time)) for _, registered in by_name]
     known = {column for _, columns in wanted for column in columns}
     unknown = [name for name in names if name not in known]

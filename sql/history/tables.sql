@@ -54,6 +54,10 @@ COMMENT ON COLUMN {table}.{column} IS {text}
 -- Removes a table with its indexes and triggers, if it is there.
 DROP TABLE IF EXISTS {table}
 
+-- name: hold
+-- Keeps a table's columns as they are until the end of the transaction.
+LOCK TABLE {table} IN ACCESS SHARE MODE
+
 -- name: first_versions
 -- A first version of each row that a tracked table already has.
 INSERT INTO {history} ({columns}, event_time, recorded_at)

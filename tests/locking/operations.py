@@ -119,6 +119,12 @@ def ingest(store: fsdb.Store) -> None:
     store.ingest("customer", pd.DataFrame({"id": [1, 2], "spend": [4.0, 5.0]}))
 
 
+def train(store: fsdb.Store) -> None:
+    """A training set."""
+    spine = pd.DataFrame({"id": [1, 2], "at": [pd.Timestamp("2024-02-01", tz="UTC")] * 2})
+    store.training_set(spine=spine, features=["customer.spend"], timestamp="at", known="now")
+
+
 def sync(store: fsdb.Store) -> None:
     store.sync(["customer"])
 
@@ -148,6 +154,7 @@ OPERATIONS: dict[str, Callable[[fsdb.Store], None]] = {
         worker,
         score,
         ingest,
+        train,
         sync,
         retain,
     )
@@ -160,7 +167,7 @@ def prepare(name: str, store: fsdb.Store) -> None:
         store.sync(["customer"])
     if name == "repair":
         with store.transaction() as connection:
-            connection.execute("DROP TRIGGER zz_fsdb_score ON m")
+            connection.execute("ALTER TABLE m DISABLE TRIGGER zz_fsdb_keep")
             connection.execute("ALTER TABLE customer DISABLE TRIGGER USER")
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from psycopg import Connection
+from psycopg import Connection, errors
 from psycopg.sql import Identifier, Literal
 
 from fsdb.asof import Column
-from fsdb.catalog.deployments import RegisteredDeployment
+from fsdb.catalog.deployments import RegisteredDeployment, get_deployment
 from fsdb.config import MODEL_SCHEMA
 from fsdb.deployments import table as model_table
 from fsdb.deployments.bulk.given import FILE, check_free, further_columns
@@ -40,6 +40,16 @@ def takes(connection: Connection[Any], deployed: RegisteredDeployment) -> bool:
 def keep_releases(connection: Connection[Any], deployed: RegisteredDeployment) -> None:
     """Keeps the releases that score from being replaced until the transaction ends, as an insert does."""
     connection.execute(query(FILE, "keep_releases", table=deployed.table))
+
+
+def held(connection: Connection[Any], deployed: RegisteredDeployment) -> RegisteredDeployment:
+    """The deployment as it stays until the transaction ends: nobody replaces or undeploys it meanwhile. Raises UnknownName where it is gone."""
+    try:
+        with connection.transaction():
+            keep_releases(connection, deployed)
+    except (errors.UndefinedTable, errors.InsufficientPrivilege):
+        pass  # what comes next says so, in its own words
+    return get_deployment(connection, deployed.name)
 
 
 def recorded(

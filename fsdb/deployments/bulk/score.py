@@ -60,6 +60,8 @@ def score(
         raise InvalidDefinition(f"There is no on_error {on_error!r}: use 'reject' or 'null'.")
     with connection.transaction():
         deployed = get_deployment(connection, name)
+        if record:
+            deployed = records.held(connection, deployed)
         model_table.check_there(connection, deployed)
         table = taken(connection, data, _taken_columns(connection, deployed))
         if not record:
