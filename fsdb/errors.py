@@ -71,3 +71,7 @@ class LateValues(UserWarning):
 
 class ColumnsLeftOut(UserWarning):
     """A table that is tracked has columns that cannot be features, and none were named."""
+
+
+class NothingMatched(UserWarning):
+    """A feature set has no version for any row of a training set: its columns hold nothing, or defaults alone."""

@@ -18,7 +18,7 @@ from fsdb.catalog.search import describe, search
 from fsdb.db import Database
 from fsdb.definitions import FeatureSet, TrainingView
 from fsdb.deployments import Deployment, ModelCard, ModelVersion
-from fsdb.errors import ChangeRefused, ColumnsLeftOut, LateValues
+from fsdb.errors import ChangeRefused, ColumnsLeftOut, LateValues, NothingMatched
 from fsdb.ingest import IngestResult, backfill, ingest, ingest_several
 from fsdb.migrate import catalog
 from fsdb.migrate.diff import Definition
@@ -262,7 +262,7 @@ class Store:
         timestamp: str | None = None,
         label: str | None = None,
         engine: str = "auto",
-        known: str | datetime = "now",
+        known: str | datetime | None = None,
         timezone: str | tzinfo | None = None,
         values: Literal["history", "current"] = "history",
     ) -> TrainingSet:
@@ -270,10 +270,11 @@ class Store:
 
         Give a training view, or spine (an SQL query, a frame, or Parquet or CSV files by path), features, timestamp and label. Features alone make
         the entities' own history the spine: a row for each moment at which something changed, or with
-        values="current" a row for each entity as it is now. `known`: "now" counts
+        values="current" a row for each entity as it is now. `known`: None or "now" counts
         every version, "then" those recorded by each row's own timestamp, a moment those recorded by it, the name of a
-        saved training set exactly those that it saw. Where "now" counted values that were recorded only after their
-        row's moment, a LateValues warning says how many.
+        saved training set exactly those that it saw. Where values counted that were recorded only after their row's moment, a LateValues
+        warning says how many; a NothingMatched warning tells of a set that has no version for any row. An explicit "now" warns of neither;
+        `notice` of what is returned tells both, whatever was asked for.
         """
         with self._database.transaction() as connection:
             built = training.build(
@@ -284,13 +285,17 @@ class Store:
                 timestamp=timestamp,
                 label=label,
                 engine=engine,
-                known=known,
+                known="now" if known is None else known,
                 timezone=timezone,
                 values=values,
                 database=self._database,
             )
-        if built.notice is not None:
-            warnings.warn(built.notice, LateValues, stacklevel=3)  # the caller of the checked call
+        if known != "now":
+            if built.late_notice is not None:
+                warnings.warn(built.late_notice, LateValues, stacklevel=3)  # the caller of the checked call
+            for one in built.coverage:
+                if one.rows and not one.matched:
+                    warnings.warn(one.sentence or "", NothingMatched, stacklevel=3)
         return built
 
     def as_of(self, feature_set: str, moment: datetime) -> pa.Table:

@@ -18,12 +18,14 @@ class Result(ABC):
 
     The rows are the spine's columns and then the outputs, in the spine's order, in the types of fsdb.exchange.types.
     late_values: how many feature values came from versions that were recorded after their row's own timestamp.
-    plan: how it was computed, for people. reports: what was counted in each feature set, where the engine counts.
+    matched: for how many of the spine's rows each of the description's reads has a version that holds and is not too old; None where the
+    engine does not count. plan: how it was computed, for people. reports: what was counted in each feature set, where the engine counts.
     """
 
     late_values: int
     plan: str
     reports: Sequence[Counted] = ()
+    matched: Sequence[int] | None = None
 
     @abstractmethod
     def table(self) -> pa.Table:
@@ -32,6 +34,14 @@ class Result(ABC):
     def batches(self) -> pa.RecordBatchReader:
         """The rows in record batches, which need not all be in memory at once."""
         return self.table().to_reader()
+
+    def nulls(self, first: int) -> list[int]:
+        """How many values are NULL in each column from the one numbered `first` on, without having all rows in memory."""
+        with self.batches() as reader:
+            counts = [0] * (len(reader.schema) - first)
+            for batch in reader:
+                counts = [n + column.null_count for n, column in zip(counts, batch.columns[first:], strict=True)]
+        return counts
 
     def write_parquet(self, path: Path) -> None:
         """Writes the rows to a Parquet file, in the spine's order."""
@@ -43,10 +53,11 @@ class Result(ABC):
 class InMemory(Result):
     """A result that is an Arrow table."""
 
-    def __init__(self, rows: pa.Table, late_values: int, plan: str) -> None:
+    def __init__(self, rows: pa.Table, late_values: int, plan: str, matched: Sequence[int] | None = None) -> None:
         self._rows = rows
         self.late_values = late_values
         self.plan = plan
+        self.matched = matched
 
     def table(self) -> pa.Table:
         """The rows, in memory."""

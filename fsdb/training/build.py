@@ -18,8 +18,10 @@ from fsdb.errors import InvalidData, InvalidDefinition
 from fsdb.exchange import files
 from fsdb.exchange.queries import describe, query_text
 from fsdb.exchange.timezones import zone_of
+from fsdb.history import hold_history
 from fsdb.history.reach import hold
 from fsdb.training import entities
+from fsdb.training.coverage import coverage
 from fsdb.training.saved_asof import known_of, snapshot_of
 from fsdb.training.spine import take, take_rows
 from fsdb.training.spine_rows import rows_of
@@ -66,7 +68,9 @@ def build(
     with connection.transaction(force_rollback=True):
         snapshots.adopt(connection)
         hold(connection)
-        chosen = resolve_features(connection, _listed(features))
+        listed = _listed(features)
+        hold_history(connection, [owner for owner, _ in resolve_features(connection, listed)])
+        chosen = resolve_features(connection, listed)
         text = spine if isinstance(spine, str) and not files.is_file(spine) else None
         if spine is None:
             if timestamp or label:
@@ -86,6 +90,7 @@ def build(
             taken, seen = take_rows(rows, columns, timestamp), snapshots.now(connection)
         described = AsOf(taken, reads, outputs, which, pinned or seen)
         answer = router.run(connection, described, engine)
+        covered = coverage(connection, described, answer.result)
     query_log.write(connection, answer.routing)
     return TrainingSet(
         answer.result,
@@ -95,6 +100,7 @@ def build(
         view=None if chosen_view is None else chosen_view.name,
         spine=text,
         database=database,
+        coverage=covered,
     )
 
 

@@ -13,15 +13,18 @@ from rich.table import Table as RichTable
 from fsdb.arguments import checked_calls
 from fsdb.asof import At, Column, snapshots
 from fsdb.catalog import training as catalog
+from fsdb.catalog.feature_sets import list_sets
 from fsdb.catalog.training import SavedColumn, SavedSet
 from fsdb.db import Database
 from fsdb.engines import query_log, router
 from fsdb.errors import ChangeRefused, FsdbError, InvalidDefinition, NotReproducible
 from fsdb.exchange import frames
+from fsdb.history import hold_history
 from fsdb.history.reach import hold
 from fsdb.listing import listed
 from fsdb.sql import joined, query
 from fsdb.table import Table
+from fsdb.training.coverage import coverage
 from fsdb.training.saved_asof import known_name, ordinal_of, saved_asof
 from fsdb.training.spine_table import names_in_table
 from fsdb.training.training_set import TrainingSet
@@ -163,6 +166,8 @@ def rebuild(
     """A saved training set built again from its spine and from history as its snapshot saw it."""
     snapshots.adopt(connection)
     hold(connection)
+    named = [read.feature_set for read in saved_asof(connection, saved).reads]
+    hold_history(connection, list_sets(connection, named).values())
     description = saved_asof(connection, saved)
     answer = router.run(connection, description, engine)
     query_log.write(connection, answer.routing)
@@ -175,6 +180,7 @@ def rebuild(
         spine=saved.spine,
         name=saved.name,
         database=database,
+        coverage=coverage(connection, description, answer.result),
     )
 
 

@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+from rich.console import Group
 from rich.table import Table as RichTable
+from rich.text import Text
 
 from fsdb.arguments import checked_calls
 from fsdb.asof import AsOf, At, Column, Then
@@ -17,6 +20,7 @@ from fsdb.engines.routing import Routing
 from fsdb.errors import FsdbError, InvalidArgument
 from fsdb.table import Table
 from fsdb.training import content, frames_out
+from fsdb.training.coverage import SetCoverage, sentences
 from fsdb.training.explanation import Explanation
 
 if TYPE_CHECKING:
@@ -31,7 +35,8 @@ class TrainingSet:
     """Rows of a spine with features as of each row's own moment.
 
     result: what the engine gave. label: the column to be predicted, if one was named. routing: how the engine was
-    chosen. view: the training view, spine: the query, where there was one. name: under which it is saved, None before.
+    chosen. view: the training view, spine: the query, where there was one. name: under which it is saved, None before. coverage: for how
+    many rows each set has a version; empty where the engine does not count.
     """
 
     result: Result
@@ -42,6 +47,7 @@ class TrainingSet:
     spine: str | None = None
     name: str | None = None
     database: Database | None = field(default=None)
+    coverage: tuple[SetCoverage, ...] = ()
 
     @cached_property
     def table(self) -> pa.Table:
@@ -106,7 +112,16 @@ class TrainingSet:
 
     @property
     def notice(self) -> str | None:
-        """A sentence about values that were not known at their row's moment; None where there are none."""
+        """What is to be noticed: values that were not known at their row's moment, and sets without a version for some rows or all.
+
+        None where there is nothing.
+        """
+        found = [*([] if self.late_notice is None else [self.late_notice]), *sentences(self.coverage)]
+        return " ".join(found) or None
+
+    @property
+    def late_notice(self) -> str | None:
+        """The part of it about values that were not known at their row's moment."""
         if not self.late_values:
             return None
         values = self.num_rows * len(self.features)
@@ -114,6 +129,11 @@ class TrainingSet:
             f"{self.late_values:,} of {values:,} feature values were recorded only after their row's {self.timestamp}: "
             'a model in production would not have had them. known="then" leaves them out.'
         )
+
+    @cached_property
+    def null_counts(self) -> dict[str, int]:
+        """How many rows have no value, by feature column; defaults are values. Read from the rows when asked for."""
+        return dict(zip(self.features, self.result.nulls(len(self.description.spine.columns)), strict=True))
 
     def to_arrow(self) -> pa.Table:
         """The rows as an Arrow table, in the types that fsdb.exchange.types lists."""
@@ -153,8 +173,9 @@ class TrainingSet:
             ) from error
 
     def explain(self) -> Explanation:
-        """How it was built: what was expected of each engine, which one did it and how long it took, what was read, late values."""
-        return Explanation(self.routing, self.known, self.notice, self.plan)
+        """How it was built: what was expected of each engine, which one did it and how long it took, what was read, how much of it
+        was found, late values."""
+        return Explanation(self.routing, self.known, self.notice, self.plan, self)
 
     def save(self, name: str) -> "SavedTrainingSet":
         """Keeps the spine, the definition and the snapshot under a name, so that it can be built again, hash for hash.
@@ -182,13 +203,15 @@ class TrainingSet:
         return Table.of(chosen, list(zip(*values, strict=True)), title)
 
     def __repr__(self) -> str:
-        return repr(self._shown())
+        return repr(self._shown()) if self.notice is None else f"{repr(self._shown()).rstrip()}\n{self.notice}"
 
-    def __rich__(self) -> RichTable:
-        return self._shown().__rich__()
+    def __rich__(self) -> RichTable | Group:
+        table = self._shown().__rich__()
+        return table if self.notice is None else Group(table, Text(self.notice))
 
     def _repr_html_(self) -> str:
-        return self._shown()._repr_html_()
+        table = self._shown()._repr_html_()
+        return table if self.notice is None else f"{table}<p>{escape(self.notice)}</p>"
 
 
 def _values(column: pa.ChunkedArray) -> list[Any]:

@@ -129,12 +129,12 @@ SELECT -place AS version_id, position FROM found WHERE place < 0 ORDER BY versio
 
 -- name: answer
 -- What comes out, in order.
-CREATE TABLE {answer} (late BOOLEAN, {columns})
+CREATE TABLE {answer} (late BOOLEAN, matched BOOLEAN, {columns})
 
 -- name: fill_answer
 -- Some rows of the spine in order, with what comes out; NULLs where there is no version, or one of too long ago.
 INSERT INTO {answer}
-SELECT coalesce(payload.recorded_at > spine.moment, false), {outputs}
+SELECT coalesce(payload.recorded_at > spine.moment, false), payload.position IS NOT NULL, {outputs}
 FROM {payload} AS payload
 RIGHT JOIN (SELECT position, moment FROM given_spine WHERE position >= {first} AND position < {end}) AS spine
     ON payload.position = spine.position AND {fresh} {defaults}
@@ -142,7 +142,7 @@ ORDER BY spine.position
 
 -- name: fill_ordered
 -- All rows of the spine, put in order before.
-INSERT INTO {answer} SELECT payload.late, {outputs} FROM batch AS payload {defaults}
+INSERT INTO {answer} SELECT payload.late, payload.matched, {outputs} FROM batch AS payload {defaults}
 
 -- name: with_defaults
 -- What stands for NULL, in one row.
@@ -176,6 +176,10 @@ CASE WHEN {value} IN ('NaN', 'Infinity', '-Infinity') THEN {value}
 -- name: late
 -- In how many rows the version was recorded only after the row's moment.
 SELECT count(*) FROM {answer} WHERE late
+
+-- name: matched
+-- For how many rows a version holds that is not too old.
+SELECT count(*) FROM {answer} WHERE matched
 
 -- name: rows
 -- What comes out, in order.

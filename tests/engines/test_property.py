@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fsdb.training import build
 from tests.conftest import TestDatabase
 from tests.engines.states import STATES, written
-from tests.training.oracle import expected, late_values
+from tests.training.oracle import expected, late_values, matched_rows
 from tests.training.strategies import MOMENTS, RandomSet, random_sets, spines
 from tests.training.test_property import SCHEMA, rounded
 
@@ -61,5 +61,6 @@ def test_engines_give_what_brute_force_finds(
         assert one.to_arrow().to_pylist() == wanted, one.engine
         assert one.to_arrow().schema.equals(built[0].to_arrow().schema, check_metadata=True)
         assert one.content_hash == built[0].content_hash
+        assert [found.matched for found in one.coverage] == matched_rows(rows, "at", histories, known)
         if not isinstance(known, datetime):
             assert one.late_values == (late_values(rows, "at", histories) if known == "now" else 0)

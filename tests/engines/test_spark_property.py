@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fsdb.training import build
 from tests.conftest import TestDatabase
 from tests.engines.states import STATES, written
-from tests.training.oracle import expected, late_values
+from tests.training.oracle import expected, late_values, matched_rows
 from tests.training.strategies import MOMENTS, RandomSet, random_sets, spines
 from tests.training.test_property import SCHEMA, rounded
 
@@ -51,5 +51,6 @@ def test_spark_gives_what_brute_force_finds(
         table = pa.Table.from_pylist(spine, SCHEMA)
         built = build(session, spine=table, features=features, timestamp="at", known=known, engine="spark")
         assert built.to_arrow().to_pylist() == wanted
+        assert [found.matched for found in built.coverage] == matched_rows(rows, "at", histories, known)
     if not isinstance(known, datetime):
         assert built.late_values == (late_values(rows, "at", histories) if known == "now" else 0)

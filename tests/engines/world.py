@@ -15,7 +15,7 @@ from tests.conftest import TestDatabase
 from tests.engines.states import fill
 from tests.oracle import Version
 from tests.training.made import made_set
-from tests.training.oracle import History, expected, late_values
+from tests.training.oracle import History, expected, late_values, matched_rows
 
 T = datetime(2013, 7, 1, 12, tzinfo=UTC)
 HOUR, TICK = timedelta(hours=1), timedelta(microseconds=1)
@@ -128,6 +128,7 @@ def check(
     built = build(connection, spine=spine, features=references, timestamp="at", known=known, engine=engine)
     rows = spine.to_pylist()
     wanted = expected(rows, "at", histories, known)
+    assert [one.matched for one in built.coverage] == matched_rows(rows, "at", histories, known)
     assert plain(built.to_arrow().to_pylist()) == plain(wanted)
     assert built.engine == engine
     if known == "now":

@@ -32,6 +32,8 @@ def test_what_it_shows(weather: psycopg.Connection, asked: Any, only: Only) -> N
             "rows_in_tail": 3,
             "files_read": 0,
             "files_pruned": 0,
+            "rows_matched": 2,
+            "share_matched": 1.0,
         }
     ]
     assert (explained.known, explained.plan) == ("now", built.plan)
@@ -48,7 +50,7 @@ def test_what_it_shows(weather: psycopg.Connection, asked: Any, only: Only) -> N
         assert words in printed
     html = explained._repr_html_()
     assert "cannot compare &lt;such&gt; keys." in html
-    assert html.count("<table>") == 2
+    assert html.count("<table>") == 3
 
 
 def test_of_an_engine_that_was_asked_for(weather: psycopg.Connection, asked: Any, only: Only) -> None:

@@ -43,6 +43,29 @@ def expected(
     return rows
 
 
+def matched_rows(
+    spine: Sequence[Mapping[str, Any]], timestamp: str, histories: Sequence[History], known: str | datetime = "now"
+) -> list[int]:
+    """For how many rows each history has a version that holds, is no tombstone and is not too old."""
+    counts = []
+    for history in histories:
+        count = 0
+        for row in spine:
+            at = row[timestamp]
+            by = at if known == "then" else known if isinstance(known, datetime) else None
+            key = tuple(row[name] for name in history.keys)
+            past = [
+                v
+                for v in history.versions
+                if v.key == key and None not in key and v.event_time <= at and (by is None or v.recorded_at <= by)
+            ]
+            newest = max(past, key=lambda v: (v.event_time, v.version_id), default=None)
+            if newest is not None and not newest.deleted:
+                count += history.max_age is None or at - newest.event_time <= history.max_age
+        counts.append(count)
+    return counts
+
+
 def late_values(spine: Sequence[Mapping[str, Any]], timestamp: str, histories: Sequence[History]) -> int:
     """How many values "now" takes from versions recorded after the row's own timestamp."""
     count = 0

@@ -19,7 +19,7 @@ from fsdb.vectors import feature_vector, feature_vectors
 from tests.conftest import TestDatabase
 from tests.oracle import Version
 from tests.training.made import made_set, put
-from tests.training.oracle import History, expected, late_values
+from tests.training.oracle import History, expected, late_values, matched_rows
 
 T = datetime(2024, 5, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -121,6 +121,7 @@ def test_training_sets(world: tuple[psycopg.Connection, list[History], list[str]
     assert built.to_arrow().column_names == ["row", "k", "at", *names]
     for found, wanted in zip(built.to_arrow().to_pylist(), expected(rows, "at", histories, known), strict=True):
         assert found == wanted
+    assert [one.matched for one in built.coverage] == matched_rows(rows, "at", histories, known)
     if known == "now":
         assert built.late_values == late_values(rows, "at", histories) > 0
     # Narrow ones take another way: text, a column for each feature.

@@ -62,7 +62,7 @@ def run_on(connection: Connection[Any], description: AsOf, copies: list[Copy | N
 
     spine = spine_rows(connection, description)
     session = Session()
-    reports, answers = [], []
+    reports, answers, matched = [], [], []
     late_values = 0
     with session.given("given_spine", spine.narrow):
         for number, (read, copy) in enumerate(zip(description.reads, copies, strict=True)):
@@ -72,10 +72,11 @@ def run_on(connection: Connection[Any], description: AsOf, copies: list[Copy | N
             except Unreadable as error:
                 raise broken(read.feature_set, error.path, error.problem) from error
             late_values += session.one("late", answer=Identifier(answer.table)) * len(read.features)
+            matched.append(session.one("matched", answer=Identifier(answer.table)))
             answers.append(answer)
     for table in ("spine", "tail", "found", "repeated", "hot", "cool"):
         session.run("drop", table=Identifier(table))
-    return DuckdbResult(session, spine.rows, description.outputs, answers, reports, late_values)
+    return DuckdbResult(session, spine.rows, description.outputs, answers, reports, late_values, matched)
 
 
 def _read(

@@ -84,7 +84,7 @@ def collect(
 def answer(
     session: Session, connection: Connection[Any], read: SetRead, slices: Slices, table: str, moments: Numbers
 ) -> None:
-    """Makes the DuckDB table of this name: late, and the features as they come out, a row for each row of the spine.
+    """Makes the DuckDB table of this name: late, matched, and the features as they come out, a row for each row of the spine.
 
     moments: the spine's, in microseconds from 1970. Raises InvalidData for values that Arrow cannot hold.
     """
@@ -141,7 +141,7 @@ def _ordered(held: pa.Table, read: SetRead, moments: Numbers) -> pa.Table:
         for name in held.column_names
         if name.startswith("feature_")
     ]
-    return pa.table({"position": np.arange(len(moments)), "late": late, **dict(features)})
+    return pa.table({"position": np.arange(len(moments)), "late": late, "matched": places >= 0, **dict(features)})
 
 
 def _micros(held: pa.Table, name: str) -> Numbers:

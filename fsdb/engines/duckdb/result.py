@@ -35,12 +35,14 @@ class DuckdbResult(Result):
         answers: Sequence[Answer],
         reports: Sequence[ReadReport],
         late_values: int,
+        matched: Sequence[int],
     ) -> None:
         self._session = session
         self._spine = spine
         self._answers = tuple(answers)
         self.reports = tuple(reports)
         self.late_values = late_values
+        self.matched = matched
         self.plan = plan(reports)
         fields = [pa.field(c.name, arrow_type(c.type), metadata={"postgresql_type": c.type}) for c in outputs]
         self._schema = pa.schema([*spine.schema, *fields])

@@ -8,14 +8,15 @@ from psycopg import Connection
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from fsdb.asof import AsOf, SetRead
-from fsdb.engines.postgres.lookup import FILE, late
-from fsdb.engines.postgres.pieces import Rows, fits, read_pieces, read_whole, total
+from fsdb.engines.postgres.lookup import FILE, late, matched
+from fsdb.engines.postgres.pieces import Answer, Rows, fits, read_pieces, read_whole
 from fsdb.engines.postgres.reach import beyond_reach
 from fsdb.engines.postgres.spine import in_database
 from fsdb.engines.protocol import InMemory, Result
 from fsdb.sql import joined, query
 
 SPINE = "spine"
+_LATE_BITS = 32  # of a row's number; above them are as many as sets are joined
 
 
 class PostgresEngine:
@@ -41,12 +42,12 @@ class PostgresEngine:
                 lambda joins: query(FILE, "join", relation=relation, lookups=joins, ordinal=ordinal),
                 keys_of,
                 at,
-                lambda aliased: _late_values(aliased, at),
+                lambda aliased: _counts(aliased, at),
                 description.known,
                 description.snapshot,
             )
             connection.execute(query(FILE, "planner"))
-            ask = read_whole if fits(len(columns)) else read_pieces
+            ask = read_whole if fits(len(columns), len(description.reads)) else read_pieces
             answer = ask(
                 connection,
                 rows,
@@ -57,8 +58,12 @@ class PostgresEngine:
                 explained=True,
             )
         table = answer.table(columns)
+        late, matched = _counted(answer)
         return InMemory(
-            table if spine.rows is None else beside(spine.rows, table), total(answer.numbers), "\n".join(answer.plans)
+            table if spine.rows is None else beside(spine.rows, table),
+            late,
+            "\n".join(answer.plans),
+            [matched[read.feature_set] for read in description.reads],
         )
 
 
@@ -72,7 +77,25 @@ def keys_of(read: SetRead) -> list[Composable]:
     return [Identifier(SPINE, binding.spine_column) for binding in read.keys]
 
 
-def _late_values(aliased: Sequence[tuple[str, SetRead]], at: Composable) -> Composed:
-    """How many of a row's values come from versions that the database did not have yet at its moment."""
-    counts = [SQL("{}::integer * {}").format(late(alias, at), Literal(len(r.features))) for alias, r in aliased]
-    return SQL("({})::bigint").format(joined(counts, " + ") if counts else Literal(0))
+def _counts(aliased: Sequence[tuple[str, SetRead]], at: Composable) -> Composed:
+    """Two counts of a row in one number: how many of its values come from versions that the database did not have yet at its
+    moment, and above that, a bit each, which sets have a version for it."""
+    if not aliased:
+        return SQL("0::bigint").format()
+    parts = [SQL("{}::integer * {}").format(late(alias, at), Literal(len(r.features))) for alias, r in aliased]
+    bits = [
+        SQL("{} * {}::bigint").format(matched(alias), Literal(1 << _LATE_BITS + place))
+        for place, (alias, _) in enumerate(aliased)
+    ]
+    return SQL("({})::bigint").format(joined([*parts, *bits], " + "))
+
+
+def _counted(answer: Answer) -> tuple[int, dict[str, int]]:
+    """How many values were late, and how many rows each set has a version for."""
+    late_values, rows = 0, {}
+    for column, sets in zip(answer.numbers, answer.joined, strict=True):
+        numbers = column.to_numpy()
+        late_values += int((numbers & ((1 << _LATE_BITS) - 1)).sum())
+        for place, name in enumerate(sets):
+            rows[name] = int(((numbers >> (_LATE_BITS + place)) & 1).sum())
+    return late_values, rows

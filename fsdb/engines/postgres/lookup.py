@@ -104,6 +104,11 @@ def late(alias: str, at: Composable) -> Composed:
     return SQL("coalesce({v}.fresh AND {v}.recorded_at > {at}, false)").format(v=Identifier(alias), at=at)
 
 
+def matched(alias: str) -> Composed:
+    """1 where a version holds that is not too old, else 0."""
+    return SQL("coalesce({}.fresh, false)::integer").format(Identifier(alias))
+
+
 def duration(length: timedelta) -> Composed:
     """An interval of fixed length: in microseconds, since an interval's days are longer or shorter where clocks change."""
     return SQL("{}::interval").format(Literal(f"{length // timedelta(microseconds=1)} microseconds"))

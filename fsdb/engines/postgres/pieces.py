@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from psycopg import Connection
 from psycopg.sql import Composable, Composed, Identifier
 
@@ -22,6 +21,7 @@ from fsdb.sql import joined, query
 
 MOST_COLUMNS = 1664 - 2  # of a query's result, less what orders the rows and the number of each row
 MOST_PACKED = 32_768  # features that one query reads in arrays
+MOST_READS = 31  # sets that one query joins, so that a bit of `number` can be each one's
 NUMBER = Column("number", "bigint")
 
 
@@ -43,11 +43,12 @@ class Rows:
 
 @dataclass(frozen=True)
 class Answer:
-    """Columns in the given order, and `number` of each row for each piece that was read."""
+    """Columns in the given order, and `number` of each row for each piece that was read, with the sets that were joined for it."""
 
     columns: list[pa.ChunkedArray]
     numbers: list[pa.ChunkedArray]
     plans: list[str]
+    joined: list[list[str]]
 
     def table(self, columns: Sequence[Column]) -> pa.Table:
         """The columns as a table under their names."""
@@ -55,9 +56,9 @@ class Answer:
         return pa.Table.from_arrays(self.columns, schema=pa.schema(fields))
 
 
-def fits(columns: int) -> bool:
-    """Whether one query gives that many columns."""
-    return columns <= MOST_COLUMNS
+def fits(columns: int, reads: int = 0) -> bool:
+    """Whether one query gives that many columns, of so many sets."""
+    return columns <= MOST_COLUMNS and reads <= MOST_READS
 
 
 def read_whole(
@@ -74,7 +75,7 @@ def read_whole(
     source = rows.source(lookups(rows, reads))
     plans = [_plan(connection, expressions, source)] if explained else []
     table = read(connection, [*given, *outputs, NUMBER], expressions, source)
-    return Answer(table.columns[:-1], table.columns[-1:], plans)
+    return Answer(table.columns[:-1], table.columns[-1:], plans, [[r.feature_set for r in reads]])
 
 
 def read_pieces(
@@ -87,21 +88,21 @@ def read_pieces(
     explained: bool = False,
 ) -> Answer:
     """As `read_whole`, of any number of columns."""
-    own = read_whole(connection, rows, given, given_values, (), (), explained) if given else Answer([], [], [])
-    numbers, plans = own.numbers, own.plans
+    own = read_whole(connection, rows, given, given_values, (), (), explained) if given else Answer([], [], [], [])
+    numbers, plans, sets = own.numbers, own.plans, own.joined
     found: dict[str, pa.ChunkedArray] = {}
     for some in _in_parts(reads, TYPES, MOST_PACKED):
         names, answer = _read_packed(connection, rows, [packed(r) for r in some], explained)
         found.update(zip(names, answer.columns, strict=True))
-        numbers, plans = numbers + answer.numbers, plans + answer.plans
+        numbers, plans, sets = numbers + answer.numbers, plans + answer.plans, sets + answer.joined
     others = {f.type for r in reads for f in r.features} - TYPES
     for some in _in_parts(reads, others, MOST_COLUMNS):
         wanted = {f.output for r in some for f in r.features}
         columns = [column for column in outputs if column.name in wanted]
         answer = read_whole(connection, rows, (), (), some, columns, explained)
         found.update(zip([column.name for column in columns], answer.columns, strict=True))
-        numbers, plans = numbers + answer.numbers, plans + answer.plans
-    return Answer([*own.columns, *(found[column.name] for column in outputs)], numbers, plans)
+        numbers, plans, sets = numbers + answer.numbers, plans + answer.plans, sets + answer.joined
+    return Answer([*own.columns, *(found[column.name] for column in outputs)], numbers, plans, sets)
 
 
 def lookups(rows: Rows, reads: Sequence[SetRead]) -> Composed:
@@ -156,7 +157,10 @@ def _read_packed(
     numbers, columns = read_arrays(connection, number, arrays, shapes, source)
     names = [feature.output for pack in packs for feature in pack.features]
     return names, Answer(
-        [pa.chunked_array([c]) for c in columns], [pa.chunked_array([pa.array(numbers, pa.int64())])], plans
+        [pa.chunked_array([c]) for c in columns],
+        [pa.chunked_array([pa.array(numbers, pa.int64())])],
+        plans,
+        [[given.read.feature_set for given in reads]],
     )
 
 
@@ -167,7 +171,7 @@ def _in_parts(reads: Sequence[SetRead], types: frozenset[str] | set[str], most: 
     for whole in reads:
         features = [feature for feature in whole.features if feature.type in types]
         while features:
-            if not room:
+            if not room or len(parts[-1]) == MOST_READS:
                 parts.append([])
                 room = most
             taken, features = features[:room], features[room:]
@@ -181,8 +185,3 @@ def _plan(connection: Connection[Any], expressions: Sequence[Composable], source
         query(FILE, "explain", expressions=joined(list(expressions)), source=source), prepare=False
     ).fetchall()
     return "\n".join(line for (line,) in lines)
-
-
-def total(numbers: Sequence[pa.ChunkedArray]) -> int:
-    """The sum of all pieces' numbers."""
-    return sum(pc.sum(column).as_py() or 0 for column in numbers)

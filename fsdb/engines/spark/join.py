@@ -55,7 +55,7 @@ def run(connection: Connection[Any], description: AsOf) -> SparkResult:
             )
             for n, (read, copy, rows) in enumerate(zip(description.reads, staged.copies, staged.tails, strict=True))
         ]
-        late_values = _match(description, spine, found, staged)
+        late_values, held = _match(description, spine, found, staged)
         matched = parquet(spark, schema_of(_FOUND), [staged.folder.path(MATCHED)])
     return SparkResult(
         spark,
@@ -67,6 +67,7 @@ def run(connection: Connection[Any], description: AsOf) -> SparkResult:
         defaults,
         staged.copies,
         late_values,
+        held,
         _reports(found, staged),
     )
 
@@ -100,8 +101,8 @@ def _spine(spark: SparkSession, description: AsOf, folder: Staging) -> DataFrame
     return parquet(spark, schema_of([("ordinal", pa.int64()), *fields]), [folder.path(SPINE)])
 
 
-def _match(description: AsOf, spine: DataFrame, found: Sequence[Versions], staged: _Staged) -> int:
-    """Writes which version holds for each row and read; gives the count of late values. Raises InvalidData for values that Arrow cannot hold."""
+def _match(description: AsOf, spine: DataFrame, found: Sequence[Versions], staged: _Staged) -> tuple[int, list[int]]:
+    """Writes which version holds for each row and read; gives the count of late values, and of each read's rows. Raises InvalidData for values that Arrow cannot hold."""
     parts, first = [], 0
     for number, versions_of in enumerate(found):
         features = len(versions_of.read.features)
@@ -121,7 +122,8 @@ def _match(description: AsOf, spine: DataFrame, found: Sequence[Versions], stage
     for other in others:
         whole = whole.unionByName(other)
     counted = Observation()
-    counting = whole.observe(counted, F.sum("late").alias("late"), F.min("bad").alias("bad"))
+    of_reads = [F.sum((F.col("read") == number).cast("bigint")).alias(f"read_{number}") for number in range(len(found))]
+    counting = whole.observe(counted, F.sum("late").alias("late"), F.min("bad").alias("bad"), *of_reads)
     staged.folder.write(counting.drop("late", "bad"), MATCHED, by="read")
     if counted.get["bad"] is not None:
         feature = [f for read in description.reads for f in read.features][counted.get["bad"]]
@@ -130,7 +132,7 @@ def _match(description: AsOf, spine: DataFrame, found: Sequence[Versions], stage
             if feature.type.startswith("numeric")
             else f"A time or date among {feature.output!r} is infinite, which Arrow cannot hold: leave such rows out, or cast the column to text."
         )
-    return counted.get["late"] or 0
+    return counted.get["late"] or 0, [counted.get[f"read_{number}"] or 0 for number in range(len(found))]
 
 
 def _defaults(connection: Connection[Any], description: AsOf) -> dict[str, pa.Scalar]:

@@ -49,6 +49,7 @@ class SparkResult(Result):
         defaults: dict[str, pa.Scalar],
         copies: Sequence[Copy | None],
         late_values: int,
+        matched_rows: Sequence[int],
         reports: Sequence[ReadReport],
     ) -> None:
         self._session = session
@@ -61,6 +62,7 @@ class SparkResult(Result):
         self._copies = copies
         self.reports = self._reports = reports
         self.late_values = late_values
+        self.matched = matched_rows
 
     @property
     def plan(self) -> str:  # type: ignore[override]
