@@ -182,6 +182,10 @@ class FeatureSet:
         for name in [*self.keys, *(feature.name for feature in self.features)]:
             if self.tracks is None:
                 checked_name(name, f"key or feature of {self.name}")
+            if name == "*":
+                raise InvalidDefinition(
+                    f"'*' in {self.name} stands for all features where features are chosen: choose another name."
+                )
             if name in RESERVED:
                 raise InvalidDefinition(f"{name!r} in {self.name} is a name that history uses itself: choose another.")
             if name in seen:
@@ -214,9 +218,10 @@ class FeatureSet:
 @checked_definition
 @dataclass(frozen=True)
 class TrainingView:
-    """A stored definition of a training set: a spine query, its timestamp column, a label and features ("set.feature").
+    """A stored definition of a training set: a spine query, its timestamp column, a label and features.
 
-    The spine's columns bind to the sets' keys by name.
+    The spine's columns bind to the sets' keys by name. features: "set.feature"; "set.*" and "set" are all features that the set has when
+    the view is registered, and the view keeps these: features that the set is given later join it when definitions are applied again.
     """
 
     name: str

@@ -227,12 +227,12 @@ class Store:
             return differing
         return self._database.changing(lambda connection: history.repair(connection, registered, source))
 
-    def feature_vector(self, features: Sequence[str], keys: Mapping[str, Any]) -> dict[str, Any]:
+    def feature_vector(self, features: str | Sequence[str], keys: Mapping[str, Any]) -> dict[str, Any]:
         """The features of one entity as of this moment, and `found`: whether every set has the entity."""
         with self._database.connection() as connection:
             return vectors.feature_vector(connection, features, keys)
 
-    def feature_vectors(self, features: Sequence[str], keys: Sequence[Mapping[str, Any]]) -> pa.Table:
+    def feature_vectors(self, features: str | Sequence[str], keys: Sequence[Mapping[str, Any]]) -> pa.Table:
         """The features of many entities as of one moment, a row each in the given order, with a column `found`."""
         with self._database.connection() as connection:
             return vectors.feature_vectors(connection, features, keys)
@@ -258,7 +258,7 @@ class Store:
         view: TrainingView | str | None = None,
         *,
         spine: Any = None,
-        features: Sequence[str] = (),
+        features: str | Sequence[str] = (),
         timestamp: str | None = None,
         label: str | None = None,
         engine: str = "auto",

@@ -11,7 +11,7 @@ from fsdb.errors import InvalidDefinition
 
 _SUPPORTED = re.compile(
     r"smallint|integer|bigint|real|double precision|numeric(\(\d+,-?\d+\))?|boolean|text|character varying(\(\d+\))?"
-    r"|date|timestamp with time zone|uuid|real\[\]|jsonb"
+    r"|date|timestamp with time zone|uuid|jsonb|bytea|(real|double precision|integer|bigint|text|boolean)\[\]"
 )
 _SPELLINGS = {
     "int2": "smallint",
@@ -26,6 +26,13 @@ _SPELLINGS = {
     "varchar": "character varying",
     "timestamptz": "timestamp with time zone",
     "float4[]": "real[]",
+    "float8[]": "double precision[]",
+    "float[]": "double precision[]",
+    "int4[]": "integer[]",
+    "int[]": "integer[]",
+    "int8[]": "bigint[]",
+    "bool[]": "boolean[]",
+    "varchar[]": "text[]",
 }
 KEY_TYPES = frozenset(
     {
@@ -66,7 +73,7 @@ def sql_type(given: "TypeLike", owner: str) -> str:
         raise InvalidDefinition(
             f"{owner} has the type {name!r}, which fsdb does not keep.{hint} "
             "Types are smallint, integer, bigint, real, double precision, numeric, boolean, text, varchar, date, "
-            "timestamptz, uuid, real[] and jsonb."
+            "timestamptz, uuid, jsonb, bytea, and arrays of integer, bigint, real, double precision, text and boolean."
         )
     return name
 
@@ -84,7 +91,7 @@ def _compiled(given: Any, owner: str) -> str:
             f"{owner} has the type {shown}, which is none of PostgreSQL's: give its name, as 'double precision', or SQLAlchemy's "
             "type, as sqlalchemy.Double."
         )
-    if isinstance(instance, sa.ARRAY) and isinstance(instance.item_type, sa.Float):
+    if isinstance(instance, sa.ARRAY) and instance.dimensions in (None, 1) and type(instance.item_type) is sa.Float:
         return "real[]"  # embeddings are kept as float4, whatever precision SQLAlchemy's Float names
     if isinstance(instance, sa.JSON):
         return "jsonb"

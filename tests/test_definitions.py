@@ -38,6 +38,13 @@ def numbered(count: int) -> list[Feature]:
         (sa.DateTime(timezone=True), "timestamp with time zone"),
         (sa.Uuid, "uuid"),
         (sa.ARRAY(sa.REAL), "real[]"),
+        (sa.ARRAY(sa.Float), "real[]"),
+        (sa.ARRAY(sa.Double), "double precision[]"),
+        (sa.ARRAY(sa.Integer), "integer[]"),
+        ("int8[]", "bigint[]"),
+        (sa.ARRAY(sa.String), "text[]"),
+        (postgresql.ARRAY(sa.Boolean), "boolean[]"),
+        (sa.LargeBinary, "bytea"),
         (postgresql.JSONB, "jsonb"),
         ("float8", "double precision"),
         ("numeric(7)", "numeric(7,0)"),
@@ -54,7 +61,9 @@ def test_a_time_without_zone_is_refused_with_advice() -> None:
         Feature("at", sa.DateTime)
 
 
-@pytest.mark.parametrize("kind", [sa.LargeBinary, "money", sa.Time, "text; DROP TABLE x", sa.ARRAY(sa.Text)])
+@pytest.mark.parametrize(
+    "kind", ["money", sa.Time, "text; DROP TABLE x", sa.ARRAY(sa.Date), sa.ARRAY(sa.Text, dimensions=2)]
+)
 def test_other_types_are_refused_by_name(kind: object) -> None:
     with pytest.raises(InvalidDefinition, match="which fsdb does not keep"):
         Feature("f", kind)  # type: ignore[arg-type]

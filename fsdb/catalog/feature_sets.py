@@ -1,7 +1,7 @@
 """Registered feature sets: reading them from the catalog and writing them to it."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -11,10 +11,12 @@ from psycopg import Connection, sql
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
+from fsdb.array_text import texts_of, written
 from fsdb.catalog.nearest import nearest
+from fsdb.catalog.references import chosen, owners
 from fsdb.config import HISTORY_SCHEMA
 from fsdb.definitions import Feature, FeatureSet
-from fsdb.errors import UnknownName
+from fsdb.errors import InvalidDefinition, UnknownName
 from fsdb.sql import query
 
 
@@ -88,12 +90,16 @@ class RegisteredSet:
 
     def feature(self, name: str) -> RegisteredFeature:
         """The current feature of that name. Raises UnknownName with the nearest names."""
-        if name not in self._by_name:
-            raise UnknownName(f"Feature set {self.name} has no feature {name!r}.{nearest(name, list(self._by_name))}")
-        return self._by_name[name]
+        found = self.features_by_name.get(name)
+        if found is None:
+            raise UnknownName(
+                f"Feature set {self.name} has no feature {name!r}.{nearest(name, list(self.features_by_name))}"
+            )
+        return found
 
     @cached_property
-    def _by_name(self) -> dict[str, RegisteredFeature]:
+    def features_by_name(self) -> dict[str, RegisteredFeature]:
+        """The current features in order."""
         return {feature.name: feature for feature in self.features}
 
 
@@ -133,33 +139,41 @@ def get_set(connection: Connection[Any], name: str) -> RegisteredSet:
 
 
 def resolve_features(
-    connection: Connection[Any], references: Sequence[str]
+    connection: Connection[Any], references: str | Sequence[str]
 ) -> list[tuple[RegisteredSet, RegisteredFeature]]:
-    """Each "set.feature" with its set, in the given order. Raises UnknownName.
+    """The features with their sets, in the given order; "set.*" and "set" stand for all of a set's, in theirs. Raises UnknownName.
 
-    Set and feature may hold dots themselves ("schema.set.feature"): the longest registered set that fits is meant.
+    Set and feature may hold dots themselves ("schema.set.feature"): the longest registered set that fits is meant. A text is one reference.
     """
-    candidates = {reference[:at] for reference in references for at, sign in enumerate(reference) if sign == "."}
-    sets = list_sets(connection, sorted(candidates))
-    resolved = []
-    for reference in references:
-        owner = _owner(reference, sets)
-        if owner is None:
-            every = [f.reference for s in list_sets(connection).values() for f in s.features]
-            raise UnknownName(
-                f"There is no feature {reference!r}; features are written 'set.feature'.{nearest(reference, every)}"
-            )
-        resolved.append((owner, owner.feature(reference.removeprefix(f"{owner.name}."))))
+    given = [references] if isinstance(references, str) else list(references)
+    sets = list_sets(connection, sorted({name for reference in given for name in owners(reference)}))
+    features = {name: one.features_by_name for name, one in sets.items()}
+    resolved: list[tuple[RegisteredSet, RegisteredFeature]] = []
+    for reference in given:
+        found = chosen(reference, features)
+        if found is None:
+            raise _unknown(connection, reference)
+        owner, names = found
+        resolved.extend((sets[owner], sets[owner].feature(name)) for name in names)
     return resolved
 
 
-def _owner(reference: str, sets: Mapping[str, RegisteredSet]) -> RegisteredSet | None:
-    at = reference.rfind(".")
-    while at >= 0:
-        if reference[:at] in sets:
-            return sets[reference[:at]]
-        at = reference.rfind(".", 0, at)
-    return None
+def resolve_each(
+    connection: Connection[Any], references: Sequence[str]
+) -> list[tuple[RegisteredSet, RegisteredFeature]]:
+    """One feature for each reference: a whole set is none. Raises UnknownName."""
+    found = [resolve_features(connection, [reference]) for reference in references]
+    for reference, features in zip(references, found, strict=True):
+        if [feature.reference for _, feature in features] != [reference]:
+            raise _unknown(connection, reference)
+    return [features[0] for features in found]
+
+
+def _unknown(connection: Connection[Any], reference: str) -> UnknownName:
+    every = [feature.reference for one in list_sets(connection).values() for feature in one.features]
+    return UnknownName(
+        f"There is no feature {reference!r}; features are written 'set.feature'.{nearest(reference, every)}"
+    )
 
 
 def insert_set(
@@ -237,8 +251,17 @@ def default_text(value: Any, kind: str) -> str | None:
         return None
     if kind == "jsonb":
         return json.dumps(value)
-    if kind == "real[]":
-        return "{" + ",".join(repr(float(item)) for item in value) + "}"
+    if isinstance(value, str):
+        return value
+    if kind.endswith("[]"):
+        try:
+            return written(texts_of(list(value), kind.removesuffix("[]")))
+        except (TypeError, ValueError) as error:
+            raise InvalidDefinition(
+                f"The default {value!r} is no {kind}: give a list of its items, or the text that PostgreSQL reads."
+            ) from error
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return f"\\x{bytes(value).hex()}"
     return str(value)
 
 

@@ -1,5 +1,6 @@
 """What a reader has of a columnar copy: its files at one Iceberg snapshot, and which versions these hold."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +8,18 @@ from typing import Any
 import pyarrow as pa
 
 from fsdb.columnar.watermark import Watermark
+
+_PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
+# Columns that DuckDB adds to those of files, and that one of the file would hide.
+_READERS_OWN = frozenset({"file_index", "file_row_number", "filename", "rowid"})
+
+
+def name_in_files(name: str, field_id: int) -> str:
+    """What a column is called in the Parquet files: by its number where a reader may take its name for another column's.
+
+    Readers fold case and have columns of their own. A plain word stays, so that people can read the files; no word is a number.
+    """
+    return name if _PLAIN.fullmatch(name) and name not in _READERS_OWN else f"#{field_id}"
 
 
 @dataclass(frozen=True)
@@ -22,6 +35,11 @@ class CopyColumn:
     type: pa.DataType
     feature_id: int | None = None
     kind: str = ""
+
+    @property
+    def name_in_files(self) -> str:
+        """What each file calls it. A feature may be renamed and its files not written again: find features by field_id."""
+        return name_in_files(self.name, self.field_id)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from pyiceberg.transforms import BucketTransform
 from pyiceberg.typedef import Record
 
 from fsdb.columnar.bounds import bounds
+from fsdb.columnar.copies import name_in_files
 from fsdb.columnar.schema import EVENT_TIME, RECORDED_AT, VERSION_ID, XID, arrow_schema, note
 
 CHUNK_BYTES = 128 << 20  # versions in memory before they are written; twice this and a little more is the peak
@@ -43,6 +44,8 @@ class FileWriter:
         self.fields = schema.fields
         self.schema = arrow_schema(schema)
         self._ids = {field.name: field.field_id for field in schema.fields}
+        written = [field.with_name(name_in_files(field.name, self._ids[field.name])) for field in self.schema]
+        self._written = pa.schema(written)
         self._keys = [field.name for field in schema.fields if (n := note(field)) and n.feature_id is None]
         self._bounded = [
             field.name for field in schema.fields if field.field_id in _BOUNDED or field.name in self._keys
@@ -120,18 +123,18 @@ class FileWriter:
     def _write_file(self, table: pa.Table, order: NDArray[np.int64], bucket: int | None) -> None:
         place = self._folder if bucket is None else f"{self._folder}/bucket={bucket}"
         path = f"{place}/{uuid4()}.parquet"
-        sample = table.slice(0, _SAMPLE)
+        sample = table.slice(0, _SAMPLE).rename_columns(self._written.names)
         self._begun.append(path)
         sink: Any = self._io.new_output(path).create()
         with sink:
             with pq.ParquetWriter(
-                sink, self.schema, compression="snappy", use_dictionary=_repeating(sample), store_schema=False
+                sink, self._written, compression="snappy", use_dictionary=_repeating(sample), store_schema=False
             ) as writer:
                 for begin in range(0, len(order), GROUP_ROWS):
                     if self._stopped.is_set():
                         return
                     group = table.take(pa.array(order[begin : begin + GROUP_ROWS]))
-                    writer.write_table(group, row_group_size=GROUP_ROWS)
+                    writer.write_table(group.rename_columns(self._written.names), row_group_size=GROUP_ROWS)
             size = sink.tell()
         narrow = table.select(self._bounded).take(pa.array(order))
         lower, upper = bounds((self._ids[name], narrow.column(name)) for name in self._bounded)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 from pyiceberg.schema import Schema
 from pyiceberg.types import (
+    BinaryType,
     BooleanType,
     DateType,
     DoubleType,
@@ -44,6 +45,7 @@ _ICEBERG: dict[pa.DataType, IcebergType] = {
     pa.date32(): DateType(),
     pa.timestamp("us", "UTC"): TimestamptzType(),
     pa.string(): StringType(),
+    pa.binary(): BinaryType(),
 }
 _ARROW = {str(kind): arrow for arrow, kind in _ICEBERG.items()}
 _WIDER = {("int", "long"), ("float", "double")}

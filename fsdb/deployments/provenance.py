@@ -6,7 +6,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from fsdb.catalog.feature_sets import list_sets, resolve_features
+from fsdb.catalog.feature_sets import list_sets, resolve_each
 from fsdb.catalog.training import get_saved
 from fsdb.errors import InvalidDefinition, UnknownName, UnsupportedModel
 from fsdb.training import TrainingSet, save
@@ -51,7 +51,7 @@ def named(connection: Connection[Any], inputs: Mapping[str, TypeLike]) -> dict[s
             "inputs={'temp': 'airport_weather.temp', 'distance': 'double precision'}."
         )
     features = {column: to for column, to in inputs.items() if isinstance(to, str) and "." in to}
-    found = dict(zip(features, resolve_features(connection, list(features.values())), strict=True))
+    found = dict(zip(features, resolve_each(connection, list(features.values())), strict=True))
     return {
         column: Bound(found[column][1].type, found[column][1].feature_id, found[column][1].reference)
         if column in found

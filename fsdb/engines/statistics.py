@@ -113,7 +113,7 @@ def _columns(connection: Connection[Any], reads: Sequence[SetRead]) -> dict[tupl
 def _fixed_width(kind_name: str) -> int | None:
     """Bytes of every value of a type, where all have as many."""
     kind = arrow_type(kind_name)
-    if pa.types.is_nested(kind) or pa.types.is_string(kind):
+    if pa.types.is_nested(kind) or pa.types.is_string(kind) or pa.types.is_binary(kind):
         return None
     return max(1, int(kind.bit_width) // 8)
 

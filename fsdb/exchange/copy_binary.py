@@ -63,7 +63,7 @@ def stream(
     """The rows of `SELECT expressions source` in batches of up to `rows`, in the types of `schema`, inside the caller's transaction.
 
     Each expression gives the type that its field is made from: integers, floats, booleans, dates and timestamptz of the field's own
-    width (xid8 for int64), anything as text for a string, an array as text for a list of floats. Infinite times are the largest number and
+    width (xid8 for int64), anything as text for a string, bytea for bytes, an array as text for a list. Infinite times are the largest number and
     its negative. Raises OutOfRange for times that Arrow cannot hold, InvalidData for arrays of arrays. The connection must
     stay unused until the stream ends; one that is broken off (closed, or failed) leaves the transaction failed.
     """
@@ -214,7 +214,7 @@ class _Fields:
                 return _array(values, missing if nulls else None, kind)
             except OverflowError as error:
                 raise OutOfRange(number, field.name) from error
-        texts = self._texts(starts, held, missing if nulls else None)
+        texts = self._texts(starts, held, missing if nulls else None, kind if pa.types.is_binary(kind) else pa.string())
         return parsed_lists(texts, kind, repr(field.name)) if pa.types.is_list(kind) else texts
 
     def _values(self, positions: NDArray[np.int64], code: str) -> Numbers:
@@ -228,7 +228,10 @@ class _Fields:
         every: Numbers = np.ndarray((count,), code, self._buffer, strides=(1,))
         return every[positions]
 
-    def _texts(self, starts: NDArray[np.int64], sizes: NDArray[np.int64], missing: Numbers | None) -> pa.Array:
+    def _texts(
+        self, starts: NDArray[np.int64], sizes: NDArray[np.int64], missing: Numbers | None, kind: pa.DataType
+    ) -> pa.Array:
+        """Texts, or bytes, of these sizes."""
         offsets = np.zeros(len(starts) + 1, np.int64)
         np.cumsum(sizes, out=offsets[1:])
         total = int(offsets[-1])
@@ -243,9 +246,8 @@ class _Fields:
         else:
             within = np.arange(total, dtype=np.int64) + np.repeat(starts - offsets[:-1], sizes)
             data = pa.py_buffer(self._buffer[within])
-        return pa.StringArray.from_buffers(
-            len(starts), pa.py_buffer(offsets.astype(np.int32)), data, None if missing is None else _mask(missing)
-        )
+        validity = None if missing is None else _mask(missing)
+        return pa.Array.from_buffers(kind, len(starts), [validity, pa.py_buffer(offsets.astype(np.int32)), data])
 
 
 def _array(values: Numbers, missing: Numbers | None, kind: pa.DataType) -> pa.Array:

@@ -18,7 +18,7 @@ from psycopg.sql import Composable, Composed
 from fsdb.asof import Column
 from fsdb.asof.description import plain_type
 from fsdb.errors import InvalidData
-from fsdb.exchange.arrays import parsed_lists
+from fsdb.exchange.arrays import parsed_hex, parsed_lists
 from fsdb.exchange.types import arrow_type, empty
 from fsdb.sql import joined, query
 
@@ -28,8 +28,6 @@ _WIRE = {
     "timestamp with time zone": ("instant", pa.int64()),
     "timestamp without time zone": ("instant", pa.int64()),
     "date": ("day", pa.int32()),
-    "real[]": ("as_is", pa.string()),
-    "double precision[]": ("as_is", pa.string()),
 }
 
 
@@ -41,7 +39,7 @@ def read(
     source: everything from FROM on. Duplicate names are kept. The connection's settings and transaction stay as they
     were. Raises InvalidData for values that Arrow cannot hold: infinite times, NaN in numeric(p, s), arrays of arrays.
     """
-    travelling = [_WIRE.get(plain_type(column.type), ("as_is", arrow_type(column.type))) for column in columns]
+    travelling = [_WIRE.get(plain_type(column.type), ("as_is", _as_is(column.type))) for column in columns]
     sent = [query(FILE, how, value=e) for e, (how, _) in zip(expressions, travelling, strict=True)]
     try:
         with connection.transaction(force_rollback=True):
@@ -58,6 +56,12 @@ def read(
             f"A time or date among {_listed(columns)} is infinite, which Arrow cannot hold: leave such rows out, or cast the column to text."
         ) from error
     return _parsed(lines, columns, [kind for _, kind in travelling])
+
+
+def _as_is(kind: str) -> pa.DataType:
+    """What arrives of a type whose values travel as PostgreSQL prints them: arrays and bytes as texts."""
+    arrow = arrow_type(kind)
+    return pa.string() if pa.types.is_list(arrow) or pa.types.is_binary(arrow) else arrow
 
 
 def _lines(connection: Connection[Any], copy: Composed) -> list[bytes]:
@@ -105,6 +109,8 @@ def _decoded(column: pa.ChunkedArray, field: pa.Field) -> pa.ChunkedArray:
         return pa.chunked_array(
             [parsed_lists(chunk, field.type, repr(field.name)) for chunk in column.chunks], type=field.type
         )
+    if pa.types.is_binary(field.type):
+        return pa.chunked_array([parsed_hex(chunk) for chunk in column.chunks], type=field.type)
     return column if column.type == field.type else column.cast(field.type)
 
 

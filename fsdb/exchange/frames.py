@@ -7,7 +7,6 @@ from typing import Any
 
 import psycopg
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pv
 from psycopg import Connection
 from psycopg.sql import SQL, Composable, Composed, Identifier
@@ -15,6 +14,7 @@ from psycopg.sql import SQL, Composable, Composed, Identifier
 from fsdb.asof import Column
 from fsdb.asof.description import plain_type
 from fsdb.errors import InvalidData
+from fsdb.exchange.arrays import array_texts, hex_texts
 from fsdb.exchange.conforming import INSTANT, LOCAL, conformed
 from fsdb.exchange.naming import counterpart
 from fsdb.exchange.objects import object_column
@@ -213,24 +213,10 @@ def _travelling(values: pa.ChunkedArray, column: Column) -> pa.ChunkedArray:
     if plain == "date":
         return values.cast(pa.int32())
     if pa.types.is_list(values.type):
-        return pa.chunked_array([_array_texts(chunk) for chunk in values.chunks], type=pa.string())
+        return pa.chunked_array([array_texts(chunk) for chunk in values.chunks], type=pa.string())
     if pa.types.is_binary(values.type):
-        return pa.chunked_array([_hex_texts(chunk) for chunk in values.chunks], type=pa.string())
+        return pa.chunked_array([hex_texts(chunk) for chunk in values.chunks], type=pa.string())
     return values
-
-
-def _array_texts(chunk: pa.Array) -> pa.Array:
-    """Lists of numbers as PostgreSQL writes arrays: {1,NULL,nan}."""
-    items = pc.fill_null(chunk.flatten().cast(pa.string()), "NULL")
-    lengths = pc.fill_null(pc.list_value_length(chunk), 0)
-    offsets = pa.concat_arrays([pa.array([0], pa.int32()), pc.cumulative_sum(lengths).cast(pa.int32())])
-    inner = pc.binary_join(pa.ListArray.from_arrays(offsets, items), ",")
-    texts = pc.binary_join_element_wise("{", inner, "}", "")
-    return pc.if_else(pc.is_null(chunk), None, texts)
-
-
-def _hex_texts(chunk: pa.Array) -> pa.Array:
-    return pa.array([None if value is None else "\\x" + value.hex() for value in chunk.to_pylist()], pa.string())
 
 
 def _wire_type(kind: str) -> str:

@@ -18,11 +18,12 @@ _TYPES = {
     pa.float32(): "real",
     pa.float64(): "double precision",
     pa.string(): "text",
+    pa.binary(): "bytea",
     pa.date32(): "date",
     pa.date64(): "date",
     pa.uuid(): "uuid",
 }
-_ITEMS = ("real", "double precision")
+_ITEMS = ("integer", "bigint", "real", "double precision", "boolean", "text")
 
 
 def counterpart(given: pa.DataType) -> str | None:
@@ -34,6 +35,7 @@ def counterpart(given: pa.DataType) -> str | None:
         return f"numeric({kind.precision},{kind.scale})" if 0 <= kind.scale <= kind.precision else None
     if is_list(kind):
         item = counterpart(kind.value_type)
+        item = "integer" if item == "smallint" else item
         return f"{item}[]" if item in _ITEMS else None
     return _TYPES.get(kind)
 

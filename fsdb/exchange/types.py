@@ -8,7 +8,9 @@
 | timestamp with time zone, timestamp | timestamp[us, UTC], timestamp[us] |
 | numeric(p, s), p at most 38, 0 <= s <= p | decimal128(p, s) |
 | any other numeric | string: Arrow has no type that holds every numeric, its digits are kept |
-| real[], double precision[] | list of float, list of double |
+| real[], double precision[], integer[], bigint[] | list of float, of double, of int32, of int64 |
+| boolean[], text[] | list of bool, of string |
+| bytea | binary |
 | text, varchar, uuid, jsonb and every other type | string, as PostgreSQL prints it |
 """
 
@@ -30,6 +32,11 @@ _PLAIN = {
     "timestamp without time zone": pa.timestamp("us"),
     "real[]": pa.list_(pa.float32()),
     "double precision[]": pa.list_(pa.float64()),
+    "integer[]": pa.list_(pa.int32()),
+    "bigint[]": pa.list_(pa.int64()),
+    "boolean[]": pa.list_(pa.bool_()),
+    "text[]": pa.list_(pa.string()),
+    "bytea": pa.binary(),
 }
 _NUMERIC = re.compile(r"numeric\((\d+),(\d+)\)")
 MOST_DIGITS = 38  # of decimal128

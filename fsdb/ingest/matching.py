@@ -28,6 +28,12 @@ _ACCEPTED: dict[str, tuple[str, ...]] = {
     INSTANT: (INSTANT, LOCAL),
     "uuid": ("uuid", *_TEXTS),
     "real[]": ("real[]", "double precision[]"),
+    "double precision[]": ("double precision[]", "real[]"),
+    "integer[]": ("integer[]", "smallint[]"),
+    "bigint[]": ("bigint[]", "integer[]", "smallint[]"),
+    "boolean[]": ("boolean[]",),
+    "text[]": ("text[]", "character varying[]"),
+    "bytea": ("bytea",),
     "jsonb": ("jsonb", "json", *_TEXTS),
 }
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from fsdb.catalog.references import chosen
 from fsdb.definitions import Feature, FeatureSet, TrainingView
 from fsdb.errors import InvalidDefinition
 from fsdb.migrate.changes import (
@@ -72,7 +73,7 @@ def diff(registered: Registered, definitions: Iterable[Definition], prune: bool 
         refusals.extend(refused)
         if not refused:
             changes.extend(_set_changes(registered.sets[name], wanted))
-    changes.extend(_view_changes(registered.views, views))
+    changes.extend(_view_changes(registered.views, _whole_sets(views, registered, sets)))
     if prune:
         changes.extend(DropFeatureSet(old) for name, old in registered.sets.items() if name not in sets)
         changes.extend(DropTrainingView(old) for name, old in registered.views.items() if name not in views)
@@ -141,6 +142,35 @@ def _view_changes(old: dict[str, TrainingView], wanted: dict[str, TrainingView])
             yield CreateTrainingView(view)
         elif old[name] != view:
             yield AlterTrainingView(old[name], view)
+
+
+def _whole_sets(
+    views: dict[str, TrainingView], registered: Registered, sets: dict[str, FeatureSet]
+) -> dict[str, TrainingView]:
+    """The views with the features that "set.*" and "set" stand for once the sets are as they are defined."""
+    features = {name: [f.name for f in one.features] for name, one in registered.sets.items()}
+    for name, wanted in sets.items():
+        named = [feature.name for feature in wanted.features]
+        # New features come after those that a set has.
+        kept = [feature for feature in features.get(name, []) if feature in named]
+        features[name] = kept + [feature for feature in named if feature not in kept]
+    whole = {}
+    for name, view in views.items():
+        each = _each(view, features)
+        old = registered.views.get(name)
+        # Whoever names a whole set leaves the order to the database.
+        same = old is not None and each != view.features and sorted(old.features) == sorted(each)
+        whole[name] = replace(view, features=old.features if same and old is not None else each)
+    return whole
+
+
+def _each(view: TrainingView, features: dict[str, list[str]]) -> tuple[str, ...]:
+    found = [(reference, chosen(reference, features)) for reference in view.features]
+    return tuple(
+        name
+        for reference, one in found
+        for name in ([reference] if one is None else [f"{one[0]}.{feature}" for feature in one[1]])
+    )
 
 
 def _described(feature: Feature) -> tuple[object, ...]:

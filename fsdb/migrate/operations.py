@@ -152,11 +152,12 @@ class ChangeOperation(MigrateOperation):
         *,
         spine: str,
         timestamp: str,
-        features: Iterable[str],
+        features: str | Iterable[str],
         **attributes: Any,
     ) -> None:
         """Creates a training view. attributes: label, description, tags, owner."""
-        view = TrainingView(name, spine=spine, timestamp=timestamp, features=tuple(features), **attributes)
+        listed = features if isinstance(features, str) else tuple(features)
+        view = TrainingView(name, spine=spine, timestamp=timestamp, features=listed, **attributes)
         perform(_psycopg(operations.get_bind()), changes.CreateTrainingView(view))
 
     @classmethod

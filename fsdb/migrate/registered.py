@@ -1,9 +1,11 @@
 """What the database has, written as the definitions that would declare it: the other side of every comparison."""
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
+from fsdb.array_text import python_items
 from fsdb.catalog.feature_sets import RegisteredFeature, RegisteredSet, default_text
 from fsdb.definitions import Feature, FeatureSet, TrainingView
 from fsdb.types import base_name
@@ -54,8 +56,11 @@ def default_value(text: str | None, kind: str) -> Any:
         return None
     if kind == "jsonb":
         return json.loads(text)
-    if kind == "real[]":
-        return [float(item) for item in text.strip("{}").split(",") if item]
+    if kind.endswith("[]"):
+        items = python_items(text, kind.removesuffix("[]"))
+        return items if default_text(items, kind) == text else text
+    if kind == "bytea" and re.fullmatch(r"\\x([0-9a-f]{2})*", text):
+        return bytes.fromhex(text[2:])
     for read in _READERS.get(base_name(kind), ()):
         try:
             value = read(text)

@@ -35,7 +35,7 @@ def build(
     view: TrainingView | str | None = None,
     *,
     spine: Any = None,
-    features: Sequence[str] | None = None,
+    features: str | Sequence[str] | None = None,
     timestamp: str | None = None,
     label: str | None = None,
     known: str | datetime = "now",
@@ -47,7 +47,7 @@ def build(
     """A training set: the spine's rows in order, each with the features as of its own timestamp.
 
     view: a TrainingView or the name of a registered one; or else spine (an SQL query, a pandas, polars or Arrow table, or Parquet or CSV files: the
-    path of one, a list of paths, a pattern of names, or a folder as a Path), features ("set.feature") and timestamp, a column of type timestamptz; of a naive one `timezone` tells the zone, by name, as an offset or as a tzinfo. The sets' keys
+    path of one, a list of paths, a pattern of names, or a folder as a Path), features ("set.feature"; "set.*" or "set" for all of a set's) and timestamp, a column of type timestamptz; of a naive one `timezone` tells the zone, by name, as an offset or as a tzinfo. The sets' keys
     bind to the spine's columns by name. Without view and spine the entities' own history is the spine: a row for each
     moment at which one of the chosen sets (all of the same keys) had a new version, or with values="current" a row for each entity, now.
 
@@ -108,7 +108,7 @@ def _the_view(
     connection: Connection[Any],
     view: TrainingView | str | None,
     spine: Any,
-    features: Sequence[str] | None,
+    features: str | Sequence[str] | None,
     timestamp: str | None,
 ) -> TrainingView | None:
     if view is None:
@@ -120,7 +120,7 @@ def _the_view(
     return view if isinstance(view, TrainingView) else catalog.get_view(connection, view)
 
 
-def _listed(features: Sequence[str] | None) -> list[str]:
+def _listed(features: str | Sequence[str] | None) -> list[str]:
     listed = [features] if isinstance(features, str) else list(features or ())
     if not listed:
         raise InvalidDefinition("No features were chosen: name at least one as 'set.feature'.")

@@ -1,7 +1,7 @@
 """The content hash: SHA-256 of what a training set holds, whatever memory layout it comes in.
 
 Per column: one byte a row telling NULL (0) from a value (1), then the values with NULL as zero bytes, little-endian.
-Texts and lists are their lengths as 64-bit numbers, then what they hold; every NaN is the same NaN. The hash of the set
+Texts, bytes and lists are their lengths as 64-bit numbers, then what they hold; every NaN is the same NaN. The hash of the set
 is that of its columns' names, PostgreSQL types and hashes, in order.
 """
 
@@ -42,6 +42,9 @@ def _parts(array: pa.Array) -> list[bytes]:
     if pa.types.is_string(kind):
         lengths = pc.fill_null(pc.binary_length(array), 0).to_numpy().astype("<i8")
         return [present, lengths.tobytes(), "".join(pc.fill_null(array, "").to_pylist()).encode()]
+    if pa.types.is_binary(kind):
+        lengths = pc.fill_null(pc.binary_length(array), 0).to_numpy().astype("<i8")
+        return [present, lengths.tobytes(), b"".join(pc.fill_null(array, b"").to_pylist())]
     if pa.types.is_list(kind):
         lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy().astype("<i8")
         return [present, lengths.tobytes(), *_parts(array.flatten())]

@@ -53,10 +53,10 @@ _compiled: dict[Choice, CompiledVector] = {}
 _lock = Lock()
 
 
-def choice_of(connection: Connection[Any], features: Sequence[str]) -> Choice:
-    """What a compiled vector is kept under: the database and the features."""
+def choice_of(connection: Connection[Any], features: str | Sequence[str]) -> Choice:
+    """What a compiled vector is kept under: the database and the features. A text is one of these, not its letters."""
     pgconn = connection.pgconn
-    return (pgconn.host, pgconn.port, pgconn.db, tuple(features))
+    return (pgconn.host, pgconn.port, pgconn.db, (features,) if isinstance(features, str) else tuple(features))
 
 
 def kept(choice: Choice) -> CompiledVector | None:

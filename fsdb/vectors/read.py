@@ -37,9 +37,12 @@ from fsdb.vectors.compiled import (
 _ATTEMPTS = 5
 
 
-def feature_vector(connection: Connection[Any], features: Sequence[str], keys: Mapping[str, Any]) -> dict[str, Any]:
+def feature_vector(
+    connection: Connection[Any], features: str | Sequence[str], keys: Mapping[str, Any]
+) -> dict[str, Any]:
     """The features of one entity as of this moment, by output name; and `found`.
 
+    features: "set.feature"; "set.*" and "set" are all that the set has now, in the order of its definition.
     keys: a value for each key of the chosen sets. Values older than a set's max_age are None, then defaults apply.
     found: whether every chosen set has the entity. On an autocommit connection outside a transaction this is one round trip.
     Raises UnknownName and InvalidData.
@@ -66,7 +69,7 @@ def feature_vector(connection: Connection[Any], features: Sequence[str], keys: M
             if not isinstance(error, psycopg.DataError):
                 raise
             raise InvalidData(
-                f"A value of {listed(features)} cannot be had in Python: {str(error).strip()}. Read it with SQL, cast to text."
+                f"A value of {listed(choice[-1])} cannot be had in Python: {str(error).strip()}. Read it with SQL, cast to text."
             ) from error
         assert row is not None
         if row[-1] != connection.pgconn.backend_pid:
@@ -75,11 +78,11 @@ def feature_vector(connection: Connection[Any], features: Sequence[str], keys: M
             vector = dict(zip(compiled.names, compiled.values(row), strict=False))
             vector["found"] = row[-3]
             return vector
-    raise _restless(features)
+    raise _restless(choice[-1])
 
 
 def feature_vectors(
-    connection: Connection[Any], features: Sequence[str], keys: Sequence[Mapping[str, Any]]
+    connection: Connection[Any], features: str | Sequence[str], keys: Sequence[Mapping[str, Any]]
 ) -> pa.Table:
     """The features of many entities, all as of one moment: a row for each of `keys`, in their order, and a column `found`.
 
@@ -92,7 +95,7 @@ def feature_vectors(
             table = _read_many(connection, compiled, _columns_of(keys, compiled))
             if current_generation(connection) == compiled.generation:
                 return table
-    raise _restless(features)
+    raise _restless(choice[-1])
 
 
 def _share(connection: Connection[Any]) -> None:

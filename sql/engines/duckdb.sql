@@ -2,17 +2,12 @@
 -- Moments come out in UTC. Progress is shown to people alone. Of a join's two sides the second is hashed, as it is written: what DuckDB guesses of files read by field id is wrong.
 SET TimeZone = 'UTC'; SET enable_progress_bar = {progress}; SET disabled_optimizers = 'join_order,build_side_probe_side'
 
--- name: named_files
--- The files of a copy as one relation, with columns of our own names, found by the names that they have in every file.
-(SELECT {columns}, file_index, file_row_number FROM read_parquet([{paths}], hive_partitioning = false))
-
 -- name: files
--- The files of a copy as one relation, with columns of our own names, found by field id.
-read_parquet([{paths}], schema = MAP {{{columns}}})
+-- The files of a copy as one relation, with keys under names of our own; what every copy has is never called otherwise.
+(SELECT {keys}, version_id, event_time, recorded_at, xid, file_index, file_row_number FROM read_parquet([{paths}], hive_partitioning = false))
 
--- name: field
--- A column of the files: widened where a file is older than its type, NULL where it is older than the column.
-{field_id}: {{'name': {name}, 'type': {type}, 'default_value': NULL}}
+-- name: column
+{value} AS {name}
 
 -- name: copy_versions
 -- What decides which version holds, of a copy's rows that count. A place is the file and the row in it.

@@ -8,7 +8,7 @@ COPY pg_temp.{table} FROM STDIN (FORMAT csv, ENCODING 'UTF8')
 
 -- name: rows
 -- The data frame's rows in their order.
-SELECT {expressions} FROM pg_temp.{table} ORDER BY ordinal
+SELECT {expressions} FROM pg_temp.{table} AS staged ORDER BY staged.ordinal
 
 -- name: instant
 -- Microseconds since 1970 as a time; in whole days first, because an interval times a number is computed as double precision.

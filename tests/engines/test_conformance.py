@@ -16,7 +16,7 @@ import pytest
 from fsdb.definitions import Feature, FeatureSet
 from fsdb.errors import InvalidData
 from fsdb.training import build, load, rebuild, save, verify
-from tests.conftest import TestDatabase, _cloned
+from tests.conftest import TestDatabase, cloned
 from tests.engines.states import ENGINES_IN_STATES, fill
 from tests.engines.world import (
     FAR,
@@ -52,7 +52,7 @@ def worlds(server_url: str, template: str, tmp_path_factory: pytest.TempPathFact
         def world(state: str) -> World:
             if state not in made:
                 patch.setenv("FSDB_WAREHOUSE", str(tmp_path_factory.mktemp("warehouse")))
-                database = stack.enter_context(contextmanager(_cloned)(server_url, template))
+                database = stack.enter_context(contextmanager(cloned)(server_url, template))
                 made[state] = make(database, state)
             return made[state]
 

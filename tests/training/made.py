@@ -40,7 +40,7 @@ def put(connection: psycopg.Connection, registered: RegisteredSet, versions: Ite
     names += ["event_time", "recorded_at", "deleted"]
     statement = SQL("INSERT INTO {} ({}) VALUES ({})").format(
         registered.history,
-        SQL(", ").join(map(Identifier, names)),
+        SQL(SQL(", ").join(map(Identifier, names)).as_string(connection).replace("%", "%%")),
         SQL(", ").join([SQL("%s")] * len(names)),
     )
     with connection.cursor() as cursor:

@@ -8,7 +8,7 @@ from typing import Any
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from fsdb.asof import At, Known, SetRead, Snapshot, Then
-from fsdb.columnar.copies import Copy, CopyColumn, CopyFile
+from fsdb.columnar.copies import Copy, CopyFile
 from fsdb.columnar.watermark import parsed
 from fsdb.engines.duckdb.session import FILE
 from fsdb.engines.duckdb.values import duckdb_type, key_type, numbered
@@ -16,7 +16,6 @@ from fsdb.sql import joined, query
 
 _NOBODY = -1  # an xid, and a file, that there is not
 _MICROSECOND = timedelta(microseconds=1)
-_OWN = ("file_index", "file_row_number", "filename")  # columns that DuckDB adds to those of files
 
 
 @dataclass(frozen=True)
@@ -33,51 +32,38 @@ class Needed:
 
     def versions(self, read: SetRead, known: Known, snapshot: Snapshot, moments: tuple[int, int]) -> Composed:
         """The query of the versions that count, as the text `copy_versions` says."""
-        columns = [
-            *((f"key_{n}", key.column, duckdb_type(key_type(key))) for n, key in enumerate(read.keys)),
-            *((name, name, None) for name in ("version_id", "event_time", "recorded_at", "xid")),
-        ]
         conditions = self._conditions(read.feature_set, known, snapshot, moments)
         return query(
             FILE,
             "copy_versions",
             keys=joined(numbered("key", len(read.keys))),
             since=query(FILE, "since_known" if isinstance(known, Then) else "since_event"),
-            files=self._relation(columns),
+            files=self._relation(read),
             conditions=joined(conditions, " AND ") if conditions else SQL("true"),
         )
 
-    def _relation(self, columns: Sequence[tuple[str, str, str | None]]) -> Composed:
-        """Files with columns (name here, name in the copy, type if not the copy's).
+    def _relation(self, read: SetRead) -> Composed:
+        """The files with columns of our own names: keys, and what every copy has.
 
-        These are keys and what every copy has: first in each file, never renamed. By name they are read twice as fast as by
-        field id; but DuckDB takes upper case for lower, and has columns of its own.
+        These are in each file and are never renamed, so they are found by name, which is twice as fast as by field id.
         """
-        folded = [column.lower() for _, column, _ in columns]
-        if len({*folded, *_OWN}) < len(folded) + len(_OWN):
-            return self._by_field_id(columns)
-        named = [SQL("{} AS {}").format(_as(column, kind), Identifier(name)) for name, column, kind in columns]
-        paths = [Literal(local(file.path)) for file in self.files]
-        return query(FILE, "named_files", paths=joined(paths), columns=joined(named))
-
-    def _by_field_id(self, columns: Sequence[tuple[str, str, str | None]]) -> Composed:
-        by_name = {column.name: column for column in self.copy.columns}
-        missing = max(column.field_id for column in self.copy.columns) + 1
-        fields = []
-        for number, (name, column, kind) in enumerate(columns):
-            # A column that came after the last sync has a field id that no file has.
-            found = by_name.get(column) or CopyColumn(missing + number, column, by_name["version_id"].type)
-            fields.append(
-                query(
+        of_copy = {column.name: column for column in self.copy.columns}
+        columns = [
+            query(
+                FILE,
+                "column",
+                value=query(
                     FILE,
-                    "field",
-                    field_id=Literal(found.field_id),
-                    name=Literal(name),
-                    type=Literal(kind or duckdb_type(found.type)),
-                )
+                    "cast",
+                    value=Identifier(of_copy[key.column].name_in_files),
+                    type=SQL(duckdb_type(key_type(key))),
+                ),
+                name=name,
             )
+            for name, key in zip(numbered("key", len(read.keys)), read.keys, strict=True)
+        ]
         paths = [Literal(local(file.path)) for file in self.files]
-        return query(FILE, "files", paths=joined(paths), columns=joined(fields))
+        return query(FILE, "files", paths=joined(paths), keys=joined(columns))
 
     def _conditions(
         self, feature_set: str, known: Known, snapshot: Snapshot, moments: tuple[int, int]
@@ -115,10 +101,6 @@ def needed(
         and all(least is not None for least, _ in keys.values())
     )
     return Needed(copy, files)
-
-
-def _as(column: str, kind: str | None) -> Composable:
-    return Identifier(column) if kind is None else query(FILE, "cast", value=Identifier(column), type=SQL(kind))
 
 
 def micros_of(length: timedelta) -> int:

@@ -79,7 +79,15 @@ def fetch(connection: Connection[Any], read: SetRead, wanted: pa.Table) -> Itera
     wanted: columns version_id, in order, and position.
     """
     kinds = [held_type(feature) for feature in read.features]
-    schema = pa.schema([*((f"feature_{n}", kind) for n, kind in enumerate(kinds)), *_NARROW, ("deleted", pa.bool_())])
+    # Under their own names while they are read, for errors; they may be called as our columns are.
+    schema = pa.schema(
+        [
+            *(pa.field(f.output, kind) for f, kind in zip(read.features, kinds, strict=True)),
+            *(pa.field(name, kind) for name, kind in _NARROW),
+            pa.field("deleted", pa.bool_()),
+        ]
+    )
+    names = [*(f"feature_{n}" for n in range(len(kinds))), *(name for name, _ in _NARROW), "deleted"]
     expressions = [
         *(
             sent(query(FILE, "as_type", value=Identifier("version", f.column), type=SQL(f.type)), kind)
@@ -96,7 +104,7 @@ def fetch(connection: Connection[Any], read: SetRead, wanted: pa.Table) -> Itera
             history = Identifier(HISTORY_SCHEMA, read.history_table)
             source = query(FILE, "winners", history=history, wanted=listed)
             for batch in copy_binary.stream(connection, schema, expressions, source):
-                yield from _repeated(pa.Table.from_batches([batch]), ids, positions)
+                yield from _repeated(pa.Table.from_batches([batch]).rename_columns(names), ids, positions)
 
 
 def _repeated(versions: pa.Table, ids: NDArray[np.int64], positions: NDArray[np.int64]) -> Iterator[pa.Table]:

@@ -22,6 +22,7 @@ _DUCKDB = {
     pa.timestamp("us", "UTC"): "TIMESTAMP WITH TIME ZONE",
     pa.timestamp("us"): "TIMESTAMP",
     pa.string(): "VARCHAR",
+    pa.binary(): "BLOB",
 }
 _SCALE = re.compile(r"numeric\(\d+,(\d+)\)")
 _SENT = {

@@ -33,14 +33,14 @@ class PostgresEngine:
         spine = description.spine
         given = () if spine.rows is not None else spine.columns
         columns = [*given, *description.outputs]
-        at = Identifier(SPINE, spine.timestamp)
         with (
             connection.transaction(force_rollback=True),
-            in_database(connection, description) as (relation, ordinal),
+            in_database(connection, description) as (relation, ordinal, names),
         ):
+            at = Identifier(SPINE, names[spine.timestamp])
             rows = Rows(
                 lambda joins: query(FILE, "join", relation=relation, lookups=joins, ordinal=ordinal),
-                keys_of,
+                lambda read: [Identifier(SPINE, names[key.spine_column]) for key in read.keys],
                 at,
                 lambda aliased: _counts(aliased, at),
                 description.known,

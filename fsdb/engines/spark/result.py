@@ -85,7 +85,7 @@ class SparkResult(Result):
         values = values.sort_by("ordinal").drop_columns("ordinal")
         spine = self._description.spine.rows
         if spine is None:
-            spine = pa.Table.from_batches(self._staging.read(SPINE)).drop_columns("ordinal")
+            spine = self._staging.whole(SPINE).drop_columns("ordinal")
         return pa.Table.from_arrays([*spine.columns, *values.columns], schema=self._schema)
 
     def batches(self) -> pa.RecordBatchReader:

@@ -74,6 +74,12 @@ class Staging:
             with system.open(name_of_one, "rb") as file:
                 yield from pq.ParquetFile(file).iter_batches()
 
+    def whole(self, name: str) -> pa.Table:
+        """The rows of one Parquet file, in its types though there be none."""
+        system, root = fsspec.core.url_to_fs(self.url)
+        with system.open(f"{root}/{name}", "rb") as file:
+            return pq.ParquetFile(file).read()
+
     def keep_until_exit(self) -> None:
         """Keeps the folder although nothing in this process may refer to this object any more: others read it."""
         _kept.append(self)

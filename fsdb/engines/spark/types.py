@@ -22,6 +22,7 @@ _PLAIN: dict[pa.DataType, T.DataType] = {
     pa.timestamp("us", "UTC"): T.TimestampType(),
     pa.timestamp("us"): T.TimestampNTZType(),
     pa.string(): T.StringType(),
+    pa.binary(): T.BinaryType(),
 }
 
 

@@ -101,10 +101,10 @@ def _of_copy(
     """The files' rows, with columns found by field id: NULL where a file is older than the column, widened where it is older than its type."""
     held = {column.name: column for column in copy.columns}
     wanted = [("xid", "bigint", "xid"), *columns(read)]
-    there = [(column, name) for column, _, name in wanted if column in held]
     fields = [
-        T.StructField(name, spark_type(held[column].type), True, {_FIELD_ID: held[column].field_id})
-        for column, name in there
+        T.StructField(_read_as(name), spark_type(held[column].type), True, {_FIELD_ID: held[column].field_id})
+        for column, _, name in wanted
+        if column in held
     ]
     rows = parquet(session, T.StructType(fields), [file.path for file in files])
     if not copy.watermark.within(snapshot, read.feature_set):
@@ -112,15 +112,22 @@ def _of_copy(
     return rows.select(
         *(
             # Whoever writes these columns must not write the field ids of another table.
-            (F.col(name) if column in held else F.lit(None)).cast(spark_type(copy_type(kind))).alias(name, metadata={})
+            (F.col(_read_as(name)) if column in held else F.lit(None))
+            .cast(spark_type(copy_type(kind)))
+            .alias(name, metadata={})
             for column, kind, name in columns(read)
         )
     )
 
 
+def _read_as(name: str) -> str:
+    """A column of files under a name that none of theirs has: Spark reads it by field id, but skips row groups by names, whose case it folds."""
+    return f"{name}#"
+
+
 def _seen(snapshot: Snapshot, feature_set: str) -> Column:
     _, xmax, in_progress = parsed(snapshot.text)
-    version, xid = F.col("version_id"), F.col("xid")
+    version, xid = F.col(_read_as("version_id")), F.col(_read_as("xid"))
     visible = (xid < xmax) & ~xid.isin(sorted(in_progress)) if in_progress else xid < xmax
     ways = [visible] if snapshot.own is None else [visible, xid == snapshot.own]
     in_snapshot = (version <= snapshot.high.get(feature_set, 0)) & reduce(or_, ways)
