@@ -76,8 +76,14 @@ for _name, _command in COMMANDS.items():
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status. A refusal is one sentence on standard error, without a traceback."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    for word in given:
+        if not _is_text(word):
+            return _refuse(
+                f"The argument {word!r} is not valid UTF-8: write it so, or set LANG to the encoding of this terminal."
+            )
     try:
-        app(arguments if arguments is None else list(arguments), prog_name="fsdb")
+        app(given, prog_name="fsdb")
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
         if status == INTERRUPTED:
@@ -93,6 +99,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except psycopg.Error as error:
         return _refuse(f"The database refused: {error.diag.message_primary or str(error).strip()}.")
     return 0
+
+
+def _is_text(word: str) -> bool:
+    try:
+        word.encode()
+    except UnicodeEncodeError:  # Python keeps bytes that are no text as halves of characters
+        return False
+    return True
 
 
 def _refuse(reason: str) -> int:
