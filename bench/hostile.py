@@ -4,6 +4,7 @@
 plain Python says. A name may be refused by a sentence, and then has no value to be wrong.
 """
 
+import os
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
@@ -43,6 +44,7 @@ def run(url: str, spark: bool = False, verbose: bool = False) -> Iterator[Case]:
     """Cases for the calls, for the names, and for both together. spark: on that engine, too. verbose: names what went wrong."""
     engines = ("postgres", "duckdb", "spark") if spark else ("postgres", "duckdb")
     calls, names = _Tally(), _Tally()
+    os.environ["FSDB_URL"] = "postgresql://127.0.0.1:1/none"  # what connect() without a URL goes to
     with (
         warnings.catch_warnings(action="ignore"),
         tempfile.TemporaryDirectory() as warehouse,

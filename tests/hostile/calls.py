@@ -146,6 +146,7 @@ def make_world(store: fsdb.Store) -> list[Call]:
         "status": {},
     }
     alone: dict[str, dict[str, Any]] = {
+        "repair": {"feature_set": "weather", "source": None, "confirm": None},
         "sync": {"feature_sets": ["weather"], "progress": None},
         "retain": {"feature_set": "weather"},
     }

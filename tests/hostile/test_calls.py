@@ -65,7 +65,8 @@ def test_the_right_arguments_are_right(store: fsdb.Store, calls: list[Call]) -> 
             call.run(**call.arguments)
 
 
-def test_definitions_refuse_what_they_do_not_take() -> None:
+def test_definitions_refuse_what_they_do_not_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FSDB_URL", "postgresql://127.0.0.1:1/none")  # what connect() without a URL goes to
     raw = [str(outcome) for call in definitions() for outcome in tried(call) if outcome.raw]
     assert not raw, "\n".join(raw)
 
