@@ -9,6 +9,7 @@ from psycopg.sql import SQL, Composable, Identifier
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.errors import InvalidData
 from fsdb.history.columns import Columns
+from fsdb.history.held import refuse_unfit
 from fsdb.history.names import internal
 from fsdb.history.reach import refuse_before
 from fsdb.history.refusals import may_write
@@ -54,6 +55,7 @@ def backfill(
             connection.execute(query(FILE, "leave_newest", **parts))
         written = connection.execute(query(FILE, "count", **parts)).fetchone()
         assert written is not None
+        _hold(connection, registered, [f.name for f in features], parts)
         connection.execute(query(FILE, "write_past", **parts))
         if not registered.tracked:
             connection.execute(query(FILE, "write_newest", **parts))
@@ -78,6 +80,19 @@ def _check(connection: Connection[Any], registered: RegisteredSet, parts: dict[s
             f"{repeated} rows to backfill into {registered.name} repeat a key and event_time: give one row for each."
         )
     refuse_before(connection, registered, earliest, f"A backfill of {registered.name} begins")
+
+
+def _hold(
+    connection: Connection[Any], registered: RegisteredSet, filled: Sequence[str], parts: dict[str, Composable]
+) -> None:
+    """Refuses past values that the live table would not take, by its rules on what is filled."""
+    columns = {key: key for key in registered.keys} | {f.name: f.history_column for f in registered.features}
+    values: dict[str, Composable] = {
+        name: query(FILE, "version_value", column=Identifier(column)) for name, column in columns.items()
+    }
+    if registered.event_time_column is not None:
+        values[registered.event_time_column] = Identifier("b", "event_time")
+    refuse_unfit(connection, registered, query(FILE, "past_rows", **parts), values=values, filled=filled)
 
 
 def _parts(registered: RegisteredSet, features: list[tuple[str, str]], relation: Composable) -> dict[str, Composable]:

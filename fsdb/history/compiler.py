@@ -7,6 +7,7 @@ from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.config import HISTORY_SCHEMA
+from fsdb.history import held
 from fsdb.history.columns import Columns
 from fsdb.history.names import as_of_function, history_view, internal
 from fsdb.history.objects import GeneratedObject
@@ -28,6 +29,7 @@ _AFTERWARDS = (
 # Of a live table that fsdb made. A tracked one is its application's: no trigger changes a row of it or keeps one back.
 _BEFOREHAND = (
     (f"{LAST}0_unset", "before_insert_unset", "unset", "the clock where an INSERT gives no event_time"),
+    (f"{LAST}1_held", "before_update_held", "held", "what the live table would not take is not taken late either"),
     (f"{LAST}1_named", "before_update_named", "named", "late values and corrections, where an UPDATE names event_time"),
     (f"{LAST}2_moved", "before_update_moved", "moved", "a tombstone of the key that a row leaves"),
     (f"{LAST}3_unnamed", "before_update_unnamed", "unnamed", "the clock where an UPDATE names no event_time"),
@@ -37,7 +39,7 @@ _GUARDS = (
     (f"{FIRST}guard_insert", "guard_insert"),
     (f"{FIRST}guard_change", "guard_change"),
 )
-_PLAIN = ("unnamed", "same", "guard")  # these touch no table
+_PLAIN = ("held", "unnamed", "same", "guard")  # these write no table, as whoever changes the row
 _OF_TRACKED = ("inserted", "updated", "deleted")  # these differ where the table is an application's
 
 
@@ -55,7 +57,7 @@ def compile_set(registered: RegisteredSet) -> list[GeneratedObject]:
         _trigger(registered, registered.history, trigger, text, "guard", "keeps history from direct changes")
         for trigger, text in _GUARDS
     ]
-    own = [write_function(registered, bodies), _remove_function(registered, bodies)]
+    own = [write_function(registered, bodies), _remove_function(registered, bodies), held.hold_function(registered)]
     return [*functions, *own, *triggers, *views(registered)]
 
 
@@ -214,6 +216,7 @@ def _body_parts(registered: RegisteredSet) -> dict[str, Composable]:
     assert columns.time is not None
     parts["time"] = Identifier(columns.time)
     parts["settle_late"] = query("history/bodies", "settle_late", **parts)
+    parts["refuse_unfit"] = held.rules_asked(registered, relation=SQL("TG_RELID"), given=SQL("ARRAY[NEW]"))
     return parts
 
 

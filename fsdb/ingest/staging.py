@@ -8,6 +8,7 @@ from psycopg.sql import SQL, Composable, Composed, Identifier
 
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.errors import InvalidData
+from fsdb.history.held import refuse_unfit
 from fsdb.history.names import internal
 from fsdb.history.reach import refuse_before
 from fsdb.history.versions import version_row
@@ -136,9 +137,11 @@ class Staging:
 
         Of a tracked table with a time of its own the newest too: what time its trigger would give them is for an application's rows.
         """
+        others = SQL("true") if self._by_tracked_time else SQL("NOT s.newest")
+        self._hold(others)
         self._run(
             "write_others",
-            others=SQL("true") if self._by_tracked_time else SQL("NOT s.newest"),
+            others=others,
             write=internal(self._set.history_table, "write"),
             history=self._set.history,
             version=version_row(
@@ -148,6 +151,15 @@ class Staging:
                 event_time=Identifier("s", "t"),
             ),
         )
+
+    def _hold(self, others: Composable) -> None:
+        """Refuses rows that go to history alone where the live table would not take them."""
+        values = {key: Identifier("s", staged) for staged, key in self._keys}
+        values |= {feature.name: Identifier("s", staged) for staged, feature in self._features}
+        if self._set.event_time_column is not None:
+            values[self._set.event_time_column] = Identifier("s", "t")
+        rows = query(FILE, "others", staging=TABLE, others=others)
+        refuse_unfit(self._connection, self._set, rows, values=values)
 
     def update_newest(self) -> None:
         """Writes the newest rows of entities that are live; their trigger writes the versions."""

@@ -61,6 +61,14 @@ count(*) FILTER (WHERE x.is_point OR (x.is_version AND (x.is_gone OR x.{old} IS 
 CASE WHEN x.is_point THEN x.{stated} WHEN x.{old} IS NOT NULL THEN x.{old}
      ELSE first_value(CASE WHEN x.is_point THEN x.{stated} END) OVER (PARTITION BY {x_keys}, x.{stretch} ORDER BY x.at) END AS {new}
 
+-- name: past_rows
+-- The versions that are not their keys' newest.
+pg_temp.{rows} b WHERE NOT b.is_newest
+
+-- name: version_value
+-- A column of such a version.
+(b.version).{column}
+
 -- name: write_past
 -- Writes the versions that are not their keys' newest, in chunks.
 SELECT {write}(array_agg(chunk.version ORDER BY chunk.number))

@@ -226,6 +226,22 @@ BEGIN
     RETURN NEW;
 END
 
+-- name: held
+-- Before an UPDATE to an older event_time: the late row, which goes to history alone, must be one that the live table would take.
+DECLARE
+    known pg_catalog.text[];
+    filled pg_catalog.text[];
+    rule record;
+    broken pg_catalog.bool;
+BEGIN
+    IF {new_time} OPERATOR(pg_catalog.>) pg_catalog.statement_timestamp()
+       AND {old_time} OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp() THEN
+        RETURN NEW;  -- not late: overtaken, and moved past the other
+    END IF;
+    {refuse_unfit}
+    RETURN NEW;
+END
+
 -- name: named
 -- Before an UPDATE whose SET list names event_time, and does not name a later one: the same value is a correction, marked by
 -- -infinity for the triggers that follow; an older one is late, recorded, and the live row stays as it is. It counts as updated,

@@ -56,6 +56,11 @@ CREATE OR REPLACE TRIGGER {trigger} BEFORE TRUNCATE ON {table} FOR EACH STATEMEN
 CREATE OR REPLACE TRIGGER {trigger} BEFORE INSERT ON {table} FOR EACH ROW
 WHEN ({new_time} IS NULL OR NOT isfinite({new_time})) EXECUTE FUNCTION {function}()
 
+-- name: before_update_held
+-- Fires where the SET list names event_time, for rows that it makes older.
+CREATE OR REPLACE TRIGGER {trigger} BEFORE UPDATE OF {time} ON {table} FOR EACH ROW
+WHEN ({new_time} < {old_time}) EXECUTE FUNCTION {function}()
+
 -- name: before_update_named
 -- Fires where the SET list names event_time, for rows that it does not make later.
 CREATE OR REPLACE TRIGGER {trigger} BEFORE UPDATE OF {time} ON {table} FOR EACH ROW

@@ -102,6 +102,10 @@ FROM (SELECT g.n, coalesce(g.t < v.event_time, false) AS late,
            (SELECT h.event_time FROM {history} h WHERE {h_is_g} ORDER BY h.event_time DESC, h.version_id DESC LIMIT 1) v ON true) sorted
 WHERE s.n = sorted.n
 
+-- name: others
+-- The rows that go straight into history.
+pg_temp.{staging} s WHERE {others}
+
 -- name: write_others
 -- Late rows and those between the first and the newest: straight into history, in order.
 SELECT {write}(array_agg(chunk.version ORDER BY chunk.t, chunk.n))
