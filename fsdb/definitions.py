@@ -32,6 +32,8 @@ _UNITS = {
     "day": "days",
     "week": "weeks",
 }
+# What event_time= of a set that fsdb makes may say, and what then becomes of one that an INSERT or UPDATE names.
+CLOCK_RULES = ("clock", "clock only")
 _ENDLESS = {"max_age": "values never age", "retention": "every version stays in PostgreSQL"}
 
 
@@ -106,7 +108,9 @@ class FeatureSet:
     name: "set" (in schema public) or "schema.set". keys: column name to type, in order.
     tracks: "table" or "schema.table" of an existing table that becomes the live table; its columns stay as they are, and keys
     and features name columns of it, which may bear any name. event_time: the tracked table's column that holds the event time, if it
-    has one; without it the wall clock counts. retention: versions superseded for longer than this fixed duration may leave
+    has one; without it the wall clock counts. Of a set that tracks nothing: by default a writer may name event_time, else the clock
+    counts; "clock" lets the clock alone count and ignores an event_time that is named, as by an ORM that writes every column back; "clock only"
+    refuses one that differs from the row's. retention: versions superseded for longer than this fixed duration may leave
     PostgreSQL once they are in the columnar copy (`fsdb retain`); without it none do.
     """
 
@@ -131,6 +135,11 @@ class FeatureSet:
         object.__setattr__(self, "tags", tags_of(self.tags))
         object.__setattr__(self, "max_age", fixed_duration(self.max_age, self.name))
         object.__setattr__(self, "retention", fixed_duration(self.retention, self.name, "retention"))
+        if self.tracks is None and self.event_time not in (None, *CLOCK_RULES):
+            raise InvalidDefinition(
+                f"event_time={self.event_time!r} of {self.name} names no rule: a set that tracks no table has a column event_time of its own. "
+                "Leave it out, or write 'clock' or 'clock only' where the clock alone counts."
+            )
         self._check_columns()
 
     @classmethod

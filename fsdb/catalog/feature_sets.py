@@ -47,7 +47,7 @@ class RegisteredSet:
     """A feature set as the catalog knows it. `features` are the current ones in order.
 
     reach: as of this moment or later PostgreSQL alone has every version; earlier ones are partly in the columnar copy alone. None
-    where none ever left.
+    where none ever left. event_time_rule: "clock" or "clock only" where the clock alone counts in a live table of fsdb's own.
     """
 
     name: str
@@ -67,6 +67,7 @@ class RegisteredSet:
     dropped_features: tuple[RegisteredFeature, ...]
     retention: timedelta | None = None
     reach: datetime | None = None
+    event_time_rule: str | None = None
 
     @property
     def table_name(self) -> str:
@@ -211,7 +212,7 @@ def insert_features(connection: Connection[Any], set_name: str, features: Sequen
 
 
 def update_set(connection: Connection[Any], definition: FeatureSet) -> None:
-    """Writes max_age, retention, description, tags and owner of a set."""
+    """Writes max_age, retention, event_time's rule, description, tags and owner of a set."""
     connection.execute(query("catalog/feature_sets", "update_set"), {"name": definition.name, **_described(definition)})
 
 
@@ -274,6 +275,7 @@ def _described(definition: FeatureSet) -> dict[str, Any]:
         "description": definition.description,
         "tags": list(definition.tags),
         "owner": definition.owner,
+        "event_time_rule": definition.event_time if definition.tracks is None else None,
     }
 
 

@@ -39,6 +39,7 @@ def _set_title(registered: RegisteredSet) -> str:
     parts += [f"max_age {registered.max_age}"] if registered.max_age else []
     parts += [f"retention {registered.retention}"] if registered.retention else []
     parts += [f"in PostgreSQL as of {registered.reach} and later"] if registered.reach else []
+    parts += [f"event_time by the {registered.event_time_rule}"] if registered.event_time_rule else []
     parts += [f"owner {registered.owner}"] if registered.owner else []
     parts += [f"tracks {registered.live_schema}.{registered.live_table}"] if registered.tracked else []
     return ", ".join(part for part in parts if part)

@@ -27,19 +27,25 @@ _AFTERWARDS = (
     (f"{FIRST}truncated", "before_truncate", "truncated", "a tombstone of each row truncated"),
 )
 # Of a live table that fsdb made. A tracked one is its application's: no trigger changes a row of it or keeps one back.
-_BEFOREHAND = (
+_NAMED = (
     (f"{LAST}0_unset", "before_insert_unset", "unset", "the clock where an INSERT gives no event_time"),
     (f"{LAST}1_held", "before_update_held", "held", "what the live table would not take is not taken late either"),
     (f"{LAST}1_named", "before_update_named", "named", "late values and corrections, where an UPDATE names event_time"),
+    (f"{LAST}4_same", "before_update_same", "same", "event_time as it was, where an UPDATE names the same value"),
+)
+_CLOCK = (
+    (f"{LAST}0_unset", "before_insert_clock", "unset", "the clock for every INSERT"),
+    (f"{LAST}1_clock", "before_update_clock", "clock", "event_time as it was, whatever an UPDATE names"),
+)
+_BEFOREHAND = (
     (f"{LAST}2_moved", "before_update_moved", "moved", "a tombstone of the key that a row leaves"),
     (f"{LAST}3_unnamed", "before_update_unnamed", "unnamed", "the clock where an UPDATE names no event_time"),
-    (f"{LAST}4_same", "before_update_same", "same", "event_time as it was, where an UPDATE names the same value"),
 )
 _GUARDS = (
     (f"{FIRST}guard_insert", "guard_insert"),
     (f"{FIRST}guard_change", "guard_change"),
 )
-_PLAIN = ("held", "unnamed", "same", "guard")  # these write no table, as whoever changes the row
+_PLAIN = ("held", "clock", "unnamed", "same", "guard")  # these write no table, as whoever changes the row
 _OF_TRACKED = ("inserted", "updated", "deleted")  # these differ where the table is an application's
 
 
@@ -47,11 +53,16 @@ def compile_set(registered: RegisteredSet) -> list[GeneratedObject]:
     """Every object that the set's history needs, in the order in which they can be made."""
     bodies = _body_parts(registered)
     wanted = [*_AFTERWARDS, *(() if registered.tracked else _BEFOREHAND)]
-    functions = [_trigger_function(registered, name, purpose, bodies) for _, _, name, purpose in wanted]
+    ruled: tuple[tuple[str, str, str, str], ...] = ()
+    if not registered.tracked:
+        ruled = _NAMED if registered.event_time_rule is None else _CLOCK
+    # The rule of event_time may change: the functions of both are there, and the triggers of one.
+    every = {name: purpose for *_, name, purpose in (*wanted, *(_NAMED + _CLOCK if ruled else ()), *ruled)}
+    functions = [_trigger_function(registered, name, purpose, bodies) for name, purpose in every.items()]
     functions.append(_trigger_function(registered, "guard", "keeps history from being changed directly", bodies))
     triggers = [
         _trigger(registered, registered.live, trigger, text, function, purpose)
-        for trigger, text, function, purpose in wanted
+        for trigger, text, function, purpose in (*wanted, *ruled)
     ]
     triggers += [
         _trigger(registered, registered.history, trigger, text, "guard", "keeps history from direct changes")
@@ -113,8 +124,9 @@ def _trigger_function(
     registered: RegisteredSet, name: str, purpose: str, parts: Mapping[str, Composable]
 ) -> GeneratedObject:
     function = internal(registered.history_table, name)
+    by_clock = name == "unset" and registered.event_time_rule is not None
     of_tracked = registered.tracked and name in _OF_TRACKED
-    body = _body(f"{name}_tracked" if of_tracked else name, parts)
+    body = _body(f"{name}_clock" if by_clock else f"{name}_tracked" if of_tracked else name, parts)
     text = "plain_trigger_function" if name in _PLAIN else "trigger_function"
     return GeneratedObject(
         "function",
@@ -174,8 +186,7 @@ def _body_parts(registered: RegisteredSet) -> dict[str, Composable]:
         "every_column": columns.every(),
         "v_every_column": _v_columns(registered, columns),
         "new_key_differs": columns.key_differs("new", "old"),
-        "write_function": Literal(f"{HISTORY_SCHEMA}.{Identifier(f'{registered.history_table}:write').as_string()}("),
-        "remove_function": Literal(f"{HISTORY_SCHEMA}.{Identifier(f'{registered.history_table}:remove').as_string()}("),
+        **{f"{own}_function": _in_context(registered, own) for own in ("write", "remove", "inserted", "updated")},
         "history_name": Literal(registered.history.as_string()),
         "name": Literal(name),
         "w_is_h": Literal(columns.same_key("w", "h").as_string()),
@@ -195,6 +206,8 @@ def _body_parts(registered: RegisteredSet) -> dict[str, Composable]:
         "infinite_message": Literal(
             f"An event_time of {name} is infinite: give a finite time, or none for the time of the change."
         ),
+        "refused": SQL("true" if registered.event_time_rule == "clock only" else "false"),
+        "clock_message": Literal(f"The event_time of {name} is the clock's alone: leave it out of the statement."),
         "late_key_message": Literal(
             f"A key of {name} cannot be changed as of a time before its newest version: change it with a later event_time, or with none."
         ),
@@ -218,6 +231,11 @@ def _body_parts(registered: RegisteredSet) -> dict[str, Composable]:
     parts["settle_late"] = query("history/bodies", "settle_late", **parts)
     parts["refuse_unfit"] = held.rules_asked(registered, relation=SQL("TG_RELID"), given=SQL("ARRAY[NEW]"))
     return parts
+
+
+def _in_context(registered: RegisteredSet, function: str) -> Literal:
+    """How PostgreSQL's PG_CONTEXT names a function of the set."""
+    return Literal(f"{HISTORY_SCHEMA}.{Identifier(f'{registered.history_table}:{function}').as_string()}(")
 
 
 def _tracked_parts(columns: Columns, parts: Mapping[str, Composable]) -> dict[str, Composable]:

@@ -33,6 +33,10 @@ def delete_as_of(
     """
     if event_time.utcoffset() is None:
         raise InvalidData(f"event_time {event_time} has no time zone: give an aware datetime.")
+    if registered.event_time_rule is not None:
+        raise InvalidData(
+            f"Feature set {registered.name} is declared with event_time={registered.event_time_rule!r}, so that the clock alone counts: delete the rows of {registered.name} with DELETE, as of now."
+        )
     if not rows:
         return 0
     with connection.transaction():

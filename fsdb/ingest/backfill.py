@@ -35,6 +35,10 @@ def backfill(
     zone = zone_of(timezone)
     with refusing(registered), connection.transaction(), ExitStack() as staged:
         registered = history.hold(connection, registered)
+        if registered.event_time_rule is not None:
+            raise InvalidData(
+                f"Feature set {registered.name} is declared with event_time={registered.event_time_rule!r}, so that the clock alone counts: its past cannot be filled. Leave event_time= out of the definition, apply it, and fill the past then."
+            )
         types = partial(wanted_types, registered, event_time=event_time)
         columns, rows = staged.enter_context(opened(connection, data, types, registered.name, zone, progress))
         matching = match(registered, columns, event_time, zone)

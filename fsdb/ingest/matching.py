@@ -113,6 +113,10 @@ def _time_column(registered: RegisteredSet, given: Sequence[str], event_time: st
         )
     own = registered.event_time_column or "event_time"
     chosen = event_time or ("event_time" if "event_time" in given else own if own in given else None)
+    if chosen is not None and registered.event_time_rule is not None:
+        raise InvalidData(
+            f"Feature set {registered.name} is declared with event_time={registered.event_time_rule!r}, so that the clock alone counts: leave the column {chosen!r} out of the data, or leave event_time= out of the definition."
+        )
     if chosen is not None and registered.event_time_column is None:
         raise InvalidData(
             f"Feature set {registered.name} tracks a table without an event time, so the clock counts: leave the column {chosen!r} out of the data, or track the table with event_time=."

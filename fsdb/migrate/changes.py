@@ -37,6 +37,7 @@ class SetAttributes:
     tags: tuple[str, ...] = ()
     owner: str = ""
     retention: timedelta | None = None
+    event_time: str | None = None
 
     @classmethod
     def of(cls, definition: FeatureSet) -> "SetAttributes":
@@ -44,7 +45,8 @@ class SetAttributes:
         max_age, retention = definition.max_age, definition.retention
         assert not isinstance(max_age, str)
         assert not isinstance(retention, str)
-        return cls(max_age, definition.description, tuple(definition.tags), definition.owner, retention)
+        rule = definition.event_time if definition.tracks is None else None  # a tracked table keeps its column
+        return cls(max_age, definition.description, tuple(definition.tags), definition.owner, retention, rule)
 
 
 @dataclass(frozen=True)
@@ -216,7 +218,7 @@ class AlterFeature(Change):
 
 @dataclass(frozen=True)
 class AlterFeatureSet(Change):
-    """max_age, retention, description, tags or owner of a set."""
+    """max_age, retention, event_time's rule, description, tags or owner of a set."""
 
     set_name: str
     before: SetAttributes

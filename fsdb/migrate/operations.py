@@ -79,7 +79,7 @@ class ChangeOperation(MigrateOperation):
         features: Iterable[Feature],
         **attributes: Any,
     ) -> None:
-        """Creates a feature set. attributes: max_age, retention, description, tags, owner."""
+        """Creates a feature set. attributes: max_age, retention, event_time, description, tags, owner."""
         definition = FeatureSet(name, keys=keys, features=tuple(features), **attributes)
         perform(_psycopg(operations.get_bind()), changes.CreateFeatureSet(definition))
 
@@ -106,7 +106,7 @@ class ChangeOperation(MigrateOperation):
 
     @classmethod
     def alter_feature_set(cls, operations: Operations, name: str, **attributes: Any) -> None:
-        """Changes max_age, retention, description, tags or owner of a set; what is not given stays."""
+        """Changes max_age, retention, event_time's rule, description, tags or owner of a set; what is not given stays."""
         connection = _psycopg(operations.get_bind())
         before = SetAttributes.of(set_definition(get_set(connection, name)))
         for duration in ("max_age", "retention"):

@@ -42,11 +42,17 @@ def _drop_set(connection: Connection[Any], change: changes.DropFeatureSet) -> No
 
 def _alter_set(connection: Connection[Any], change: changes.AlterFeatureSet) -> None:
     registered = get_set(connection, change.set_name)
-    catalog.update_set(connection, replace(set_definition(registered), **vars(change.after)))
+    if registered.tracked and change.after.event_time is not None:
+        raise ChangeRefused(
+            f"Feature set {registered.name} tracks a table, whose event_time does not change: drop the set, and track the table anew."
+        )
+    kept = {} if not registered.tracked else {"event_time": registered.event_time_column}
+    catalog.update_set(connection, replace(set_definition(registered), **{**vars(change.after), **kept}))
     if not registered.tracked and change.before.description != change.after.description:
         comment_on_table(connection, registered.live, live_comment(registered.name, change.after.description))
     if (
         change.before.max_age != change.after.max_age
+        or change.before.event_time != change.after.event_time
         or registered.limited != get_set(connection, change.set_name).limited
     ):
         _recompile(connection, change.set_name)

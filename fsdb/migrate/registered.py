@@ -30,7 +30,7 @@ def set_definition(registered: RegisteredSet) -> FeatureSet:
         tags=registered.tags,
         owner=registered.owner,
         tracks=qualified(registered.live_schema, registered.live_table) if registered.tracked else None,
-        event_time=registered.event_time_column if registered.tracked else None,
+        event_time=registered.event_time_column if registered.tracked else registered.event_time_rule,
         retention=registered.retention,
     )
 

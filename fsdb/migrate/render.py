@@ -107,6 +107,7 @@ def _set(definition: FeatureSet) -> dict[str, Any]:
         "features": list(definition.features),
         **({"max_age": definition.max_age} if definition.max_age else {}),
         **({"retention": definition.retention} if definition.retention else {}),
+        **({"event_time": definition.event_time} if definition.event_time else {}),
         **_described(definition),
     }
 
@@ -122,8 +123,7 @@ def _create_set(change: Any) -> tuple[str, list[Any], dict[str, Any]]:
 
 def _track(change: Any) -> tuple[str, list[Any], dict[str, Any]]:
     definition = change.definition
-    event_time = {"event_time": definition.event_time} if definition.event_time else {}
-    return "track_table", [definition.tracks], {"name": definition.name, **_set(definition), **event_time}
+    return "track_table", [definition.tracks], {"name": definition.name, **_set(definition)}
 
 
 def _alter_feature(change: Any) -> tuple[str, list[Any], dict[str, Any]]:

@@ -226,6 +226,34 @@ BEGIN
     RETURN NEW;
 END
 
+-- name: unset_clock
+-- Before every INSERT, where the clock alone counts: the clock, past the newest version of the key.
+BEGIN
+    IF {refused} AND {new_time} IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'check_violation', MESSAGE = {clock_message};
+    END IF;
+    {new_time} := greatest(clock_timestamp(),
+        (SELECT newest.event_time + interval '1 microsecond' FROM {newest_of_new} newest));
+    RETURN NEW;
+END
+
+-- name: clock
+-- Before an UPDATE to another event_time, where the clock alone counts: it stays what it was, and is set from the clock where a
+-- feature changes. Only fsdb's own triggers, which move a row past a tombstone, set it.
+DECLARE
+    context pg_catalog.text;
+BEGIN
+    GET DIAGNOSTICS context = PG_CONTEXT;
+    IF pg_catalog.strpos(context, {inserted_function}) OPERATOR(pg_catalog.>) 0 OR pg_catalog.strpos(context, {updated_function}) OPERATOR(pg_catalog.>) 0 THEN
+        RETURN NEW;
+    END IF;
+    IF {refused} THEN
+        RAISE EXCEPTION USING ERRCODE = 'check_violation', MESSAGE = {clock_message};
+    END IF;
+    {new_time} := {old_time};
+    RETURN NEW;
+END
+
 -- name: held
 -- Before an UPDATE to an older event_time: the late row, which goes to history alone, must be one that the live table would take.
 DECLARE

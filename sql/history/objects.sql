@@ -56,6 +56,15 @@ CREATE OR REPLACE TRIGGER {trigger} BEFORE TRUNCATE ON {table} FOR EACH STATEMEN
 CREATE OR REPLACE TRIGGER {trigger} BEFORE INSERT ON {table} FOR EACH ROW
 WHEN ({new_time} IS NULL OR NOT isfinite({new_time})) EXECUTE FUNCTION {function}()
 
+-- name: before_insert_clock
+-- Fires for every row.
+CREATE OR REPLACE TRIGGER {trigger} BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION {function}()
+
+-- name: before_update_clock
+-- Fires for rows whose event_time is to become another.
+CREATE OR REPLACE TRIGGER {trigger} BEFORE UPDATE ON {table} FOR EACH ROW
+WHEN ({new_time} IS DISTINCT FROM {old_time}) EXECUTE FUNCTION {function}()
+
 -- name: before_update_held
 -- Fires where the SET list names event_time, for rows that it makes older.
 CREATE OR REPLACE TRIGGER {trigger} BEFORE UPDATE OF {time} ON {table} FOR EACH ROW

@@ -5,6 +5,7 @@ CREATE TABLE fsdb.feature_sets (
     live_table        text NOT NULL,
     history_table     text NOT NULL UNIQUE,
     event_time_column text,
+    event_time_rule   text CHECK (event_time_rule IN ('clock', 'clock only')) CHECK (event_time_rule IS NULL OR NOT tracked),
     tracked           boolean NOT NULL,
     max_age           interval CHECK (max_age > interval '0' AND extract(month FROM max_age) = 0 AND extract(year FROM max_age) = 0),
     description       text NOT NULL DEFAULT '',
@@ -18,6 +19,7 @@ COMMENT ON COLUMN fsdb.feature_sets.name IS 'As users write it: "set" in schema 
 COMMENT ON COLUMN fsdb.feature_sets.schema_name IS 'Where the views <set>_history and the function <set>_as_of stand.';
 COMMENT ON COLUMN fsdb.feature_sets.history_table IS 'Name in schema fsdb_history.';
 COMMENT ON COLUMN fsdb.feature_sets.event_time_column IS 'The live table''s column for event_time; NULL where a tracked table has none and the wall clock counts.';
+COMMENT ON COLUMN fsdb.feature_sets.event_time_rule IS 'NULL: who writes may name event_time; clock: one that is named is ignored; clock only: it is refused.';
 COMMENT ON COLUMN fsdb.feature_sets.tracked IS 'Whether the live table belonged to an application before fsdb.';
 COMMENT ON COLUMN fsdb.feature_sets.max_age IS 'A value older than this at the moment asked for is read as NULL.';
 
