@@ -33,9 +33,10 @@ _NAMED = (
     (f"{LAST}1_named", "before_update_named", "named", "late values and corrections, where an UPDATE names event_time"),
     (f"{LAST}4_same", "before_update_same", "same", "event_time as it was, where an UPDATE names the same value"),
 )
+KEEPS_TIME = f"{LAST}1_clock"
 _CLOCK = (
     (f"{LAST}0_unset", "before_insert_clock", "unset", "the clock for every INSERT"),
-    (f"{LAST}1_clock", "before_update_clock", "clock", "event_time as it was, whatever an UPDATE names"),
+    (KEEPS_TIME, "before_update_clock", "clock", "event_time as it was, whatever an UPDATE names"),
 )
 _BEFOREHAND = (
     (f"{LAST}2_moved", "before_update_moved", "moved", "a tombstone of the key that a row leaves"),

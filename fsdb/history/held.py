@@ -68,8 +68,7 @@ def refuse_unfit(
     ).fetchone()
     if found is None or not found[0]:
         return
-    (oid,) = connection.execute(query(FILE, "oid", live_name=live)).fetchone() or (0,)
-    columns = [row[0] for row in connection.execute(query("history/tracking", "columns"), {"oid": oid})]
+    columns = [name for (name,) in connection.execute(query(FILE, "columns", live_name=live))]
     connection.execute(
         query(
             FILE,

@@ -9,6 +9,7 @@ from fsdb import locks
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.errors import ChangeRefused
 from fsdb.history.columns import Columns, listed
+from fsdb.history.compiler import KEEPS_TIME
 from fsdb.history.differences import FILE, Differences, count, kept, parts_of
 from fsdb.history.locking import track_locks
 from fsdb.history.names import internal
@@ -66,7 +67,10 @@ def _history_from_live(connection: Connection[Any], registered: RegisteredSet) -
     parts["tombstone"] = version_row(registered, keys=keys, features={}, event_time=now, deleted=True)
     with may_write(registered):
         if columns.time is not None and not registered.tracked:
+            by_clock = [] if registered.event_time_rule is None else [KEEPS_TIME]
+            _switch(connection, registered, "DISABLE", by_clock)
             connection.execute(query(FILE, "later", **parts))
+            _switch(connection, registered, "ENABLE", by_clock)
             connection.execute(query(FILE, "settled", **parts))
         connection.execute(query(FILE, "write_versions", **parts))
 
@@ -75,18 +79,21 @@ def _live_from_history(connection: Connection[Any], registered: RegisteredSet) -
     parts = parts_of(registered) | filling(registered)
     triggers = live_triggers(connection, registered)
     try:
-        for switch in ("DISABLE", "ENABLE"):
-            for trigger in triggers:
-                names = {"table": registered.live, "switch": SQL(switch), "trigger": Identifier(trigger)}
-                connection.execute(query(FILE, "switch", **names))
-            if switch == "DISABLE":
-                for text in ("delete_live", "update_live", "insert_live"):
-                    connection.execute(query(FILE, text, **parts))
+        _switch(connection, registered, "DISABLE", triggers)
+        for text in ("delete_live", "update_live", "insert_live"):
+            connection.execute(query(FILE, text, **parts))
+        _switch(connection, registered, "ENABLE", triggers)
     except errors.IntegrityError as error:
         raise ChangeRefused(
             f"The live table of {registered.name} does not take what history has: {error.diag.message_primary}. "
             f"Repair the set from live, or make room for these rows first."
         ) from error
+
+
+def _switch(connection: Connection[Any], registered: RegisteredSet, switch: str, triggers: list[str]) -> None:
+    for trigger in triggers:
+        names = {"table": registered.live, "switch": SQL(switch), "trigger": Identifier(trigger)}
+        connection.execute(query(FILE, "switch", **names))
 
 
 def filling(registered: RegisteredSet) -> dict[str, Composable]:

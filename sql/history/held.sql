@@ -75,9 +75,10 @@ END
 -- Runs with the rights of whoever calls it.
 CREATE OR REPLACE FUNCTION {function}(live regclass, given anyarray, known text[], filled text[]) RETURNS void LANGUAGE plpgsql AS {body}
 
--- name: oid
--- The live table's oid.
-SELECT {live_name}::regclass::oid
+-- name: columns
+-- The live table's columns in order.
+SELECT a.attname::text FROM pg_catalog.pg_attribute a
+WHERE a.attrelid = {live_name}::regclass AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
 
 -- name: has_rules
 -- Whether the live table has any.

@@ -1,6 +1,7 @@
 """Sets whose time is the clock's alone: an event_time that is named is ignored, or refused, as declared."""
 
 from datetime import UTC, datetime
+from typing import Literal
 
 import psycopg
 import pytest
@@ -107,6 +108,22 @@ def test_a_row_of_a_key_that_another_session_deletes(connection: psycopg.Connect
         )
         connection.execute("DELETE FROM stock; INSERT INTO stock (k, a) VALUES (1, 3)")
     assert_live_is_newest(connection, stock)
+
+
+@pytest.mark.parametrize("source", ["live", "history"])
+def test_repair_sets_the_time_itself(
+    connection: psycopg.Connection, stock: RegisteredSet, source: Literal["live", "history"]
+) -> None:
+    connection.execute("INSERT INTO stock (k, a) VALUES (1, 1)")
+    connection.execute(
+        "ALTER TABLE stock DISABLE TRIGGER USER; UPDATE stock SET a = 9; ALTER TABLE stock ENABLE TRIGGER USER"
+    )
+    with connection.transaction():
+        assert history.repair(connection, stock, source).changed == 1
+    kept = assert_live_is_newest(connection, stock)
+    assert [v.values["a"] for v in kept] == ([1, 9] if source == "live" else [1])
+    connection.execute("UPDATE stock SET a = 2, event_time = '2024-01-01'")
+    assert assert_live_is_newest(connection, stock)[-1].values["a"] == 2
 
 
 def test_the_rule_is_part_of_the_definition(connection: psycopg.Connection) -> None:
