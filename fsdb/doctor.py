@@ -8,6 +8,7 @@ import psycopg
 from psycopg import Connection
 
 from fsdb import history
+from fsdb.catalog import sequences
 from fsdb.catalog.feature_sets import RegisteredSet, list_sets
 from fsdb.columnar.health import copy_problems
 from fsdb.config import CATALOG_SCHEMA, HISTORY_SCHEMA, MINIMUM_SERVER, MODEL_SCHEMA, TRAINING_SCHEMA
@@ -18,7 +19,9 @@ from fsdb.status import read_status
 from fsdb.table import Table
 
 State = Literal["good", "advice", "wrong"]
-UNREADABLE = frozenset({"missing", "renamed", "column"})  # problems with which a live table cannot be compared
+UNREADABLE = frozenset(
+    {"missing", "renamed", "standing", "column"}
+)  # problems with which a live table cannot be compared
 SCHEMAS = [CATALOG_SCHEMA, HISTORY_SCHEMA, TRAINING_SCHEMA, MODEL_SCHEMA]
 
 
@@ -146,7 +149,12 @@ def _objects(connection: Connection[Any]) -> Iterator[Check]:
         else:
             advice = "Run fsdb upgrade, which installs them anew."
         said = [problem.said for problem in problems]
-        said += [f"{found.kind} {found.name} {found.state}" for found in wrong if not found.problems]
+        gone = any(problem.kind == "missing" for problem in problems)  # and its triggers with it
+        said += [
+            f"{found.kind} {found.name} {found.state}"
+            for found in wrong
+            if not found.problems and not (gone and found.kind == "trigger")
+        ]
         yield Check(
             f"objects of {part.kind} {part.name}",
             "wrong" if wrong else "good",
@@ -180,6 +188,15 @@ def _compared(connection: Connection[Any], registered: RegisteredSet, title: str
         "--from live takes what the table holds into history, --from history puts the table back."
     )
     yield Check(title, "wrong", f"{differing.total} rows differ", advice)
+
+
+def _sequences(connection: Connection[Any]) -> Iterator[Check]:
+    found = sequences.behind(connection)
+    advice = (
+        "Run fsdb upgrade, which sets them past what is there: rows came without them, by a restore or by replication."
+    )
+    said = "; ".join(map(str, found)) or "past what their tables have"
+    yield Check("sequences", "wrong" if found else "good", said, advice if found else "")
 
 
 def _left(connection: Connection[Any]) -> Iterator[Check]:
@@ -272,6 +289,7 @@ PARTS: dict[str, Callable[[Connection[Any]], Iterator[Check]]] = {
     "catalog": _catalog,
     "objects": _objects,
     "live = history": _live,
+    "sequences": _sequences,
     "versions that left": _left,
     "columnar copies": _copies,
     "models of runtime onnx": _models,

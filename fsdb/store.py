@@ -22,7 +22,7 @@ from fsdb.errors import ChangeRefused, ColumnsLeftOut, LateValues, NothingMatche
 from fsdb.ingest import IngestResult, backfill, ingest, ingest_several
 from fsdb.migrate import catalog
 from fsdb.migrate.diff import Definition
-from fsdb.migrate.plan import Plan, apply, plan
+from fsdb.migrate.plan import Plan, apply, most_drops, plan
 from fsdb.retention import RetentionResult
 from fsdb.status import Status, read_status
 from fsdb.table import Table
@@ -111,18 +111,33 @@ class Store:
     ) -> Plan:
         """Makes the database as defined, in one transaction, and returns what was changed.
 
-        Destructive changes need `allow_destructive`, or a `confirm` that returns True for the plan. Raises ChangeRefused.
+        Destructive changes need `allow_destructive`, or a `confirm` that returns True for the plan. Where more sets are dropped than
+        the server's lock table holds, they go last, in several transactions. Raises ChangeRefused.
         """
         answers: dict[str, bool] = {}  # asked once, also where the transaction is begun again
+
+        agreed: list[bool] = []
+        whole: list[bool] = []
+        within = self._database.in_transaction  # which ends when the caller says
 
         def change(connection: Connection[Any]) -> Plan:
             made = plan(connection, definitions, prune)
             if made.destructive and confirm is not None and not allow_destructive:
                 answers[str(made)] = answers[str(made)] if str(made) in answers else bool(confirm(made))
-            apply(connection, made, allow_destructive or answers.get(str(made), False))
+            agreed.append(allow_destructive or answers.get(str(made), False))
+            parts = None if within else most_drops(connection)
+            whole.append(apply(connection, made, agreed[-1], most_drops=parts))
             return made
 
-        return self._database.changing(change)
+        def rest(connection: Connection[Any]) -> bool:
+            made = plan(connection, definitions, prune)
+            return apply(connection, made, agreed[-1], most_drops=most_drops(connection))
+
+        made = self._database.changing(change)
+        done = whole[-1]
+        while not done:
+            done = self._database.changing(rest)
+        return made
 
     def track(
         self,
@@ -223,7 +238,7 @@ class Store:
         with self._database.transaction() as connection:
             registered = get_set(connection, feature_set)
             differing = history.differences(connection, registered)
-        if source is None or not differing or (confirm is not None and not confirm(differing)):
+        if source is None or (differing and confirm is not None and not confirm(differing)):
             return differing
         return self._database.changing(lambda connection: history.repair(connection, registered, source))
 

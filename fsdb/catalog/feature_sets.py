@@ -216,6 +216,17 @@ def update_set(connection: Connection[Any], definition: FeatureSet) -> None:
     connection.execute(query("catalog/feature_sets", "update_set"), {"name": definition.name, **_described(definition)})
 
 
+def move_set(connection: Connection[Any], name: str, schema: str, table: str, event_time: str | None) -> None:
+    """Writes what the live table of a tracked set is called, and its column of the event time."""
+    given = {"name": name, "live_schema": schema, "live_table": table, "event_time": event_time}
+    connection.execute(query("catalog/feature_sets", "move_set"), given)
+
+
+def rename_feature(connection: Connection[Any], feature_id: int, name: str) -> None:
+    """Writes another name of a feature, in history, too."""
+    connection.execute(query("catalog/feature_sets", "rename_feature"), {"feature_id": feature_id, "name": name})
+
+
 def update_feature(connection: Connection[Any], feature_id: int, feature: Feature) -> None:
     """Writes type, description, tags, owner and default of a feature."""
     connection.execute(

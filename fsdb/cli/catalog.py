@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from fsdb.cli.output import say
+from fsdb.cli.output import note, say
 from fsdb.cli.session import UrlOption, opened, reached
 from fsdb.migrate import catalog, project
-from fsdb.migrate.repair import repair
+from fsdb.migrate.repair import left, repair
 
 MigrationsOption = Annotated[
     str | None,
@@ -37,6 +37,8 @@ def upgrade(url: UrlOption = None, migrations: MigrationsOption = None) -> None:
     with opened(where) as store, store.transaction() as connection:
         for repaired in repair(connection):
             say(f"Installed the objects of {repaired} anew.")
+        for sentence in left(connection):
+            note(sentence)
     found = project.find_project(Path(), migrations)
     if not found.exists:
         say(f"Project: no migrations in {found.folder}.")

@@ -141,6 +141,7 @@ def undeploy(connection: Connection[Any], name: str, drop_predictions: bool = Fa
         catalog.lock(connection)
         deployed = catalog.get_deployment(connection, name)
         there = model_table.is_there(connection, deployed)
+        _refuse_tracked(connection, deployed)
         if there and not drop_predictions:
             with connection.transaction(force_rollback=True):  # nobody is held up for what is refused anyway
                 _refuse_predictions(connection, deployed)
@@ -157,6 +158,17 @@ def undeploy(connection: Connection[Any], name: str, drop_predictions: bool = Fa
         catalog.delete_deployment(connection, deployed.deployment_id)
         releases.drop_scorers(connection, deployed)
         catalog.insert_event(connection, deployed.name, "undeploy", deployed.model, deployed.version)
+
+
+def _refuse_tracked(connection: Connection[Any], deployed: RegisteredDeployment) -> None:
+    """Raises ChangeRefused where a feature set lives on the model table, which would go from under it."""
+    table = (deployed.schema_name, deployed.table_name)
+    tracking = [one.name for one in list_sets(connection).values() if (one.live_schema, one.live_table) == table]
+    if tracking:
+        raise ChangeRefused(
+            f"Table {deployed.name} is tracked as feature set {', '.join(tracking)}, which undeploying would leave without it: "
+            "drop the feature set first, by taking it out of the definitions and fsdb apply --prune."
+        )
 
 
 def status(connection: Connection[Any], name: str) -> list[ObjectStatus]:

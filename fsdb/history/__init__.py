@@ -24,30 +24,36 @@ from fsdb.history.deletion import delete_as_of
 from fsdb.history.differences import Differences, differences
 from fsdb.history.differences import count as count_differences
 from fsdb.history.features import add_feature, drop_feature, restore_feature, widen_feature
+from fsdb.history.following import follow
 from fsdb.history.locking import all_locks, hold, hold_history, track_locks
 from fsdb.history.repair import Source, repair
-from fsdb.history.status import ObjectStatus, status
-from fsdb.history.tables import create, drop, locks_to_refresh, refresh
+from fsdb.history.status import ObjectStatus, live_status, status
+from fsdb.history.tables import STANDING, can_remake, create, drop, locks_to_refresh, refresh, remake
 from fsdb.history.tracking import notes, tracked_definition
 
 __all__ = [
+    "STANDING",
     "Differences",
     "ObjectStatus",
     "Source",
     "add_feature",
     "all_locks",
     "backfill",
+    "can_remake",
     "count_differences",
     "create",
     "delete_as_of",
     "differences",
     "drop",
     "drop_feature",
+    "follow",
     "hold",
     "hold_history",
+    "live_status",
     "locks_to_refresh",
     "notes",
     "refresh",
+    "remake",
     "repair",
     "restore_feature",
     "status",

@@ -10,7 +10,7 @@ from psycopg.sql import SQL, Composable, Composed, Identifier
 
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.errors import ConnectionFailed
-from fsdb.history.columns import Columns
+from fsdb.history.columns import Columns, listed
 from fsdb.history.live import shown
 from fsdb.sql import joined, query
 from fsdb.table import Table
@@ -122,6 +122,25 @@ def parts_of(registered: RegisteredSet) -> dict[str, Composable]:
         "differs": differs,
     }
     return parts | {"differing": query(FILE, "differing", **parts)}
+
+
+def filling(registered: RegisteredSet) -> dict[str, Composable]:
+    """The columns of the live table with what the newest version of a key, `r."h:row"`, has for each."""
+    columns = Columns(registered)
+    pairs = [
+        *zip(columns.key_names, columns.key_names, strict=True),
+        *zip(columns.live_names, columns.kept_names, strict=True),
+    ]
+    if columns.time is not None:
+        pairs.append((columns.time, "event_time"))
+    taken = {live: SQL("(r.{}).{}").format(Identifier("h:row"), Identifier(past)) for live, past in pairs}
+    unchanged = {*columns.key_names, *([columns.time] if registered.tracked else [])}
+    changed = [(name, value) for name, value in taken.items() if name not in unchanged]
+    return {
+        "columns": listed(list(taken)),
+        "kept": joined(list(taken.values())),
+        "sets": joined([SQL("{} = {}").format(Identifier(name), value) for name, value in changed]),
+    }
 
 
 def _field(row: str, column: str) -> Composed:

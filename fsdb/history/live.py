@@ -30,7 +30,8 @@ class Problem:
     """One thing for which history cannot follow a table.
 
     said: what is the case, in words that follow "Table t" or stand alone. refusal: what to do where the table is to be tracked.
-    advice: what to do where it is a set's already. kind: missing, renamed, column, type or table, which is all else.
+    advice: what to do where it is a set's already. kind: missing, renamed or standing (a column without which there can be no
+    trigger is gone); column (a feature's), type, key; or table, which is all else.
     """
 
     kind: str
@@ -178,11 +179,12 @@ def remember_columns(connection: Connection[Any], registered: RegisteredSet) -> 
     """Keeps by number which columns the set's triggers are compiled for; one that the table has not stays as it was kept."""
     needs = Needs.of(registered)
     given = {"feature_set": registered.name, "live": registered.live.as_string(), "names": needs.columns}
+    connection.execute(query(FILE, "forget_columns"), given)
     connection.execute(query(FILE, "remember_columns"), given)
 
 
 def _missing(needs: Needs) -> Problem:
-    advice = "fsdb upgrade makes it again from history"
+    advice = "run fsdb upgrade, which makes it again from history"
     if needs.tracked:
         advice = f"restore it from a backup and run fsdb repair {needs.set_name}, or drop the feature set"
     refusal = f"There is no table {needs.table} to track: check its name, and write its schema if not public."
@@ -258,6 +260,8 @@ def _of_columns(needs: Needs, live: LiveTable) -> Iterator[Problem]:
         column = live.columns.get(name)
         if column is None:
             yield _column_gone(needs, live, name)
+        elif column["former"] not in (None, name):
+            yield _another(needs, live, name)
         elif column["generated"]:
             said = f"Column {name!r} of {live.table} is a generated column, which triggers cannot see in time"
             yield Problem("column", said, "leave it out", "drop its expression: ALTER COLUMN … DROP EXPRESSION", name)
@@ -268,18 +272,27 @@ def _of_columns(needs: Needs, live: LiveTable) -> Iterator[Problem]:
 def _column_gone(needs: Needs, live: LiveTable, name: str) -> Problem:
     part = "key" if name in needs.keys else "feature" if name in needs.features else "event time"
     refusal = f"it has {', '.join(live.columns)}"
+    kind = "column" if part == "feature" else "standing"
     now = live.now_called(name)
     if now is None:
         back = f"add it to {live.table} again"
         other = f", or take the feature out of the definition of {needs.set_name}" if part == "feature" else ""
         said = f"Table {live.table} has no column {name!r}"
         return Problem(
-            "column", f"{said}, the {part} of {needs.set_name}" if needs.set_name else said, refusal, back + other, name
+            kind, f"{said}, the {part} of {needs.set_name}" if needs.set_name else said, refusal, back + other, name
         )
     said = f"Column {name!r} of {live.table}, the {part} of {needs.set_name}, is called {now!r} now"
     back = f"rename it back: ALTER TABLE {live.table} RENAME COLUMN {now} TO {name}"
-    follow = f"name it {now!r} in the definition of {needs.set_name} and apply that, or " if needs.tracked else ""
-    return Problem("column", said, refusal, follow + back, name)
+    can_follow = needs.tracked and part != "key"
+    follow = f"name it {now!r} in the definition of {needs.set_name} and apply that, or " if can_follow else ""
+    return Problem(kind, said, refusal, follow + back, name)
+
+
+def _another(needs: Needs, live: LiveTable, name: str) -> Problem:
+    former = live.columns[name]["former"]
+    said = f"Column {name!r} of {live.table} is another one than it was: the one that was called {former!r}"
+    advice = f"rename the columns back, or drop feature {name!r} from the definition of {needs.set_name}, apply that, and add it again"
+    return Problem("column", said, advice, advice, name)
 
 
 def _retyped(needs: Needs, live: LiveTable, name: str, kind: str) -> Problem:

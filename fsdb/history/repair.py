@@ -6,17 +6,19 @@ from psycopg import Connection, errors
 from psycopg.sql import SQL, Composable, Identifier
 
 from fsdb import locks
+from fsdb.catalog import sequences
 from fsdb.catalog.feature_sets import RegisteredSet
+from fsdb.config import HISTORY_SCHEMA
 from fsdb.errors import ChangeRefused
-from fsdb.history.columns import Columns, listed
+from fsdb.history.columns import Columns
 from fsdb.history.compiler import KEEPS_TIME
-from fsdb.history.differences import FILE, Differences, count, kept, parts_of
+from fsdb.history.differences import FILE, Differences, count, filling, kept, parts_of
 from fsdb.history.locking import track_locks
 from fsdb.history.names import internal
 from fsdb.history.refusals import may_write, refusals
 from fsdb.history.status import live_status, live_triggers
 from fsdb.history.versions import version_row
-from fsdb.sql import joined, query
+from fsdb.sql import query
 
 Source = Literal["live", "history"]
 
@@ -27,9 +29,11 @@ def repair(connection: Connection[Any], registered: RegisteredSet, source: Sourc
     source="live": rows that differ get a version at their own event_time where that is later than their newest version, else at
     the moment of the repair; rows that are gone get a tombstone at that moment. The past stays as it was known. source="history":
     live rows become what their newest versions say, without new versions; other triggers of the table fire. Writers wait meanwhile.
+    Where the sequence that numbers versions is behind them it is set past them.
 
     Raises ChangeRefused where the table has become one that history cannot follow, or its own triggers keep it from being so.
     """
+    sequences.advance(connection, [(HISTORY_SCHEMA, registered.history_table)])
     problems = live_status(connection, registered).problems
     if problems:
         raise ChangeRefused(
@@ -94,22 +98,3 @@ def _switch(connection: Connection[Any], registered: RegisteredSet, switch: str,
     for trigger in triggers:
         names = {"table": registered.live, "switch": SQL(switch), "trigger": Identifier(trigger)}
         connection.execute(query(FILE, "switch", **names))
-
-
-def filling(registered: RegisteredSet) -> dict[str, Composable]:
-    """The columns of the live table with what the newest version of a key, `r."h:row"`, has for each."""
-    columns = Columns(registered)
-    pairs = [
-        *zip(columns.key_names, columns.key_names, strict=True),
-        *zip(columns.live_names, columns.kept_names, strict=True),
-    ]
-    if columns.time is not None:
-        pairs.append((columns.time, "event_time"))
-    taken = {live: SQL("(r.{}).{}").format(Identifier("h:row"), Identifier(past)) for live, past in pairs}
-    unchanged = {*columns.key_names, *([columns.time] if registered.tracked else [])}
-    changed = [(name, value) for name, value in taken.items() if name not in unchanged]
-    return {
-        "columns": listed(list(taken)),
-        "kept": joined(list(taken.values())),
-        "sets": joined([SQL("{} = {}").format(Identifier(name), value) for name, value in changed]),
-    }

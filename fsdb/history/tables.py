@@ -1,5 +1,6 @@
 """Creates, refreshes and drops the tables of a feature set with everything that keeps its history."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from psycopg import Connection
@@ -14,16 +15,17 @@ from fsdb.errors import ChangeRefused
 from fsdb.history import tracking
 from fsdb.history.columns import Columns, listed
 from fsdb.history.compiler import compile_set
+from fsdb.history.differences import filling
 from fsdb.history.live import LiveTable, Needs, find, remember_columns, table_of
 from fsdb.history.locking import all_locks, refresh_locks, track_locks
 from fsdb.history.names import history_table, internal
 from fsdb.history.objects import GeneratedObject
 from fsdb.history.refusals import refusals
-from fsdb.history.status import foreign_objects, live_status, marked_triggers, outdated_objects
+from fsdb.history.status import ObjectStatus, foreign_objects, live_status, marked_triggers, outdated_objects
 from fsdb.locks import Mode, Relation
 from fsdb.sql import joined, query
 
-STANDING = frozenset({"missing", "renamed", "column"})  # problems with which no trigger can be made
+STANDING = frozenset({"missing", "renamed", "standing"})  # problems with which no trigger can be made
 
 
 def create(connection: Connection[Any], definition: FeatureSet) -> RegisteredSet:
@@ -85,6 +87,29 @@ def drop(connection: Connection[Any], registered: RegisteredSet) -> None:
         if live is not None and not registered.tracked and live.is_own:
             connection.execute(query("history/tables", "drop_table", table=registered.live))
         catalog.delete_set(connection, registered.name)
+
+
+def can_remake(
+    connection: Connection[Any], registered: RegisteredSet, states: Sequence[ObjectStatus] | None = None
+) -> bool:
+    """Whether the set's live table is gone and can be made again from history, which is there in PostgreSQL."""
+    found = {one.name: one.state for one in states or [live_status(connection, registered)]}
+    live = f"{registered.live_schema}.{registered.live_table}"
+    history = f"{HISTORY_SCHEMA}.{registered.history_table}"
+    return not registered.tracked and found[live] == "missing" and found.get(history, "installed") == "installed"
+
+
+def remake(connection: Connection[Any], registered: RegisteredSet, definition: FeatureSet) -> None:
+    """Makes a live table that is gone again, with the rows that history has as of infinity. Rights on it are to be granted again.
+
+    definition: what declares the set as it is. Raises ChangeRefused where something else has its name.
+    """
+    with refusals(registered.name):
+        _create_live(connection, definition)
+        columns = Columns(registered)
+        parts = {"live": registered.live, "history": registered.history, "h_keys": columns.keys("h")}
+        connection.execute(query("history/repair", "fill_live", **parts, **filling(registered)))
+    refresh(connection, registered)
 
 
 def refresh(connection: Connection[Any], registered: RegisteredSet) -> None:

@@ -107,6 +107,53 @@ class DropFeatureSet(Change):
 
 
 @dataclass(frozen=True)
+class RemakeLiveTable(Change):
+    """A live table that somebody dropped comes back from history."""
+
+    set_name: str
+
+    @property
+    def subject(self) -> str:
+        return self.set_name
+
+    @property
+    def sentence(self) -> str:
+        return f"Make the live table of {self.set_name}, which is missing, again from history; rights on it are to be granted again."
+
+    def reverse(self) -> Change:
+        return self
+
+
+@dataclass(frozen=True)
+class FollowTable(Change):
+    """A tracked table that its application renamed, or columns of it: what is registered takes the new names, and history stays.
+
+    columns: old and new names of features. event_time: the column before and after.
+    """
+
+    set_name: str
+    before: str
+    after: str
+    event_time: tuple[str | None, str | None] = (None, None)
+    columns: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def subject(self) -> str:
+        return self.set_name
+
+    @property
+    def sentence(self) -> str:
+        renamed = [f"table {self.before} as {self.after}"] if self.before != self.after else []
+        pairs = [*([self.event_time] if self.event_time[0] != self.event_time[1] else []), *self.columns]
+        renamed += [f"column {old} as {new}" for old, new in pairs]
+        return f"Follow in feature set {self.set_name} what was renamed: {', '.join(renamed)}; its history stays."
+
+    def reverse(self) -> Change:
+        back = tuple((new, old) for old, new in self.columns)
+        return FollowTable(self.set_name, self.after, self.before, self.event_time[::-1], back)
+
+
+@dataclass(frozen=True)
 class _OfFeature(Change):
     """A change of one feature of a set."""
 

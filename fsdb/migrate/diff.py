@@ -7,6 +7,7 @@ from typing import TypeVar
 from fsdb.catalog.references import chosen
 from fsdb.definitions import Feature, FeatureSet, TrainingView
 from fsdb.errors import InvalidDefinition
+from fsdb.history.live import table_of
 from fsdb.migrate.changes import (
     AddFeature,
     AlterFeature,
@@ -18,11 +19,13 @@ from fsdb.migrate.changes import (
     DropFeature,
     DropFeatureSet,
     DropTrainingView,
+    FollowTable,
+    RemakeLiveTable,
     SetAttributes,
     TrackTable,
     WidenFeature,
 )
-from fsdb.migrate.registered import Registered, qualified, same_default
+from fsdb.migrate.registered import Moved, Registered, qualified, same_default
 from fsdb.types import widens
 
 Definition = FeatureSet | TrainingView
@@ -30,6 +33,8 @@ D = TypeVar("D", FeatureSet, TrainingView)
 
 # A view may need what is added and must let go of what is dropped before it is.
 ORDER: tuple[type[Change], ...] = (
+    RemakeLiveTable,
+    FollowTable,
     DropTrainingView,
     CreateFeatureSet,
     TrackTable,
@@ -69,10 +74,12 @@ def diff(registered: Registered, definitions: Iterable[Definition], prune: bool 
         if name not in registered.sets:
             changes.append(TrackTable(wanted) if wanted.tracks else CreateFeatureSet(wanted))
             continue
-        refused = list(_refusals(registered.sets[name], wanted))
+        follow, old = _followed(registered.sets[name], wanted, registered.moved.get(name))
+        refused = list(_refusals(old, wanted))
         refusals.extend(refused)
         if not refused:
-            changes.extend(_set_changes(registered.sets[name], wanted))
+            changes.extend([follow] if follow is not None else [])
+            changes.extend(_set_changes(old, wanted))
     changes.extend(_view_changes(registered.views, _whole_sets(views, registered, sets)))
     if prune:
         changes.extend(DropFeatureSet(old) for name, old in registered.sets.items() if name not in sets)
@@ -115,6 +122,29 @@ def _refusals(old: FeatureSet, wanted: FeatureSet) -> Iterator[str]:
         was = registered.get(new.name)
         if was is not None and was.sql_type != new.sql_type and not widens(was.sql_type, new.sql_type):
             yield type_refusal(f"{old.name}.{new.name}", was.sql_type, new.sql_type)
+
+
+def _followed(old: FeatureSet, wanted: FeatureSet, moved: Moved | None) -> tuple[FollowTable | None, FeatureSet]:
+    """The change that takes over what the application renamed, where the definition names it so; and the set as it is then."""
+    if moved is None or old.tracks is None or wanted.tracks is None:
+        return None, old
+    before, now = qualified(*table_of(old.tracks)), qualified(*table_of(wanted.tracks))
+    after = now if now == moved.table else before
+    named, kept = _features(wanted), _features(old)
+    columns = tuple(
+        (name, new)
+        for name, new in moved.columns.items()
+        if name in kept and name not in named and new in named and new not in kept
+    )
+    time = old.event_time
+    if time is not None and wanted.event_time == moved.columns.get(time):
+        time = wanted.event_time
+    if after == before and not columns and time == old.event_time:
+        return None, old
+    renamed = dict(columns)
+    features = [replace(feature, name=renamed.get(feature.name, feature.name)) for feature in old.features]
+    change = FollowTable(old.name, before, after, (old.event_time, time), columns)
+    return change, replace(old, tracks=after, event_time=time, features=features)
 
 
 def _set_changes(old: FeatureSet, wanted: FeatureSet) -> Iterator[Change]:

@@ -38,7 +38,7 @@ def _needed(connection: Connection[Any], change: Change) -> Locks:
 
 def _recompiled(change: Change) -> list[str]:
     """The sets that views and deployments are compiled for again."""
-    if isinstance(change, (changes.WidenFeature, changes.NarrowFeature)):
+    if isinstance(change, (changes.WidenFeature, changes.NarrowFeature, changes.FollowTable)):
         return [change.set_name]
     if isinstance(change, changes.AlterFeature) and not same_default(change.before, change.after):
         return [change.set_name]
@@ -89,6 +89,7 @@ def _training_views(connection: Connection[Any], names: Sequence[str]) -> Needed
 _KINDS: dict[type[Change], Callable[[Connection[Any], Any], Needed]] = {
     changes.TrackTable: _tracked,
     changes.DropFeatureSet: _dropped_set,
+    changes.FollowTable: _whole_set,
     changes.AddFeature: _whole_set,
     changes.DropFeature: _whole_set,
     changes.RestoreFeature: _whole_set,

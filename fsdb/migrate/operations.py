@@ -45,6 +45,8 @@ OPERATIONS = (
     "track_table",
     "drop_feature_set",
     "alter_feature_set",
+    "follow_table",
+    "remake_live_table",
     "add_feature",
     "drop_feature",
     "restore_feature",
@@ -113,6 +115,28 @@ class ChangeOperation(MigrateOperation):
             if duration in attributes:
                 attributes[duration] = fixed_duration(attributes[duration], name, duration)
         perform(connection, changes.AlterFeatureSet(name, before, _replaced(before, attributes, "alter_feature_set")))
+
+    @classmethod
+    def follow_table(
+        cls,
+        operations: Operations,
+        name: str,
+        *,
+        table: str,
+        event_time: str | None = None,
+        columns: Mapping[str, str] | None = None,
+    ) -> None:
+        """Takes over what was renamed of a tracked table: the table, its time, and features' columns, old names to new ones."""
+        connection = _psycopg(operations.get_bind())
+        before = set_definition(get_set(connection, name))
+        pairs = tuple((columns or {}).items())
+        change = changes.FollowTable(name, before.tracks or "", table, (before.event_time, event_time), pairs)
+        perform(connection, change)
+
+    @classmethod
+    def remake_live_table(cls, operations: Operations, name: str) -> None:
+        """Makes a live table that is gone again from history."""
+        perform(_psycopg(operations.get_bind()), changes.RemakeLiveTable(name))
 
     @classmethod
     def add_feature(cls, operations: Operations, set_name: str, feature: Feature) -> None:

@@ -9,6 +9,7 @@ from psycopg import Connection, sql
 
 from fsdb import deployments, history, training
 from fsdb.catalog import feature_sets as catalog
+from fsdb.catalog.deployments import using_set
 from fsdb.catalog.feature_sets import default_text, get_set
 from fsdb.definitions import Feature
 from fsdb.errors import ChangeRefused, InvalidDefinition
@@ -38,6 +39,22 @@ def _create_set(connection: Connection[Any], change: Any) -> None:
 
 def _drop_set(connection: Connection[Any], change: changes.DropFeatureSet) -> None:
     history.drop(connection, get_set(connection, change.definition.name))
+
+
+def _remake(connection: Connection[Any], change: changes.RemakeLiveTable) -> None:
+    registered = get_set(connection, change.set_name)
+    if history.can_remake(connection, registered):
+        history.remake(connection, registered, set_definition(registered))
+
+
+def _follow(connection: Connection[Any], change: changes.FollowTable) -> None:
+    registered = get_set(connection, change.set_name)
+    history.follow(connection, registered, change.after, change.event_time[1], dict(change.columns))
+    for view in training.views_of_sets(connection, [change.set_name]):
+        training.register_view(connection, training.get_view(connection, view))
+    using = using_set(connection, change.set_name, current=True)
+    if using:
+        deployments.repair(connection, *using)
 
 
 def _alter_set(connection: Connection[Any], change: changes.AlterFeatureSet) -> None:
@@ -174,6 +191,8 @@ PERFORMERS: dict[type[Change], Callable[[Connection[Any], Any], None]] = {
     changes.CreateFeatureSet: _create_set,
     changes.TrackTable: _create_set,
     changes.DropFeatureSet: _drop_set,
+    changes.RemakeLiveTable: _remake,
+    changes.FollowTable: _follow,
     changes.AlterFeatureSet: _alter_set,
     changes.AddFeature: _add_feature,
     changes.DropFeature: _drop_feature,

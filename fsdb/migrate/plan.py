@@ -4,16 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from psycopg import Connection
+from psycopg import Connection, errors
 
 from fsdb.errors import ChangeRefused
 from fsdb.migrate import locking
-from fsdb.migrate.changes import Change
+from fsdb.migrate.changes import Change, DropFeatureSet
 from fsdb.migrate.diff import Definition, diff
 from fsdb.migrate.perform import perform
 from fsdb.migrate.reading import lock, read
+from fsdb.migrate.standing import standing
 from fsdb.migrate.uses import Uses, uses
+from fsdb.sql import query
 from fsdb.table import Table
+
+LOCKS_OF_A_SET = 80  # dropping one locks its tables, indexes, sequence, types, triggers, functions and views
 
 
 @dataclass(frozen=True)
@@ -87,15 +91,20 @@ class Plan:
 
 def plan(connection: Connection[Any], definitions: Sequence[Definition], prune: bool = False) -> Plan:
     """What would make the database as defined. Sets and views that no definition names stay, or go with `prune`."""
-    difference = diff(read(connection), definitions, prune)
+    found = read(connection)
+    difference = diff(found, definitions, prune)
+    difference = standing(connection, difference, [d.name for d in definitions if d.name in found.sets])
     steps = tuple(Step(change, uses(connection, change, difference.changes)) for change in difference.changes)
     return Plan(steps, difference.refusals, tuple(definitions), prune)
 
 
-def apply(connection: Connection[Any], planned: Plan, allow_destructive: bool = False) -> None:
-    """Makes the changes of a plan in the connection's transaction: all of them or, on any error, none.
+def apply(
+    connection: Connection[Any], planned: Plan, allow_destructive: bool = False, *, most_drops: int | None = None
+) -> bool:
+    """Makes the changes of a plan in the connection's transaction: all of them or, on any error, none. Gives whether that was all.
 
-    Nothing is left to do where another session has made the same changes since.
+    Nothing is left to do where another session has made the same changes since. most_drops: how many sets are dropped at most;
+    further ones, which come last, are left for another plan and transaction.
 
     Raises ChangeRefused where something is in the way, where destructive changes are not allowed, and where the
     database has changed since the plan was made.
@@ -103,7 +112,7 @@ def apply(connection: Connection[Any], planned: Plan, allow_destructive: bool = 
     lock(connection)
     now = plan(connection, planned.definitions, planned.prune)
     if planned and not now:
-        return  # another session made the same changes meanwhile
+        return True  # another session made the same changes meanwhile
     if now.changes != planned.changes:
         raise ChangeRefused("The database has changed since this plan was made: make a new plan and look at it again.")
     if now.obstacles:
@@ -113,6 +122,21 @@ def apply(connection: Connection[Any], planned: Plan, allow_destructive: bool = 
             f"Not applied, because it would lose something: {' '.join(change.sentence for change in now.destructive)} "
             "Allow it with allow_destructive=True (fsdb apply --yes)."
         )
-    locking.take(connection, now.changes)
-    for change in now.changes:
-        perform(connection, change)
+    left = [change for change in now.changes if isinstance(change, DropFeatureSet)][most_drops:] if most_drops else []
+    made = [change for change in now.changes if change not in left]
+    try:
+        locking.take(connection, made)
+        for change in made:
+            perform(connection, change)
+    except errors.OutOfMemory as error:
+        raise ChangeRefused(
+            f"{len(made)} changes in one transaction are more than the server's lock table holds: apply fewer definitions at a time, "
+            f"or raise max_locks_per_transaction and restart the server ({error.diag.message_primary})."
+        ) from error
+    return not left
+
+
+def most_drops(connection: Connection[Any]) -> int:
+    """How many sets can be dropped in one transaction, each under some eighty locks, in half of the server's lock table."""
+    row = connection.execute(query("migrate/catalog", "lock_table")).fetchone()
+    return max(1, int(row[0]) // (2 * LOCKS_OF_A_SET)) if row else 1

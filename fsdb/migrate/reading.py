@@ -6,15 +6,29 @@ from psycopg import Connection
 
 from fsdb.catalog.feature_sets import RegisteredFeature, RegisteredSet, list_sets
 from fsdb.catalog.training import list_views
+from fsdb.history.live import Needs, find
 from fsdb.migrate.engine import CATALOG_LOCK
-from fsdb.migrate.registered import Registered, set_definition
+from fsdb.migrate.registered import Moved, Registered, set_definition
 from fsdb.sql import query
 
 
 def read(connection: Connection[Any]) -> Registered:
     """All feature sets and training views as definitions."""
-    sets = {name: set_definition(registered) for name, registered in list_sets(connection).items()}
-    return Registered(sets, {view.name: view for view in list_views(connection)})
+    registered = list_sets(connection)
+    sets = {name: set_definition(one) for name, one in registered.items()}
+    found = {name: _moved(connection, one) for name, one in registered.items() if one.tracked}
+    moved = {name: one for name, one in found.items() if one is not None}
+    return Registered(sets, {view.name: view for view in list_views(connection)}, moved)
+
+
+def _moved(connection: Connection[Any], registered: RegisteredSet) -> Moved | None:
+    """What was renamed of a tracked table since its set was compiled; None where nothing was."""
+    needs = Needs.of(registered)
+    live = find(connection, needs)
+    if live is None:
+        return None
+    columns = {name: now for name in needs.columns if (now := live.now_called(name)) is not None}
+    return Moved(live.table, columns) if columns or not live.facts["named"] else None
 
 
 def dropped_feature(registered: RegisteredSet, name: str, kind: str) -> RegisteredFeature | None:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from fsdb.array_text import python_items
@@ -12,11 +12,20 @@ from fsdb.types import base_name
 
 
 @dataclass(frozen=True)
+class Moved:
+    """What the application calls a tracked table now, and columns of it by their former names."""
+
+    table: str
+    columns: dict[str, str]
+
+
+@dataclass(frozen=True)
 class Registered:
-    """The feature sets and training views of a database by name, as definitions."""
+    """The feature sets and training views of a database by name, as definitions; and sets of which tables or columns were renamed."""
 
     sets: dict[str, FeatureSet]
     views: dict[str, TrainingView]
+    moved: dict[str, Moved] = field(default_factory=dict)
 
 
 def set_definition(registered: RegisteredSet) -> FeatureSet:

@@ -150,6 +150,12 @@ CALLS: dict[type[Change], Callable[[Any], tuple[str, list[Any], dict[str, Any]]]
     changes.CreateFeatureSet: _create_set,
     changes.TrackTable: _track,
     changes.DropFeatureSet: lambda change: ("drop_feature_set", [change.definition.name], {}),
+    changes.RemakeLiveTable: lambda change: ("remake_live_table", [change.set_name], {}),
+    changes.FollowTable: lambda change: (
+        "follow_table",
+        [change.set_name],
+        {"table": change.after, "event_time": change.event_time[1], "columns": dict(change.columns)},
+    ),
     changes.AddFeature: lambda change: ("add_feature", [change.set_name, change.feature], {}),
     changes.DropFeature: lambda change: ("drop_feature", [change.set_name, change.feature.name], {}),
     changes.RestoreFeature: lambda change: ("restore_feature", [change.set_name, change.feature], {}),

@@ -6,9 +6,11 @@ from typing import Any
 from psycopg import Connection
 
 from fsdb import deployments, history, locks, training
+from fsdb.catalog import sequences
 from fsdb.catalog.feature_sets import list_sets
 from fsdb.locks import Mode
 from fsdb.migrate.reading import lock
+from fsdb.migrate.registered import set_definition
 
 
 def repair(connection: Connection[Any]) -> list[str]:
@@ -17,10 +19,13 @@ def repair(connection: Connection[Any]) -> list[str]:
     Raises ChangeRefused where something that fsdb did not make bears the name of one of them.
     """
     lock(connection)
-    sets = [one for one in list_sets(connection).values() if _unsound(history.status(connection, one))]
+    numbered = sequences.advance(connection)
+    states = [(one, history.status(connection, one)) for one in list_sets(connection).values()]
+    gone = [one for one, found in states if history.can_remake(connection, one, found)]
+    sets = [one for one, found in states if one not in gone and _can_refresh(found)]
     views = [one for one in training.list_views(connection) if _unsound(training.view_status(connection, one.name))]
     deployed = [one.name for one in deployments.list_deployments(connection)]
-    deployed = [name for name in deployed if _unsound(deployments.status(connection, name))]
+    deployed = [name for name in deployed if _can_refresh(deployments.status(connection, name))]
     wanted = locks.together(
         *(history.locks_to_refresh(connection, one) for one in sets),
         {training.view_relation(one): Mode.ACCESS_EXCLUSIVE for one in views},
@@ -28,15 +33,32 @@ def repair(connection: Connection[Any]) -> list[str]:
     if deployed:
         deployments.repair(connection, *deployed, also=wanted)
     locks.take(connection, wanted)
+    for registered in gone:
+        history.remake(connection, registered, set_definition(registered))
     for registered in sets:
         history.refresh(connection, registered)
     for view in views:
         training.register_view(connection, view)
     return [
+        *(f"feature set {one.name}, with its live table from history," for one in gone),
         *(f"feature set {one.name}" for one in sets),
         *(f"training view {one.name}" for one in views),
         *(f"deployment {name}" for name in deployed),
+        *(f"sequence {one.name[1]}" for one in numbered),
     ]
+
+
+def left(connection: Connection[Any]) -> list[str]:
+    """A sentence for each table that history or a deployment cannot follow as it is, which no repair mends."""
+    sets = [history.status(connection, one) for one in list_sets(connection).values()]
+    deployed = [deployments.status(connection, one.name) for one in deployments.list_deployments(connection)]
+    return [str(problem) for states in (*sets, *deployed) for found in states for problem in found.problems]
+
+
+def _can_refresh(states: Sequence[history.ObjectStatus | deployments.ObjectStatus]) -> bool:
+    """Whether something is not as it should be that can be made anew: triggers need their table and its columns."""
+    problems = {problem.kind for found in states for problem in found.problems}
+    return not problems & history.STANDING and _unsound([found for found in states if found.state != "unfit"])
 
 
 def _unsound(states: Sequence[history.ObjectStatus | deployments.ObjectStatus]) -> bool:

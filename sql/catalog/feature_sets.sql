@@ -46,6 +46,14 @@ UPDATE fsdb.feature_sets
 SET event_time_rule = %(event_time_rule)s, max_age = make_interval(secs => %(max_age_seconds)s), retention = make_interval(secs => %(retention_seconds)s), description = %(description)s, tags = %(tags)s, owner = %(owner)s
 WHERE name = %(name)s
 
+-- name: move_set
+-- Another name of a tracked table, or of its column of the event time.
+UPDATE fsdb.feature_sets SET live_schema = %(live_schema)s, live_table = %(live_table)s, event_time_column = %(event_time)s WHERE name = %(name)s
+
+-- name: rename_feature
+-- Another name of a feature, in history, too.
+UPDATE fsdb.features SET name = %(name)s, history_column = %(name)s WHERE feature_id = %(feature_id)s
+
 -- name: update_feature
 -- Changes what describes a feature, and its type where it was widened.
 UPDATE fsdb.features

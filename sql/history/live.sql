@@ -33,7 +33,8 @@ WHERE (n.nspname, c.relname) = (%(schema)s, %(name)s) OR c.oid IN (SELECT b.oid 
 SELECT a.attname::text AS name, pg_catalog.format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull AS not_null,
        a.attgenerated <> '' AS generated, coalesce(l.collisdeterministic, true) AS deterministic,
        (SELECT c.name FROM fsdb.live_columns c
-        WHERE c.feature_set = %(feature_set)s AND c.relation = a.attrelid AND c.number = a.attnum) AS former
+        WHERE c.feature_set = %(feature_set)s AND c.relation = a.attrelid AND c.number = a.attnum
+        ORDER BY c.name = a.attname DESC LIMIT 1) AS former
 FROM pg_catalog.pg_attribute a LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
 WHERE a.attrelid = %(oid)s AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum
@@ -48,10 +49,16 @@ FROM pg_catalog.pg_index i
 WHERE i.indrelid = %(oid)s AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
 ORDER BY i.indisprimary DESC, i.indexrelid
 
+-- name: forget_columns
+-- Forgets the numbers of columns that a set needs no more.
+DELETE FROM fsdb.live_columns WHERE feature_set = %(feature_set)s AND name <> ALL (%(names)s::text[])
+
 -- name: remember_columns
--- Keeps which columns a set's triggers were compiled for, by their numbers: so a column that is renamed later is found again.
+-- Keeps which columns a set's triggers were compiled for, by their numbers: so a column that is renamed later is found again, and
+-- one that takes the name of another is known. In a restored database the numbers begin anew.
 INSERT INTO fsdb.live_columns (feature_set, name, relation, number)
 SELECT %(feature_set)s, a.attname, a.attrelid, a.attnum
 FROM pg_catalog.pg_attribute a
 WHERE a.attrelid = pg_catalog.to_regclass(%(live)s) AND a.attnum > 0 AND NOT a.attisdropped AND a.attname = ANY (%(names)s::text[])
 ON CONFLICT (feature_set, name) DO UPDATE SET relation = excluded.relation, number = excluded.number
+WHERE live_columns.relation <> excluded.relation

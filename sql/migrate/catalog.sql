@@ -19,6 +19,11 @@ SELECT to_regclass('fsdb.catalog_version') IS NOT NULL
 -- Keeps other changes of definitions waiting until this transaction ends.
 SELECT pg_advisory_xact_lock(%(lock)s)
 
+-- name: lock_table
+-- How many locks all transactions together can hold for certain.
+SELECT current_setting('max_locks_per_transaction')::bigint
+       * (current_setting('max_connections')::bigint + current_setting('max_prepared_transactions')::bigint)
+
 -- name: own_tables
 -- Live tables that fsdb created, and model tables.
 SELECT live_schema, live_table FROM fsdb.feature_sets WHERE NOT tracked

@@ -19,6 +19,7 @@ from fsdb.deployments.binding import table_columns
 from fsdb.deployments.feeds.objects import SHOWN, VIEWED, Placed, Plan, compile_feed, function_pattern, listed
 from fsdb.deployments.feeds.sources import Source, checked_inputs, read_source
 from fsdb.errors import ChangeRefused, FsdbError
+from fsdb.history.live import Problem
 from fsdb.history.status import ObjectStatus, State
 from fsdb.locks import Mode, Relation
 from fsdb.sql import joined, query
@@ -129,6 +130,9 @@ def status(connection: Connection[Any], deployed: RegisteredDeployment) -> list[
     ]
     if not model_table.columns(connection, _at(deployed, feed.source_schema, feed.source_table)):
         return [ObjectStatus(feed.source_name, "table", "missing"), *found]
+    unfit = _unfit(connection, deployed, feed) if feed.active else None
+    if unfit is not None:
+        found.insert(0, ObjectStatus(feed.source_name, "table", "unfit", (unfit,)))
     if feed.view_name is not None:
         found.append(ObjectStatus(feed.view_name, "view", _view_state(connection, deployed, feed)))
     return found
@@ -203,6 +207,16 @@ def _check(connection: Connection[Any], deployed: RegisteredDeployment, feed: Fe
     columns = checked_inputs(source, wanted, named, taker, advice)
     if feed.result_columns:
         check_columns_can_show(deployed, source, columns)
+
+
+def _unfit(connection: Connection[Any], deployed: RegisteredDeployment, feed: Feed) -> Problem | None:
+    """What the source lacks now of what the releases take; None where it has all of it."""
+    try:
+        _check(connection, deployed, feed)
+    except FsdbError as error:
+        said, _, advice = str(error).rstrip(".").partition(": ")
+        return Problem("standing", said, advice, f"until then writes of {feed.source_name} fail; {advice}")
+    return None
 
 
 def _check_shadow(connection: Connection[Any], live: RegisteredDeployment) -> None:
