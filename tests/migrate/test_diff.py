@@ -145,6 +145,8 @@ def test_one_name_has_one_definition() -> None:
 EVERY = [
     changes.CreateFeatureSet(WEATHER),
     changes.TrackTable(ORDERS),
+    changes.RemakeLiveTable("airport_weather"),
+    changes.FollowTable("orders", "orders", "shop.orders", ("at", "since"), (("weight", "grams"),)),
     changes.AddFeature("airport_weather", WEATHER.features[0]),
     changes.WidenFeature("airport_weather", "wind", "real", "double precision"),
     changes.AlterFeature("airport_weather", WEATHER.features[0], replace(WEATHER.features[0], owner="met")),
