@@ -1,10 +1,12 @@
 """The parity gate: a compiled model must give what the native predict gives, on rows kept with the model version."""
 
+import importlib.util
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, TypeVar
 
 import psycopg
@@ -20,14 +22,16 @@ from fsdb.models import (
     PARITY_FLOOR,
     Input,
     Program,
+    UserFrame,
+    asked,
     crossed_rows,
     function_call,
-    native_outputs,
     same_outputs,
     split_rows,
 )
 from fsdb.models.backends.sql import bulk_name
 from fsdb.sql import query
+from fsdb.training import TrainingSet
 
 _Row = TypeVar("_Row")
 FILE = "deployments/parity"
@@ -48,34 +52,68 @@ class Parity:
     largest_difference: float
 
 
-def given_rows(rows: Any) -> Sequence[Mapping[str, Any]]:
-    """Rows to check a model on, from a list of mappings, or at most MOST_REAL_ROWS of a pandas, polars or Arrow table.
+@dataclass(frozen=True)
+class GivenRows:
+    """Real rows to check a model on: their values as Python has them, and the frame in which their owner has them.
+
+    No frame: there are no rows, or no pandas here.
+    """
+
+    values: Sequence[Mapping[str, Any]]
+    frame: UserFrame | None
+
+
+def rows_given(rows: Any) -> GivenRows:
+    """At most MOST_REAL_ROWS of a list of mappings, or of a pandas, polars or Arrow table.
 
     Raises InvalidData for anything else.
     """
     if isinstance(rows, Sequence) and all(isinstance(row, Mapping) for row in rows):
-        return rows
+        chosen = _spread(rows, MOST_REAL_ROWS)
+        return GivenRows(chosen, UserFrame.of_values(chosen) if chosen and _has_pandas() else None)
     if isinstance(rows, Sequence) or not (hasattr(rows, "columns") or hasattr(rows, "__arrow_c_stream__")):
         raise InvalidData(
             f"The rows to check a model on are a {type(rows).__name__}: give a pandas, polars or Arrow table, or a list of "
             "mappings of the model's input names to values."
         )
     table = frames.as_arrow(rows, "table of rows")
+    places = _spread(range(table.num_rows), MOST_REAL_ROWS)
     # Sliced, since Arrow cannot take places of every type.
-    return [
-        row for place in _spread(range(table.num_rows), MOST_REAL_ROWS) for row in table.slice(place, 1).to_pylist()
-    ]
+    values = [row for place in places for row in table.slice(place, 1).to_pylist()]
+    return GivenRows(values, UserFrame.of(rows, places) if places and _has_pandas() else None)
 
 
-def check_rows(estimator: Any, program: Program, rows: Sequence[Mapping[str, Any]]) -> list[CheckRow]:
-    """Rows for the gate with the native outputs: the given real ones, and rows at the model's edges.
+def rows_of(training_set: TrainingSet) -> GivenRows:
+    """Rows of a training set, in the frame that its to_pandas() gives."""
+    table = training_set.to_arrow()
+    places = _spread(range(table.num_rows), MOST_REAL_ROWS)
+    values = [row for place in places for row in table.slice(place, 1).to_pylist()]
+    return GivenRows(values, UserFrame.of(training_set.to_pandas(), places) if places and _has_pandas() else None)
 
-    Without real rows the edges alone are taken.
+
+def frame_of(given: Sequence[GivenRows]) -> UserFrame | None:
+    """The types of the columns of all of these, the first ones before the others."""
+    frames = [one.frame for one in given if one.frame is not None]
+    return reduce(UserFrame.over, frames).without_data() if frames else None
+
+
+def check_rows(
+    estimator: Any, program: Program, given: Sequence[GivenRows], frame: UserFrame | None = None
+) -> list[CheckRow]:
+    """Rows for the gate with the native outputs: the given real ones, and rows at the model's edges in the types of the frame.
+
+    Without real rows the edges alone are taken. No frame: the model is asked with float64 and texts.
     """
-    real = [_held(row, program) for row in _spread(rows, MOST_REAL_ROWS)]
-    bases = real or _plain_rows(program)
+    every: list[dict[str, Any]] = []
+    natives: list[dict[str, Any] | None] = []
+    for some in given:
+        real = [_held(row, program) for row in some.values]
+        every += real
+        natives += asked(estimator, program, real, some.frame if frame is not None else None)
+    bases = every or _plain_rows(program)
     edges = split_rows(program, bases, MOST_EDGE_ROWS) + crossed_rows(program, bases, MOST_SPLIT_ROWS)
-    every = [*real, *edges] or _plain_rows(program)
+    edges = edges if every or edges else bases
+    natives += asked(estimator, program, edges, frame)
     return [
         CheckRow(
             tuple(as_text(row[given.name]) for given in program.inputs),
@@ -84,7 +122,8 @@ def check_rows(estimator: Any, program: Program, rows: Sequence[Mapping[str, Any
             native.get("probability"),
             tuple(native["probabilities"]) if "probabilities" in native else None,
         )
-        for row, native in zip(every, native_outputs(estimator, program, every), strict=True)
+        for row, native in zip([*every, *edges], natives, strict=True)
+        if native is not None
     ]
 
 
@@ -267,6 +306,10 @@ def _plain_values(kind: str) -> list[Any]:
     if kind in ("smallint", "integer", "bigint"):
         return [round(number) for number in _NUMBERS]
     return [""] if kind == "text" else list(_NUMBERS)
+
+
+def _has_pandas() -> bool:
+    return importlib.util.find_spec("pandas") is not None
 
 
 def _held(row: Mapping[str, Any], program: Program) -> dict[str, Any]:

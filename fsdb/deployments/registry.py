@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -17,7 +18,7 @@ from fsdb.deployments.binding import widest
 from fsdb.deployments.objects import scorer_name
 from fsdb.deployments.runtimes import worker
 from fsdb.errors import InvalidDefinition, NotReproducible, ParityFailed, UnsupportedModel
-from fsdb.models import Program, class_of, compile_functions, knows_names, program_of, whole_of
+from fsdb.models import Program, UserFrame, class_of, compile_functions, knows_names, program_of, whole_of
 from fsdb.training import TrainingSet
 from fsdb.types import TypeLike
 
@@ -69,19 +70,19 @@ def register_model(
         )
     if names and not knows_names(estimator):
         bound = provenance.in_order(bound, names)
-    program = program_of(estimator, {column: widest(to.type) for column, to in bound.items()})
+    given = [parity.rows_given(rows), *([] if training_set is None else [parity.rows_of(training_set)])]
+    frame = parity.frame_of(given)
+    program = program_of(estimator, {column: widest(to.type) for column, to in bound.items()}, frame)
     signature = [
-        ModelInput(given.name, given.type, bound[given.name].feature_id, bound[given.name].feature)
-        for given in program.inputs
+        ModelInput(taken.name, taken.type, bound[taken.name].feature_id, bound[taken.name].feature)
+        for taken in program.inputs
     ]
     with connection.transaction():
         version = models.put_model(connection, name, description, tags_of(tags), owner)
         saved, content_hash = None, None
         if training_set is not None:
             saved, content_hash = provenance.saved_as(connection, training_set, scorer_name(name, version))
-        of_training = [] if training_set is None else parity.given_rows(training_set.to_arrow())
-        known = [*parity.given_rows(rows), *of_training]
-        program, report = _checked(connection, name, version, signature, estimator, program, known)
+        program, report = _checked(connection, name, version, signature, estimator, program, given, frame)
         described = {
             "model": name,
             "version": version,
@@ -145,25 +146,53 @@ def _checked(
     signature: Sequence[ModelInput],
     estimator: Any,
     program: Program,
-    rows: Sequence[Mapping[str, Any]],
+    given: Sequence[parity.GivenRows],
+    frame: UserFrame | None,
 ) -> tuple[Program, parity.Parity]:
     """Stores the rows of the parity gate and holds the program against them.
 
-    An ONNX model whose float32 roundings its steps do not follow closely enough is kept as the graph that it is.
+    An ONNX model whose float32 roundings its steps do not follow closely enough is kept as the graph that it is. A model whose frame
+    is float32 computes in it, where it does not pass as one that computes in float64.
     """
+
+    def held(one: Program, types: UserFrame | None) -> parity.Parity:
+        models.insert_checks(connection, model, version, parity.check_rows(estimator, one, given, types))
+        return _rehearse(connection, model, version, signature, one)
+
     try:
         with connection.transaction():
-            models.insert_checks(connection, model, version, parity.check_rows(estimator, program, rows))
-            return program, _rehearse(connection, model, version, signature, program)
-    except ParityFailed:
-        whole = whole_of(estimator)
-        if whole is None:
-            raise
-        kept = program_of(whole, {given.name: given.type for given in program.inputs})
-        if kept == program:
-            raise
-    models.insert_checks(connection, model, version, parity.check_rows(estimator, kept, rows))
-    return kept, _rehearse(connection, model, version, signature, kept)
+            return program, held(program, frame)
+    except ParityFailed as failure:
+        refused = failure
+    for other in _further(estimator, program, frame):
+        try:
+            with connection.transaction():
+                return other, held(other, frame)
+        except ParityFailed as failure:
+            refused = failure
+    narrow = [] if frame is None else frame.not_float64([taken.name for taken in program.inputs])
+    if narrow:
+        try:
+            with connection.transaction(force_rollback=True):
+                held(program, None)
+        except ParityFailed:
+            raise refused from None
+        raise ParityFailed(
+            f"Model {model} version {version} computes in the types of its frame ({', '.join(narrow)}) something else than in "
+            "float64, in which the database computes: convert these columns to float64 before the fit, as "
+            "data.astype({'…': 'float64'}), and register it again."
+        ) from refused
+    raise refused
+
+
+def _further(estimator: Any, program: Program, frame: UserFrame | None) -> list[Program]:
+    """Programs that may give what the native model gives where the first one does not."""
+    whole = whole_of(estimator)
+    if whole is not None:
+        kept = program_of(whole, {taken.name: taken.type for taken in program.inputs})
+        return [] if kept == program else [kept]
+    single = frame is not None and frame.single([taken.name for taken in program.inputs])
+    return [replace(program, single=True)] if single and not program.single else []
 
 
 def _rehearse(

@@ -3,10 +3,11 @@
 import os
 
 from fsdb.models.backends.sql import compile_functions, function_call
-from fsdb.models.frontends import OnnxModel, class_of, knows_names, native_outputs, program_of, whole_of
+from fsdb.models.frontends import OnnxModel, asked, class_of, knows_names, native_outputs, program_of, whole_of
 from fsdb.models.parity import PARITY_FLOOR, PARITY_TOLERANCE, same_outputs
 from fsdb.models.program import Input, Program
 from fsdb.models.splits import crossed_rows, split_rows
+from fsdb.models.user_frame import UserFrame
 
 # onnxruntime 1.29 and newer tells its makers about its use, from a thread of its own, unless it is told not to before it is imported.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -17,6 +18,8 @@ __all__ = [
     "Input",
     "OnnxModel",
     "Program",
+    "UserFrame",
+    "asked",
     "class_of",
     "compile_functions",
     "crossed_rows",

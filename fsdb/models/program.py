@@ -82,8 +82,9 @@ def decisive(output: Output) -> tuple[int, ...]:
 class Program:
     """A model program. Programs are equal when their canonical JSON is (a NaN in them equals itself).
 
-    `classes` are the labels in the model's order, None for a regression; of several targets one after another. `none_inputs` names the text inputs whose
-    NULL the native model knows as None rather than NaN; it matters to the native oracle alone.
+    `classes` are the labels in the model's order, None for a regression; of several targets one after another. `none_inputs` names the inputs whose
+    NULL the native model knows as None rather than NaN; it matters to the native oracle alone. `single` tells that the native model computes
+    in float32, as scikit-learn does where the frame is float32.
     """
 
     inputs: tuple[Input, ...]
@@ -91,6 +92,7 @@ class Program:
     output: Output
     classes: tuple[bool, ...] | tuple[int, ...] | tuple[str, ...] | tuple[float, ...] | None
     none_inputs: tuple[str, ...] = ()
+    single: bool = False
 
     @property
     def prediction_type(self) -> str:
@@ -120,7 +122,7 @@ class Program:
     @property
     def tolerance(self) -> float:
         """How far its numbers may be from the native ones: more where the native model itself computes in float32."""
-        single = any(isinstance(step, Single | SingleTrees | Graph) for step in self.steps)
+        single = self.single or any(isinstance(step, Single | SingleTrees | Graph) for step in self.steps)
         return SINGLE_TOLERANCE if single else PARITY_TOLERANCE
 
     def __eq__(self, other: object) -> bool:

@@ -1,7 +1,7 @@
 """Front ends: each turns the fitted models of one library into model programs."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib import import_module
 from types import ModuleType
@@ -10,8 +10,9 @@ from typing import Any
 from fsdb.errors import UnsupportedModel
 from fsdb.models.frontends.onnx_model import OnnxModel, is_onnx
 from fsdb.models.program import Program
+from fsdb.models.user_frame import Rows, UserFrame
 
-__all__ = ["OnnxModel", "class_of", "knows_names", "native_outputs", "program_of", "whole_of"]
+__all__ = ["OnnxModel", "asked", "class_of", "knows_names", "native_outputs", "program_of", "whole_of"]
 
 _FRONTENDS = {
     "sklearn": "fsdb.models.frontends.sklearn",
@@ -20,24 +21,35 @@ _FRONTENDS = {
 }
 
 
-def program_of(estimator: Any, inputs: Mapping[str, str]) -> Program:
+def program_of(estimator: Any, inputs: Mapping[str, str], frame: UserFrame | None = None) -> Program:
     """The model program of a fitted estimator, its inputs given as names and PostgreSQL types.
+
+    frame: the one that it was fitted on, or one like it, which tells what the estimator does not (which columns were categories).
 
     UnsupportedModel: the estimator is of no known library, not fitted, lacks an input, or does something that a program
     cannot compute exactly. What cannot be served is refused here, never by the first insert.
     """
-    program: Program = _frontend(estimator).program_of(estimator, inputs)
+    program: Program = _frontend(estimator).program_of(estimator, inputs, frame)
     return program
 
 
-def native_outputs(estimator: Any, program: Program, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """What the estimator itself gives for rows (input name to value, NULL as None): the oracle of the parity gate.
+def native_outputs(estimator: Any, program: Program, rows: Rows) -> list[dict[str, Any]]:
+    """What the estimator itself gives for rows (input name to value, NULL as None), as float64 and texts.
 
     Each has `prediction` and, as the program has them, `probability` and `probabilities`; a row that the estimator refuses
     has only `error`, and so has one for which it gives NaN: that is no prediction.
     """
-    outputs: list[dict[str, Any]] = _frontend(estimator).native_outputs(estimator, program, rows)
-    return [{"error": "the model gives NaN"} if _has_nan(found) else found for found in outputs]
+    return [found or {} for found in asked(estimator, program, rows, None)]
+
+
+def asked(estimator: Any, program: Program, rows: Rows, frame: UserFrame | None) -> list[dict[str, Any] | None]:
+    """The same of the estimator's own frame: the oracle of the parity gate.
+
+    frame: with the rows themselves, or with the types in which they are given to the estimator. None is what cannot be told: a row
+    that those types do not hold, and that the estimator does not take in wider ones.
+    """
+    outputs: list[dict[str, Any] | None] = _frontend(estimator).native_outputs(estimator, program, rows, frame)
+    return [{"error": "the model gives NaN"} if found and _has_nan(found) else found for found in outputs]
 
 
 def knows_names(estimator: Any) -> bool:

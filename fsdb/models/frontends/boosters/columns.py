@@ -16,7 +16,7 @@ class Column:
     """A slot that a booster reads as one of its columns.
 
     `is_text` or else a number; `source` is the input that it comes from; `whole` tells that it has no fraction; `sparse`
-    that it travels in a sparse matrix, in which zeros are not kept.
+    that it travels in a sparse matrix, in which zeros are not kept; `given` that it is an input as it came.
     """
 
     index: int
@@ -24,6 +24,7 @@ class Column:
     is_text: bool = False
     whole: bool = False
     sparse: bool = False
+    given: bool = False
 
 
 class Steps:
@@ -74,7 +75,9 @@ def bound(
 
 
 def check_prepared(model: str, columns: Sequence[Column], fitted_on_categories: bool) -> None:
-    """UnsupportedModel: columns that a pipeline gives to a booster, but which are of text or were categories of a data frame."""
+    """UnsupportedModel: columns of text or categories that a pipeline has worked on before it gives them to a booster."""
+    if fitted_on_categories and all(column.given for column in columns):
+        return
     texts = sorted({column.source for column in columns if column.is_text})
     if texts:
         raise UnsupportedModel(
@@ -82,5 +85,5 @@ def check_prepared(model: str, columns: Sequence[Column], fitted_on_categories: 
         )
     if fitted_on_categories:
         raise UnsupportedModel(
-            f"{model} was fitted on categories of a data frame inside a pipeline: fit it alone, or encode them before it"
+            f"{model} was fitted on categories of a data frame behind other steps of a pipeline: fit it alone, or encode them before it"
         )

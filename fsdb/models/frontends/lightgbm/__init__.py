@@ -17,16 +17,18 @@ from fsdb.models.frontends.lightgbm.native import native_outputs
 from fsdb.models.frontends.lightgbm.trees import ZERO, trees_of
 from fsdb.models.program import Output, Program
 from fsdb.models.steps import MissingBetween, TreeEnsemble
+from fsdb.models.user_frame import UserFrame
 
 __all__ = ["input_names", "is_fitted", "native_outputs", "output_of", "program_of"]
 
 _ESTIMATORS = (lightgbm.LGBMClassifier, lightgbm.LGBMRegressor, lightgbm.LGBMRanker)
 
 
-def program_of(estimator: Any, inputs: Mapping[str, str]) -> Program:
+def program_of(estimator: Any, inputs: Mapping[str, str], frame: UserFrame | None = None) -> Program:
     """The model program of a fitted LightGBM model: a Booster, a classifier, a regressor or a ranker.
 
-    `inputs` are names and PostgreSQL types: matched with the names of the fit, or by position where it had none. A Booster's
+    `inputs` are names and PostgreSQL types: matched with the names of the fit, or by position where it had none. frame: the
+    one of the fit, or one like it, which tells the columns of categories. A Booster's
     prediction is what its predict gives: of a binary objective the probability, of several classes the most probable one.
     UnsupportedModel: something that a program cannot compute exactly as the model.
     """
@@ -34,24 +36,30 @@ def program_of(estimator: Any, inputs: Mapping[str, str]) -> Program:
     model = _model(estimator)
     given, columns = bound(name, known_as(model.names, inputs), model.columns, inputs)
     steps = Steps(len(given))
-    output = _output(estimator, model, columns, categories_of(name, model, columns), steps.add)
+    categories = categories_of(name, model, columns, None if frame is None else frame.columns)
+    _, output = _scored(estimator, model, columns, categories, steps.add)
     if isinstance(estimator, lightgbm.LGBMClassifier):
         return Program(given, tuple(steps.steps), output, labels.plain(name, estimator.classes_))
     return Program(given, tuple(steps.steps), output, links.labels(output))
 
 
-def output_of(estimator: Any, columns: Sequence[Column], add: Add) -> tuple[Output, tuple[Any, ...]]:
-    """What a classifier, regressor or ranker makes of the columns that a pipeline gives it, its steps added by `add`.
+def output_of(
+    estimator: Any, columns: Sequence[Column], add: Add, frame: UserFrame | None = None
+) -> tuple[Output, tuple[Any, ...], tuple[int, ...]]:
+    """What a classifier, regressor or ranker makes of the columns that another estimator gives it, its steps added by `add`.
 
-    The labels are those of what is no classifier; a classifier has its own.
+    The labels are those of what is no classifier; a classifier has its own. Last come the slots of decision_function, where the
+    estimator has it: the raw scores (LightGBM 4.7 and newer). frame: as program_of has it.
 
-    UnsupportedModel: as program_of; a Booster, which is no estimator; columns of text.
+    UnsupportedModel: as program_of; a Booster, which is no estimator; columns of text or categories that are not as they were given.
     """
     name = type(estimator).__name__
     model = _model(estimator)
     check_prepared(name, columns, fitted_on_categories=bool(model.categories))
-    output = _output(estimator, model, columns, {}, add)
-    return output, () if isinstance(estimator, lightgbm.LGBMClassifier) else links.labels(output) or ()
+    categories = categories_of(name, model, columns, None if frame is None else frame.columns)
+    scores, output = _scored(estimator, model, columns, categories, add)
+    decision = scores if hasattr(estimator, "decision_function") else ()
+    return output, () if isinstance(estimator, lightgbm.LGBMClassifier) else links.labels(output) or (), decision
 
 
 def is_fitted(estimator: Any) -> bool:
@@ -83,9 +91,10 @@ def _model(estimator: Any) -> Model:
     return read(name, _booster(estimator))
 
 
-def _output(
+def _scored(
     estimator: Any, model: Model, columns: Sequence[Column], categories: Mapping[int, tuple[Any, ...]], add: Add
-) -> Output:
+) -> tuple[tuple[int, ...], Output]:
+    """The slots of the raw scores, and what the objective makes of them."""
     name = type(estimator).__name__
     found, read_columns = trees_of(model, sparse=any(column.sparse for column in columns))
     check_size(name, found)
@@ -105,5 +114,5 @@ def _output(
         TreeEnsemble(tuple(slots), trees, (0.0,) * model.outputs, divisor=divisor, float32=False, strict=False)
     )
     if isinstance(estimator, lightgbm.LGBMClassifier):
-        return links.classes(name, model.objective, scores, add)
-    return links.value(name, model.objective, scores, add)
+        return tuple(scores), links.classes(name, model.objective, scores, add)
+    return tuple(scores), links.value(name, model.objective, scores, add)

@@ -14,8 +14,9 @@ class Model:
     """A fitted booster up to its best iteration.
 
     `trees` are the fields of each tree as texts. `outputs` trees make an iteration. `average` tells that predictions are the mean of
-    the iterations (random forests). `objective` is its name and options. `codes` tells which columns are split by category,
-    `categories` has for each column the values of its codes, where the model keeps them.
+    the iterations (random forests). `objective` is its name and options. `codes` tells which columns are split by category.
+    `categories` has for each column of categories the values of its codes, without saying which column; `seen` has for each
+    column what the fit saw in it: the ends of a range as [0:2], or all values as -1:3:5.
     """
 
     trees: Sequence[dict[str, str]]
@@ -26,6 +27,29 @@ class Model:
     columns: int
     codes: frozenset[int]
     categories: Sequence[Sequence[Any]]
+    seen: Sequence[str]
+
+    def used_columns(self) -> frozenset[int]:
+        """The columns that any tree splits on."""
+        return frozenset(int(word) for tree in self.trees for word in tree.get("split_feature", "").split())
+
+    def may_be_codes(self, column: int, count: int) -> bool:
+        """Whether what the fit saw in a column may be codes below `count`."""
+        told = self.seen[column] if column < len(self.seen) else "none"
+        if told == "none":
+            return True
+        words = told.strip("[]").split(":")
+        return all(_is_code(word, count) for word in words)
+
+    def saw_all_codes(self, column: int, count: int) -> bool:
+        """Whether it saw the first and the last of the codes below `count`; of a column split by category, rare ones are not told."""
+        told = self.seen[column] if column < len(self.seen) else "none"
+        return column in self.codes or told == "none" or told == f"[0:{count - 1}]"
+
+
+def _is_code(word: str, count: int) -> bool:
+    number = float(word)
+    return number.is_integer() and -1 <= number < count
 
 
 def read(name: str, booster: lightgbm.Booster) -> Model:
@@ -46,6 +70,7 @@ def read(name: str, booster: lightgbm.Booster) -> Model:
         len(names),
         _codes(rest[-1] if rest else header),
         [tuple(values) for values in booster.pandas_categorical or ()],
+        fields.get("feature_infos", "").split(" "),
     )
 
 

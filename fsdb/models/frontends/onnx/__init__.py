@@ -14,11 +14,12 @@ from fsdb.models.frontends.onnx.source import MOST_BYTES, Source, operators, rea
 from fsdb.models.frontends.onnx.values import Label, Shares, Tensor, Untranslatable
 from fsdb.models.program import Argmax, Input, Output, Program, Regression, Threshold
 from fsdb.models.steps import Bounds, Feed, Graph, Linear, Step
+from fsdb.models.user_frame import UserFrame
 
 __all__ = ["MOST_BYTES", "class_of", "input_names", "native_outputs", "program_of"]
 
 
-def program_of(estimator: Any, inputs: Mapping[str, str]) -> Program:
+def program_of(estimator: Any, inputs: Mapping[str, str], _frame: UserFrame | None = None) -> Program:
     """The model program of an ONNX model: its bytes, the path of its file, an onnx.ModelProto or an OnnxModel.
 
     `inputs` are names and PostgreSQL types. A graph that reads one tensor of shape (rows, columns) takes them by position; one

@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from fsdb.models.frontends.boosters.native import Rows, halved
+from fsdb.models.frontends.native import halved
 from fsdb.models.frontends.onnx import signature
 from fsdb.models.frontends.onnx.labels import known_labels
 from fsdb.models.frontends.onnx.source import Source, read
 from fsdb.models.input_types import as_number
 from fsdb.models.program import Program
 from fsdb.models.steps import Bounds, Feed
+from fsdb.models.user_frame import Rows, UserFrame
 
 _DTYPES: dict[str, Any] = {
     "float": np.float32,
@@ -24,8 +25,11 @@ _DTYPES: dict[str, Any] = {
 }
 
 
-def native_outputs(estimator: Any, program: Program, rows: Rows) -> list[dict[str, Any]]:
-    """What onnxruntime gives for each row: `prediction`, `probability`, `probabilities` as the program has them.
+def native_outputs(
+    estimator: Any, program: Program, rows: Rows, _frame: UserFrame | None = None
+) -> list[dict[str, Any]]:
+    """What onnxruntime gives for each row: `prediction`, `probability`, `probabilities` as the program has them. A graph says itself
+    of which types its inputs are.
 
     A row has only `error` where the model refuses it, where it gives NaN, and where an input is refused before the graph:
     infinite numbers, and NULL where the graph has no operator for it.
@@ -37,7 +41,8 @@ def native_outputs(estimator: Any, program: Program, rows: Rows) -> list[dict[st
     reasons = [_refusal(program, feeds, row) for row in rows]
     taken = [row for row, reason in zip(rows, reasons, strict=True) if reason is None]
 
-    def run(part: Rows) -> list[dict[str, Any]]:
+    def run(places: Sequence[int]) -> list[dict[str, Any]]:
+        part = [taken[place] for place in places]
         # A product for a single row has another order of sums than one for more.
         given_rows = [*part, part[0]] if len(part) == 1 else part
         fed = {feed.name: _tensor(feed, program, given_rows) for feed in feeds}
@@ -50,7 +55,7 @@ def native_outputs(estimator: Any, program: Program, rows: Rows) -> list[dict[st
             for at in range(len(part))
         ]
 
-    results = iter(halved(run, taken, (Exception,)))
+    results = iter(halved(run, range(len(taken)), (Exception,)))
     return [{"error": reason} if reason is not None else next(results) for reason in reasons]
 
 

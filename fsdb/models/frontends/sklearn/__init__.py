@@ -10,17 +10,18 @@ from fsdb.models.frontends.sklearn.native import native_outputs
 from fsdb.models.frontends.sklearn.translation import Prediction, Slot, Translation, first_step
 from fsdb.models.input_types import has_no_nan, kind_of
 from fsdb.models.program import Input, Program, Regression, Several
+from fsdb.models.user_frame import UserFrame
 
 __all__ = ["input_names", "native_outputs", "program_of"]
 
 _CLASS_TYPES = (bool, int, str, float)
 
 
-def program_of(estimator: Any, inputs: Mapping[str, str]) -> Program:
+def program_of(estimator: Any, inputs: Mapping[str, str], frame: UserFrame | None = None) -> Program:
     """The model program of a fitted estimator.
 
     `inputs` are names and PostgreSQL types: matched with the names that the estimator was fitted with, or by position
-    where it was fitted without. UnsupportedModel: something that a program cannot compute exactly as the estimator.
+    where it was fitted without. frame: the one of the fit, or one like it. UnsupportedModel: something that a program cannot compute exactly as the estimator.
     """
     families.check_predictor(estimator)
     bound: list[Input] = []
@@ -33,7 +34,9 @@ def program_of(estimator: Any, inputs: Mapping[str, str]) -> Program:
             bound.append(Input(name, inputs[name]))
         else:
             slots.append(Slot(-1, kind or f"of type {inputs[name]}", name))
-    translation = Translation(len(bound), SUPPORTED, families.transform, families.predict)
+    translation = Translation(
+        len(bound), SUPPORTED, families.transform, families.predict, inputs=len(bound), frame=frame
+    )
     prediction = families.predict(estimator, slots, translation)
     both = translation.none_inputs & translation.nan_inputs
     if both:

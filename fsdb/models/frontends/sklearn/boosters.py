@@ -18,6 +18,16 @@ def is_booster(estimator: Any) -> bool:
 def booster(estimator: Any, slots: Sequence[Slot], translation: Translation) -> Prediction:
     """Classifiers, regressors and rankers of XGBoost and LightGBM."""
     library = type(estimator).__module__.partition(".")[0]
-    columns = [Column(slot.index, slot.source, is_text=slot.kind == "text", sparse=slot.sparse) for slot in slots]
-    output, labels = import_module(f"fsdb.models.frontends.{library}").output_of(estimator, columns, translation.add)
-    return Prediction(output, classes=labels)
+    columns = [
+        Column(
+            slot.index,
+            slot.source,
+            is_text=slot.kind == "text",
+            sparse=slot.sparse,
+            given=slot.index < translation.inputs,
+        )
+        for slot in slots
+    ]
+    front = import_module(f"fsdb.models.frontends.{library}")
+    output, labels, decision = front.output_of(estimator, columns, translation.add, translation.frame)
+    return Prediction(output, decision, labels)

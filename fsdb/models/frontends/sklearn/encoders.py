@@ -1,6 +1,7 @@
 """OneHotEncoder, OrdinalEncoder, TargetEncoder."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -97,10 +98,10 @@ def _lookup(
     for category, code in zip(categories, codes, strict=True):
         if category is None or is_nan(category):
             if category is None:
-                if slot.imputed or slot.kind == "number":
+                if slot.imputed:
                     translation.refuse(estimator, f"has None among the categories of the input {slot.source!r}")
                 translation.none_inputs.add(slot.source)
-            elif slot.kind == "text":
+            else:
                 translation.nan_inputs.add(slot.source)
             missing = code
         else:
@@ -116,8 +117,12 @@ def _lookup(
 def _key(estimator: Any, translation: Translation, slot: Slot, category: Any) -> str | float:
     if slot.kind == "text" and isinstance(category, str):
         return str(category)
-    if slot.kind == "number" and isinstance(category, bool | int | float | np.bool_ | np.integer | np.floating):
+    if slot.kind == "number" and isinstance(
+        category, bool | int | float | Decimal | np.bool_ | np.integer | np.floating
+    ):
         plain = category.item() if isinstance(category, np.generic) else category
+        if isinstance(plain, Decimal):
+            return float(plain)  # as PostgreSQL reads its digits
         if float(plain) == plain:  # Python compares a large int with a float exactly
             return float(plain)
         translation.refuse(estimator, f"has the category {category!r}, which float64 cannot hold")

@@ -38,6 +38,8 @@ FUNCTIONS = (
 _KEEPING_FINITE = frozenset(
     {"absolute", "negative", "sign", "floor", "ceil", "trunc", "rint", "cbrt", "tanh", "arctan", "arcsinh"}
 )
+_EXACT_OF_WHOLE = frozenset({"sign", "floor", "ceil", "trunc", "rint"})
+_WRAPPING_LAST = frozenset({"absolute", "negative"})  # of the smallest number alone
 _LOSING_NUMBERS = frozenset({"sqrt", "log", "log2", "log10", "log1p", "sin", "cos"})
 
 
@@ -106,6 +108,8 @@ def applied(estimator: Any, function: Any, slots: Sequence[Slot], translation: T
         translation.refuse(estimator, f"calls {name}, which is none of {known}")
     if name == "reciprocal" and any(slot.sparse for slot in slots):
         translation.refuse(estimator, "divides by the zeros of a sparse matrix")
+    for slot in slots:
+        _check_width(estimator, function, slot, translation)
     indices = translation.add(Apply(name, tuple(slot.index for slot in slots)))
     keeps = name in _KEEPING_FINITE
     return [
@@ -119,6 +123,25 @@ def applied(estimator: Any, function: Any, slots: Sequence[Slot], translation: T
         )
         for index, slot in zip(indices, slots, strict=True)
     ]
+
+
+def _check_width(estimator: Any, function: Any, slot: Slot, translation: Translation) -> None:
+    """Refuses a function of an input that numpy computes in whole numbers (which wrap), or in fewer than 64 bits."""
+    dtype = None if translation.frame is None else translation.frame.dtype(slot.source)
+    if slot.index >= translation.inputs or not isinstance(dtype, np.dtype) or dtype.kind not in "iub":
+        return
+    if function.__name__ in _EXACT_OF_WHOLE and dtype.kind != "b":
+        return
+    try:
+        made = np.asarray(function(np.ones(1, dtype)))
+    except TypeError:  # numpy has no such function of booleans, so that the estimator takes none
+        return
+    if made.dtype != np.float64 and not (function.__name__ in _WRAPPING_LAST and dtype.kind == "i"):
+        translation.refuse(
+            estimator,
+            f"has numpy compute {function.__name__} of the column {slot.source!r} in {made.dtype}, since it is {dtype} in the frame, and "
+            "the database computes in float64: make the column float64 before the fit",
+        )
 
 
 def principal_components(estimator: Any, slots: Sequence[Slot], translation: Translation) -> list[Slot]:

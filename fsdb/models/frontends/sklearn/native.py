@@ -1,70 +1,67 @@
 """The native model as the oracle: frames as scikit-learn was given them, predict and predict_proba."""
 
-import math
 import warnings
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from fsdb.models.frontends.native import Outputs, answers, columns, plain
 from fsdb.models.frontends.sklearn.translation import first_step
-from fsdb.models.input_types import as_number, kind_of
 from fsdb.models.program import Program, Regression, Several
+from fsdb.models.user_frame import Rows, UserFrame
+
+_REFUSALS = (ValueError, OverflowError, TypeError)
 
 
-def native_outputs(estimator: Any, program: Program, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def native_outputs(
+    estimator: Any, program: Program, rows: Rows, frame: UserFrame | None = None
+) -> list[dict[str, Any] | None]:
     """What the estimator gives for each row: `prediction`, `probability`, `probabilities` as the program has them.
 
-    A row that the estimator refuses has only `error`, its message.
+    A row that the estimator refuses has only `error`, its message. frame: as `answers` has it.
     """
-    if not rows:
-        return []
-    try:
-        return _outputs(estimator, program, rows)
-    except (ValueError, OverflowError) as refusal:
-        if len(rows) == 1:
-            return [{"error": str(refusal)}]
-    middle = len(rows) // 2
-    return native_outputs(estimator, program, rows[:middle]) + native_outputs(estimator, program, rows[middle:])
+    named = hasattr(first_step(estimator), "feature_names_in_")
+
+    def ask(data: Any, part: Rows) -> Outputs:
+        return _outputs(estimator, program, _taken(data, program, named), len(part))
+
+    def built(part: Rows, types: UserFrame) -> Any:
+        if not (named or types.columns):
+            return np.column_stack([plain(program, given, part) for given in program.inputs])
+        import pandas
+
+        return pandas.DataFrame(columns(program, part, types))
+
+    return answers(program, rows, frame, ask, built, _REFUSALS)
 
 
-def _outputs(estimator: Any, program: Program, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    X = _frame(estimator, program, rows)
+def _outputs(estimator: Any, program: Program, X: Any, count: int) -> Outputs:
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         predicted = np.asarray(estimator.predict(X))
         if isinstance(program.output, Several):
-            return [{"prediction": values} for values in predicted.reshape(len(rows), -1).tolist()]
+            return [{"prediction": values} for values in predicted.reshape(count, -1).tolist()]
         if not program.has_probability:
             return [{"prediction": value} for value in predicted.ravel().tolist()]
         labels = predicted.ravel().tolist()
         probabilities = np.asarray(estimator.predict_proba(X)).tolist()
     if isinstance(program.output, Regression) or program.classes is None:
-        raise TypeError("a regression has no probability")
+        raise RuntimeError("a regression has no probability")
     if not program.has_probabilities:
         return [{"prediction": p, "probability": q[1]} for p, q in zip(labels, probabilities, strict=True)]
-    numbers = {label: number for number, label in enumerate(program.classes)}
+    places = {label: number for number, label in enumerate(program.classes)}
     return [
-        {"prediction": p, "probability": q[numbers[p]], "probabilities": q}
+        {"prediction": p, "probability": q[places[p]], "probabilities": q}
         for p, q in zip(labels, probabilities, strict=True)
     ]
 
 
-def _column(program: Program, name: str, type_name: str, rows: Sequence[Mapping[str, Any]]) -> Any:
-    """A column of float64, or of objects where it is text."""
-    if kind_of(type_name) == "number":
-        return np.array([as_number(row[name], type_name) for row in rows], dtype=np.float64)
-    null = None if name in program.none_inputs else math.nan
-    column = np.empty(len(rows), dtype=object)
-    column[:] = [null if row[name] is None else row[name] for row in rows]
-    return column
-
-
-def _frame(estimator: Any, program: Program, rows: Sequence[Mapping[str, Any]]) -> Any:
-    columns = {given.name: _column(program, given.name, given.type, rows) for given in program.inputs}
-    if hasattr(first_step(estimator), "feature_names_in_"):
-        import pandas
-
-        # As Series, since a DataFrame would make texts of its own type of the objects, with NaN for None.
-        return pandas.DataFrame({name: pandas.Series(column, dtype=column.dtype) for name, column in columns.items()})
-    return np.column_stack(list(columns.values()))
+def _taken(data: Any, program: Program, named: bool) -> Any:
+    """A frame as the estimator was given one: with None where that is what it knows as missing, without names where it knows none."""
+    texts_of_none = [name for name in program.none_inputs if name in getattr(data, "columns", ())]
+    if texts_of_none and hasattr(data, "iloc"):
+        objects = {name: data[name].astype(object) for name in texts_of_none}
+        data = data.assign(**{name: column.where(column.notna(), None) for name, column in objects.items()})
+    if named or isinstance(data, np.ndarray):
+        return data
+    return data.to_numpy() if hasattr(data, "to_numpy") else data.to_pandas().to_numpy()

@@ -10,6 +10,7 @@ import numpy as np
 from fsdb.errors import UnsupportedModel
 from fsdb.models.program import Output
 from fsdb.models.steps import Bounds, Linear, Step
+from fsdb.models.user_frame import UserFrame
 
 _MOST_NODES = 1_000_000
 
@@ -50,7 +51,8 @@ class Prediction:
 class Translation:
     """The steps so far. Translators of transformers return their output slots, those of predictors a Prediction.
 
-    `transform` and `predict` translate an estimator within another.
+    `transform` and `predict` translate an estimator within another. `inputs` of the first slots are the program's, `frame` tells
+    the types in which the fit had them, as far as they are known.
     """
 
     count: int
@@ -61,6 +63,8 @@ class Translation:
     none_inputs: set[str] = field(default_factory=set)
     nan_inputs: set[str] = field(default_factory=set)
     guarded: dict[int, Slot] = field(default_factory=dict)
+    inputs: int = 0
+    frame: UserFrame | None = None
 
     def refuse(self, estimator: Any, reason: str) -> NoReturn:
         """Refuses the model because of one estimator in it."""
@@ -129,6 +133,8 @@ def first_step(estimator: Any) -> Any:
     while True:
         if type(estimator).__name__ == "Pipeline":
             estimator = next(step for _, step in estimator.steps if step is not None and not isinstance(step, str))
+        elif type(estimator).__name__ == "FrozenEstimator":
+            estimator = estimator.estimator
         elif hasattr(estimator, "best_estimator_"):
             estimator = estimator.best_estimator_
         else:

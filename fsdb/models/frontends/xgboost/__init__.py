@@ -19,6 +19,7 @@ from fsdb.models.frontends.xgboost.trees import trees_of
 from fsdb.models.program import OneTarget, Program
 from fsdb.models.steps import Bounds, MissingBetween, SingleTrees
 from fsdb.models.thresholds import as_float64
+from fsdb.models.user_frame import UserFrame
 
 __all__ = ["input_names", "is_fitted", "native_outputs", "output_of", "program_of"]
 
@@ -27,7 +28,7 @@ _REGRESSORS = (xgboost.XGBRegressor, xgboost.XGBRFRegressor, xgboost.XGBRanker)
 _FIRST_BEYOND_FLOAT32 = 3.4028235677973366e38  # rounds to infinity
 
 
-def program_of(estimator: Any, inputs: Mapping[str, str]) -> Program:
+def program_of(estimator: Any, inputs: Mapping[str, str], _frame: UserFrame | None = None) -> Program:
     """The model program of a fitted XGBoost model: a Booster, a classifier, a regressor or a ranker.
 
     `inputs` are names and PostgreSQL types: matched with the names of the fit, or by position where it had none. A Booster's
@@ -49,18 +50,20 @@ def program_of(estimator: Any, inputs: Mapping[str, str]) -> Program:
     return Program(given, tuple(steps.steps), output, links.labels(output))
 
 
-def output_of(estimator: Any, columns: Sequence[Column], add: Add) -> tuple[OneTarget, tuple[Any, ...]]:
-    """What a classifier, regressor or ranker makes of the columns that a pipeline gives it, its steps added by `add`.
+def output_of(
+    estimator: Any, columns: Sequence[Column], add: Add, _frame: UserFrame | None = None
+) -> tuple[OneTarget, tuple[Any, ...], tuple[int, ...]]:
+    """What a classifier, regressor or ranker makes of the columns that another estimator gives it, its steps added by `add`.
 
-    The labels are those of what is no classifier; a classifier has its own.
+    The labels are those of what is no classifier; a classifier has its own. Last come the slots of decision_function, which none has.
 
-    UnsupportedModel: as program_of; a Booster, which is no estimator; columns of text.
+    UnsupportedModel: as program_of; a Booster, which is no estimator; columns of text or categories that are not as they were given.
     """
     name = type(estimator).__name__
     model = _model(estimator)
     check_prepared(name, columns, fitted_on_categories=any(values is not None for values in model.categories))
     output = _output(estimator, model, columns, add)
-    return output, () if isinstance(estimator, _CLASSIFIERS) else links.labels(output) or ()
+    return output, () if isinstance(estimator, _CLASSIFIERS) else links.labels(output) or (), ()
 
 
 def is_fitted(estimator: Any) -> bool:

@@ -28,6 +28,9 @@ _LEAF = {
     "sum_hessian": [1.0],
 }
 
+# The types of numbers in XGBoost's files of binary JSON, by which it also marks those of categories.
+_TYPES = {9: "int8", 10: "uint8", 11: "int16", 13: "int32", 15: "int64"}
+
 
 @dataclass(frozen=True)
 class Model:
@@ -35,7 +38,7 @@ class Model:
 
     `groups` tells for each tree which of the outputs it adds to, `weights` what dart multiplies it by. `base` is the margin
     before the first tree, one for each output. `categories` has for each column the values of its codes, where the model
-    keeps them; `categorical` tells which columns are codes.
+    keeps them, `category_types` their dtype; `categorical` tells which columns are codes.
     """
 
     trees: Sequence[dict[str, Any]]
@@ -46,11 +49,29 @@ class Model:
     names: Sequence[str] | None
     categorical: Sequence[bool]
     categories: Sequence[tuple[Any, ...] | None]
+    category_types: Sequence[str | None]
+
+    def category_indexes(self) -> list[Any]:
+        """For each column the categories as a pandas index of the type of the fit, which a frame must have; None for the others."""
+        if not any(values is not None for values in self.categories):
+            return [None] * len(self.categories)
+        import pandas
+
+        return [
+            None if values is None else pandas.Index(values, dtype=dtype)
+            for values, dtype in zip(self.categories, self.category_types, strict=True)
+        ]
 
 
 def read(name: str, booster: xgboost.Booster, rounds: int | None) -> Model:
     """The first `rounds` of a booster, all for None. UnsupportedModel: linear boosters, several targets."""
-    content = json.loads(bytes(booster.save_raw("json")))
+    try:
+        content = json.loads(bytes(booster.save_raw("json")))
+    except (xgboost.core.XGBoostError, ValueError) as error:  # as of version 3.2 with categories of unsigned numbers
+        raise UnsupportedModel(
+            f"{name} cannot be read, since XGBoost itself cannot write it as JSON: make the categories of its frame int64 or texts "
+            "before the fit"
+        ) from error
     learner = content["learner"]
     boosting = learner["gradient_booster"]
     if boosting["name"] not in ("gbtree", "dart"):
@@ -74,6 +95,7 @@ def read(name: str, booster: xgboost.Booster, rounds: int | None) -> Model:
         learner.get("feature_names") or None,
         [kind == "c" for kind in types],
         _categories(name, kept, count),
+        [_TYPES.get(column.get("type")) for column in kept.get("cats", {}).get("enc") or [{}] * count],
     )
 
 

@@ -6,35 +6,58 @@ from typing import Any
 import numpy as np
 import xgboost
 
-from fsdb.models.frontends.boosters.native import Rows, halved, numbers, with_probabilities
+from fsdb.models.frontends.native import Outputs, answers, columns, numbers, with_probabilities
 from fsdb.models.frontends.xgboost.model import read
 from fsdb.models.program import Argmax, Program
+from fsdb.models.user_frame import Rows, UserFrame
 
 
-def native_outputs(estimator: Any, program: Program, rows: Rows) -> list[dict[str, Any]]:
+def native_outputs(
+    estimator: Any, program: Program, rows: Rows, frame: UserFrame | None = None
+) -> list[dict[str, Any] | None]:
     """What the model gives for each row: `prediction`, `probability`, `probabilities` as the program has them.
 
-    A row that the model refuses (a category that it has not seen, in a Booster an infinite number) has only `error`.
+    A row that the model refuses (a category that it has not seen, in a Booster an infinite number) has only `error`. frame: as
+    `answers` has it.
     """
     booster = estimator if isinstance(estimator, xgboost.Booster) else estimator.get_booster()
-    categories = read(type(estimator).__name__, booster, 0).categories
+    model = read(type(estimator).__name__, booster, 0)
+    known = {
+        given.name: index
+        for given, index in zip(program.inputs, model.category_indexes(), strict=True)
+        if index is not None
+    }
+    coded = any(model.categorical)
+    framed = booster.feature_names is not None and not (coded and not known)
 
-    def outputs(part: Rows) -> list[dict[str, Any]]:
-        data = _frame(booster, program, categories, part)
+    def ask(data: Any, part: Rows) -> Outputs:
+        _check_seen(known, part)
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
+            given = data if framed or isinstance(data, np.ndarray) else _array(data)
             if isinstance(estimator, xgboost.Booster):
-                return _of_booster(estimator, program, data)
-            predicted = np.ravel(estimator.predict(data)).tolist()
+                return _of_booster(estimator, program, given)
+            predicted = np.ravel(estimator.predict(given)).tolist()
             if not program.has_probability:
                 return [{"prediction": value} for value in predicted]
-            return with_probabilities(program, predicted, estimator.predict_proba(data))
+            return with_probabilities(program, predicted, estimator.predict_proba(given))
 
-    return halved(outputs, rows, (xgboost.core.XGBoostError, ValueError))
+    def built(part: Rows, types: UserFrame) -> Any:
+        if not framed:
+            return np.column_stack([numbers(given, part) for given in program.inputs])
+        import pandas
+
+        return pandas.DataFrame(columns(program, part, types, known))
+
+    return answers(program, rows, frame, ask, built, (xgboost.core.XGBoostError, ValueError, TypeError))
 
 
-def _of_booster(booster: xgboost.Booster, program: Program, data: Any) -> list[dict[str, Any]]:
-    framed = hasattr(data, "columns")
+def _array(data: Any) -> Any:
+    return data.to_numpy() if hasattr(data, "to_numpy") else data.to_pandas().to_numpy()
+
+
+def _of_booster(booster: xgboost.Booster, program: Program, data: Any) -> Outputs:
+    framed = not isinstance(data, np.ndarray)
     matrix = xgboost.DMatrix(
         data,
         enable_categorical=True,
@@ -48,27 +71,11 @@ def _of_booster(booster: xgboost.Booster, program: Program, data: Any) -> list[d
     return [{"prediction": kind(value)} for value in np.ravel(values).tolist()]
 
 
-def _frame(booster: xgboost.Booster, program: Program, categories: Any, rows: Rows) -> Any:
-    """A frame where the fit had one, with columns of the categories of the fit.
-
-    ValueError for a category that it has not seen: xgboost 3.2 would take it for the one that follows in byte order, and refuses it
-    only after the last.
-    """
-    known = dict(zip([given.name for given in program.inputs], categories, strict=True))
-    coded = booster.feature_types is not None and "c" in booster.feature_types
-    if booster.feature_names is None or (coded and all(values is None for values in categories)):
-        return np.column_stack([numbers(given, rows) for given in program.inputs])
-    import pandas
-
-    columns: dict[str, Any] = {}
-    for given in program.inputs:
-        values = known[given.name]
-        if values is None:
-            columns[given.name] = numbers(given, rows)
-            continue
-        present = [row[given.name] for row in rows]
-        unseen = [value for value in present if value is not None and value not in values]
-        if unseen:
-            raise ValueError(f"found the category {unseen[0]!r} of {given.name!r}, which is not in the training set")
-        columns[given.name] = pandas.Categorical(present, categories=pandas.Index(values))
-    return pandas.DataFrame(columns)
+def _check_seen(known: dict[str, Any], rows: Rows) -> None:
+    """ValueError for a category that the model has not seen: xgboost 3.2 would take it for the one that follows in byte order, and
+    refuses it only after the last."""
+    for name, index in known.items():
+        values = set(index.tolist())
+        for row in rows:
+            if row[name] is not None and row[name] == row[name] and row[name] not in values:
+                raise ValueError(f"found the category {row[name]!r} of {name!r}, which is not in the training set")
