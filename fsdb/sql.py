@@ -45,6 +45,16 @@ def query(file: str, name: str, /, **parts: Composable) -> Composed:
     return sql.SQL(texts(data_folder("sql") / f"{file}.sql")[name]).format(**parts)
 
 
+def with_values(statement: Composable) -> Composed:
+    """A statement that is executed with values, in which a percent sign of a name or a literal is one: psycopg reads it as the mark of a
+    value otherwise."""
+    if isinstance(statement, Composed):
+        return Composed([with_values(part) for part in statement])
+    if isinstance(statement, Identifier | Literal):
+        return Composed([sql.SQL(statement.as_string().replace("%", "%%"))])  # type: ignore[arg-type]
+    return Composed([statement])
+
+
 def joined(
     parts: list[Composed] | list[Identifier] | list[Literal] | list[Composable], separator: str = ", "
 ) -> Composed:

@@ -30,6 +30,7 @@ from fsdb.models import (
     split_rows,
 )
 from fsdb.models.backends.sql import bulk_name
+from fsdb.models.steps import EQUALLY_FAR, Neighbors
 from fsdb.sql import query
 from fsdb.training import TrainingSet
 
@@ -149,7 +150,7 @@ def check(
             text = query(FILE, "outputs", call=function_call(program, MODEL_SCHEMA, name, arguments))
             deployed = _deployed(connection, text, {"model": model, "version": version}, checks)
             reports.append(compared(model, version, inputs, program, checks, deployed))
-    return Parity(len(checks), max(report.largest_difference for report in reports))
+    return Parity(min(report.rows_checked for report in reports), max(report.largest_difference for report in reports))
 
 
 def stored_checks(connection: Connection[Any], model: str, version: int) -> dict[int, CheckRow]:
@@ -173,10 +174,14 @@ def compared(
 ) -> Parity:
     """Holds what a deployed model gives, by the position of the row, against what the native one gave.
 
-    Raises ParityFailed naming the row's inputs and both numbers.
+    A row that is refused since several points are equally far from it is not compared: natively the layout of an index decides. Raises
+    ParityFailed naming the row's inputs and both numbers, or where no row is left.
     """
-    largest = 0.0
+    largest, undecided = 0.0, 0
     for position, outputs in deployed:
+        if EQUALLY_FAR in outputs.get("error", "") and any(isinstance(step, Neighbors) for step in program.steps):
+            undecided += 1
+            continue
         native = _native(checks[position], program)
         if not same_outputs(native, outputs, program.tolerance):
             shown = _shown(inputs, checks[position])
@@ -185,7 +190,12 @@ def compared(
                 f"gives {_result(native)}, the deployed one {_result(outputs)}: nothing was deployed; please report the model's class."
             )
         largest = max(largest, _difference(native, outputs))
-    return Parity(len(checks), largest)
+    if undecided == len(checks):
+        raise ParityFailed(
+            f"Model {model} version {version} cannot be checked: each of the {len(checks)} rows is equally far from more points than its "
+            "n_neighbors, and which of them count is not defined. Fit it on columns of fewer repeated values."
+        )
+    return Parity(len(checks) - undecided, largest)
 
 
 @contextmanager

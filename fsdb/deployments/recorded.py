@@ -11,7 +11,7 @@ from fsdb.catalog.deployments import RegisteredDeployment, Release, ReleaseInput
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.engines.postgres.lookup import duration, typed_literal
 from fsdb.models.input_types import base_type, has_no_nan, kind_of
-from fsdb.sql import joined, query
+from fsdb.sql import joined, query, with_values
 
 FILE = "deployments/recorded"
 
@@ -84,7 +84,7 @@ def recorded_rows(
         **{kind: joined(columns) for kind, columns in casts.items()},
     )
     with connection.cursor(binary=True) as cursor:
-        rows = cursor.execute(statement, {"predictions": list(predictions)}).fetchall()
+        rows = cursor.execute(with_values(statement), {"predictions": list(predictions)}).fetchall()
     inputs = {
         name: [row[at][place] for row in rows]
         for at, kind in enumerate(kinds, start=2)

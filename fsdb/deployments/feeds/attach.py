@@ -21,7 +21,7 @@ from fsdb.deployments.feeds import sources
 from fsdb.deployments.feeds.objects import Plan
 from fsdb.deployments.feeds.sources import Source
 from fsdb.errors import ChangeRefused, InvalidData, InvalidDefinition
-from fsdb.sql import joined, query
+from fsdb.sql import joined, query, with_values
 
 FILE = feeds.FILE
 ON_UPDATE = ("inputs", "features")
@@ -204,5 +204,5 @@ def _recorded_together(
         return False
     if shown:
         numbers = made.column("prediction_id").to_pylist()
-        connection.execute(query(FILE, "show_made", **plan.parts), {"made": numbers})
+        connection.execute(with_values(query(FILE, "show_made", **plan.parts)), {"made": numbers})
     return True

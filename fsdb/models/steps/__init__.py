@@ -31,7 +31,7 @@ from fsdb.models.steps.numbers import (
     WholePart,
     YeoJohnson,
 )
-from fsdb.models.steps.products import Kernel, Layer, Linear, Neighbors, Products, SquaredDistances
+from fsdb.models.steps.products import EQUALLY_FAR, Kernel, Layer, Linear, Neighbors, Products, SquaredDistances
 from fsdb.models.steps.trees import SingleTrees, Tree, TreeEnsemble
 
 Step = (
@@ -75,6 +75,7 @@ Step = (
 )
 
 __all__ = [
+    "EQUALLY_FAR",
     "Above",
     "Apply",
     "Bins",

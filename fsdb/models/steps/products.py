@@ -79,6 +79,9 @@ class Kernel:
         return len(self.intercepts)
 
 
+EQUALLY_FAR = "is equally far from several points"  # what a refusal of such a row says
+
+
 @dataclass(frozen=True, slots=True)
 class Neighbors:
     """For each output the mean of its targets over the `count` points nearest to the row.

@@ -6,7 +6,7 @@ from psycopg.sql import SQL, Composed
 
 from fsdb.models.backends.sql.emitter import Body, Value, conjunction, expression, integer, number, numbers, text
 from fsdb.models.backends.sql.texts import fragment
-from fsdb.models.steps import Kernel, Neighbors
+from fsdb.models.steps import EQUALLY_FAR, Kernel, Neighbors
 
 _TINY = 1e-140
 _SMALLEST_EXPONENT = -300  # of 10: float64 has smaller numbers only as denormal ones
@@ -83,7 +83,7 @@ def neighbors(step: Neighbors, body: Body) -> None:
             arrays=conjunction(_arrays([*zip(*step.points, strict=True), *step.targets]), ", "),
             names=conjunction([*places, *targets], ", "),
             text=text(
-                f"fsdb: input {inputs} of the model is equally far from several points, more than the {step.count} nearest, "
+                f"fsdb: input {inputs} of the model {EQUALLY_FAR}, more than the {step.count} nearest, "
                 "and which of them count is not defined; fit with other n_neighbors or without repeated rows"
             ),
         )

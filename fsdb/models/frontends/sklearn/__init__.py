@@ -5,7 +5,6 @@ from typing import Any
 
 from fsdb.errors import UnsupportedModel
 from fsdb.models.frontends.sklearn import families
-from fsdb.models.frontends.sklearn.kinds import SUPPORTED
 from fsdb.models.frontends.sklearn.native import native_outputs
 from fsdb.models.frontends.sklearn.translation import Prediction, Slot, Translation, first_step
 from fsdb.models.input_types import has_no_nan, kind_of
@@ -34,9 +33,7 @@ def program_of(estimator: Any, inputs: Mapping[str, str], frame: UserFrame | Non
             bound.append(Input(name, inputs[name]))
         else:
             slots.append(Slot(-1, kind or f"of type {inputs[name]}", name))
-    translation = Translation(
-        len(bound), SUPPORTED, families.transform, families.predict, inputs=len(bound), frame=frame
-    )
+    translation = Translation(len(bound), families.transform, families.predict, inputs=len(bound), frame=frame)
     prediction = families.predict(estimator, slots, translation)
     both = translation.none_inputs & translation.nan_inputs
     if both:

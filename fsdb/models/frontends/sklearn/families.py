@@ -1,7 +1,8 @@
 """The walk through nested estimators."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from typing import Any
 
 from sklearn.exceptions import NotFittedError
@@ -11,9 +12,11 @@ from sklearn.utils.validation import check_is_fitted
 from fsdb.errors import UnsupportedModel
 from fsdb.models.frontends.sklearn import composition
 from fsdb.models.frontends.sklearn.boosters import booster, is_booster
-from fsdb.models.frontends.sklearn.kinds import CONTAINERS, PREDICTORS, SUPPORTED, TRANSFORMERS
+from fsdb.models.frontends.sklearn.kinds import CONTAINERS, PREDICTORS, TRANSFORMERS
 from fsdb.models.frontends.sklearn.translation import Prediction, Slot, Translation
 from fsdb.models.program import Regression, Several
+
+_SHOWN = 10
 
 
 def transform(estimator: Any, slots: Sequence[Slot], translation: Translation) -> list[Slot]:
@@ -29,7 +32,7 @@ def transform(estimator: Any, slots: Sequence[Slot], translation: Translation) -
     if _is_identity(estimator):  # what ColumnTransformer and set_output put in place of "passthrough"
         return list(slots)
     if type(estimator) not in TRANSFORMERS:
-        translation.refuse(estimator, "is not a supported transformer")
+        raise _unsupported(estimator, "transformer", TRANSFORMERS)
     _require_bound(estimator, slots)
     return TRANSFORMERS[type(estimator)](estimator, slots, translation)
 
@@ -44,7 +47,7 @@ def predict(estimator: Any, slots: Sequence[Slot], translation: Translation) -> 
             current = transform(step, current, translation)
         return predict(predictor, current, translation)
     if type(estimator) not in PREDICTORS and not is_booster(estimator):
-        translation.refuse(estimator, "is not a supported predictor")
+        raise _unsupported(estimator, "predictor", PREDICTORS)
     _require_bound(estimator, slots)
     translate = booster if is_booster(estimator) else PREDICTORS[type(estimator)]
     prediction = translate(estimator, slots, translation)
@@ -63,20 +66,29 @@ def _check_fitted(estimator: Any) -> None:
         check_is_fitted(estimator)
     except (NotFittedError, TypeError):
         raise UnsupportedModel(
-            f"{type(estimator).__name__} is not fitted: call its fit before it is registered; "
-            f"supported are {', '.join(SUPPORTED)}"
+            f"{type(estimator).__name__} is not fitted: call its fit before it is registered"
         ) from None
 
 
 def check_predictor(estimator: Any) -> None:
     """UnsupportedModel unless the estimator is fitted and of a known class."""
     if type(estimator) not in PREDICTORS and type(estimator) is not Pipeline:
-        raise UnsupportedModel(
-            f"{type(estimator).__name__} is not a supported predictor; supported are {', '.join(SUPPORTED)}"
-        )
+        raise _unsupported(estimator, "predictor", [*PREDICTORS, Pipeline])
     if type(estimator) is Pipeline and not composition.steps_of(estimator):
         raise UnsupportedModel("Pipeline has no step that does something: end it in a predictor")
     _check_fitted(estimator)
+
+
+def _unsupported(estimator: Any, what: str, known: Iterable[type]) -> UnsupportedModel:
+    """What is said of a class that is not known by identity: whose it is, and what to do."""
+    cls = type(estimator)
+    names = {one.__name__ for one in known}
+    other = f" and not scikit-learn's {cls.__name__}" if cls.__name__ in names else ""
+    near = get_close_matches(cls.__name__, sorted(names - {cls.__name__}), n=_SHOWN, cutoff=0.0)
+    return UnsupportedModel(
+        f"{cls.__name__} of {cls.__module__} is not a supported {what}{other}; register the model as ONNX, or fit it with a class "
+        f"such as {', '.join(near)}"
+    )
 
 
 def _require_bound(estimator: Any, slots: Sequence[Slot]) -> None:

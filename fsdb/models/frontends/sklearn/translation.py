@@ -56,7 +56,6 @@ class Translation:
     """
 
     count: int
-    supported: Sequence[str]
     transform: Callable[[Any, Sequence[Slot], "Translation"], list[Slot]]
     predict: Callable[[Any, Sequence[Slot], "Translation"], Prediction]
     steps: list[Step] = field(default_factory=list)
@@ -68,9 +67,7 @@ class Translation:
 
     def refuse(self, estimator: Any, reason: str) -> NoReturn:
         """Refuses the model because of one estimator in it."""
-        raise UnsupportedModel(
-            f"{type(estimator).__name__} {reason}; change that, or use one of: {', '.join(self.supported)}"
-        )
+        raise UnsupportedModel(f"{type(estimator).__name__} {reason}; change that, or register the model as ONNX")
 
     def add(self, step: Step) -> range:
         """Appends a step; the indices of the slots that it produces."""

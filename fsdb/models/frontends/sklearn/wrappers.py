@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from fsdb.errors import UnsupportedModel
 from fsdb.models.frontends.sklearn import targets
 from fsdb.models.frontends.sklearn.features import applied
 from fsdb.models.frontends.sklearn.responses import probabilities
@@ -15,6 +16,11 @@ from fsdb.models.steps import Scale
 
 def search(estimator: Any, slots: Sequence[Slot], translation: Translation) -> Prediction:
     """GridSearchCV and its like: the best estimator."""
+    if not hasattr(estimator, "best_estimator_"):
+        raise UnsupportedModel(
+            f"{type(estimator).__name__} has no best estimator, since it was fitted with refit=False: fit it with refit=True, or fit an "
+            "estimator with its best_params_ and register that"
+        )
     return translation.predict(estimator.best_estimator_, slots, translation)
 
 
