@@ -51,7 +51,7 @@ def with_values(statement: Composable) -> Composed:
     if isinstance(statement, Composed):
         return Composed([with_values(part) for part in statement])
     if isinstance(statement, Identifier | Literal):
-        return Composed([sql.SQL(statement.as_string().replace("%", "%%"))])  # type: ignore[arg-type]
+        return Composed([sql.SQL(statement.as_string().replace("%", "%%"))])
     return Composed([statement])
 
 

@@ -28,7 +28,7 @@ class ReleaseSet:
 class ReleaseInput:
     """What a release gives to its model under a name.
 
-    Where the inserted row gives it, everything from `feature_id` on is None. `feature` and `history_column` are as the
+    Where the inserted row gives it, in the model table's column `column_name`, everything else from `feature_id` on is None. `feature` and `history_column` are as the
     catalog knows them now; `default_value` is the text that stood for NULL in the release.
     """
 
@@ -40,6 +40,13 @@ class ReleaseInput:
     history_column: str | None = None
     dropped_at: datetime | None = None
     default_value: str | None = None
+    column_name: str | None = None
+
+    @property
+    def column(self) -> str:
+        """The model table's column that gives it."""
+        assert self.column_name is not None
+        return self.column_name
 
 
 @dataclass(frozen=True)
@@ -227,6 +234,7 @@ def insert_release(connection: Connection[Any], deployment_id: int, release: Rel
                     "type": given.type,
                     "feature_id": given.feature_id,
                     "default_value": given.default_value,
+                    "column_name": given.column_name,
                 }
                 for position, given in enumerate(release.inputs, start=1)
             ],

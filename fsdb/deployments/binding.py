@@ -1,5 +1,6 @@
 """What a model version's inputs are bound to when it is deployed: features that are looked up, columns of the inserted row."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -30,12 +31,52 @@ RECORDED = (
     "predicted_at",
 )
 MOST_LOOKED_UP = 1664  # columns of one query
+MOST_COLUMNS = 1600  # of a table
+MOST_ROW = 8160  # bytes of a row on a page
+_SYSTEM = ("tableoid", "xmin", "cmin", "xmax", "cmax", "ctid")
+_MOST_BYTES, _DIGEST = 63, 8
+_ROW_HEADER = 32
+_OUT_OF_LINE = 20  # of a value that is kept elsewhere
+_SIZES = {"boolean": 1, "smallint": 2, "integer": 4, "real": 4, "date": 4, "bigint": 8, "double precision": 8}
+_SIZES |= {"timestamp with time zone": 8, "uuid": 16}
 _WIDEST = {
     "smallint": "bigint",
     "integer": "bigint",
     "real": "double precision",
     "character varying": "text",
 }
+
+
+def column_of(name: str) -> str:
+    """The model table's column for an input: of its own name, where a column of PostgreSQL can have that.
+
+    The names of its system columns get an underscore (xmin_), one longer than it keeps (63 bytes) is cut and told apart by a digest.
+    """
+    if name in _SYSTEM:
+        return f"{name}_"
+    if not name:
+        return "_"
+    kept = name.encode()
+    if len(kept) <= _MOST_BYTES:
+        return name
+    digest = hashlib.sha256(kept).hexdigest()[:_DIGEST]
+    return f"{kept[: _MOST_BYTES - _DIGEST - 1].decode(errors='ignore')}_{digest}"
+
+
+def check_width(model: str, columns: Mapping[str, str]) -> None:
+    """Raises UnsupportedModel where a table cannot have these columns (names with types), or no row with all of them filled."""
+    advice = "bind them to features of several sets, or fit it on fewer"
+    if len(columns) > MOST_COLUMNS:
+        raise UnsupportedModel(
+            f"Model {model} needs a table of {len(columns):,} columns for its inputs and what is recorded, and PostgreSQL's tables have at "
+            f"most {MOST_COLUMNS:,}: {advice}."
+        )
+    size = _ROW_HEADER + len(columns) // 8 + sum(_SIZES.get(base_name(kind), _OUT_OF_LINE) for kind in columns.values())
+    if size > MOST_ROW:
+        raise UnsupportedModel(
+            f"Model {model} needs a table of {len(columns):,} columns, whose rows take {size:,} bytes when all are filled, and PostgreSQL's "
+            f"rows have at most {MOST_ROW:,}: {advice}."
+        )
 
 
 def widest(kind: str) -> str:
@@ -66,7 +107,7 @@ def bound_release(
     used: dict[str, RegisteredSet] = {}
     for given in version.inputs:
         if given.feature_id is None:
-            inputs.append(ReleaseInput(given.name, given.type))
+            inputs.append(ReleaseInput(given.name, given.type, column_name=column_of(given.name)))
             continue
         if given.feature_id not in current:
             raise ChangeRefused(
@@ -89,16 +130,26 @@ def bound_release(
 def table_columns(release: Release, sets: Mapping[str, RegisteredSet]) -> dict[str, str]:
     """The columns that an application fills in, with their types: the keys of the release's sets, then request inputs.
 
-    Raises InvalidDefinition where two of them need different types, or one has a name that fsdb records under.
+    Raises InvalidDefinition where two of them need different types or would be one column, or one has a name that fsdb records under.
     """
     columns: dict[str, str] = {}
     owners: dict[str, str] = {}
+    names: dict[str, str] = {}
     wanted = [
-        (key, widest(kind), f"key of {read.feature_set}")
+        (key, key, widest(kind), f"key of {read.feature_set}")
         for read in release.sets
         for key, kind in sets[read.feature_set].keys.items()
-    ] + [(given.name, given.type, "input of the model") for given in release.inputs if given.feature_id is None]
-    for name, kind, owner in wanted:
+    ] + [
+        (given.name, given.column, given.type, "input of the model")
+        for given in release.inputs
+        if given.feature_id is None
+    ]
+    for known, name, kind, owner in wanted:
+        if names.setdefault(name, known) != known:
+            raise InvalidDefinition(
+                f"{known!r}, {owner}, would be the column {name!r} of the model table, as is {names[name]!r}, {owners[name]}: rename one "
+                "of them."
+            )
         if name in RECORDED:
             raise InvalidDefinition(
                 f"{name!r}, {owner}, is a column that a model table records itself: give it another name."
@@ -145,7 +196,7 @@ def _release_sets(
 ) -> tuple[ReleaseSet, ...]:
     known = {read.feature_set: read.version_column for release in earlier for read in release.sets}
     for name in [
-        *(given.name for given in inputs if given.feature_id is None),
+        *(given.column for given in inputs if given.feature_id is None),
         *(key for owner in used for key in owner.keys),
     ]:
         if name in known.values():
@@ -156,8 +207,8 @@ def _release_sets(
     taken = {
         *RECORDED,
         *known.values(),
-        *(given.name for given in inputs),
-        *(given.name for release in earlier for given in release.inputs),
+        *(given.column_name or given.name for given in inputs),
+        *(given.column_name or given.name for release in earlier for given in release.inputs),
         *(key for owner in used for key in owner.keys),
     }
     reads = []

@@ -110,7 +110,7 @@ def _cast(given: ReleaseInput, value: Composable) -> tuple[str, Composed]:
 
 def _input(release: Release, given: ReleaseInput, aliases: Mapping[str, Identifier]) -> Composable:
     if given.feature_set is None or given.history_column is None:
-        return query(FILE, "request", column=Identifier(given.name))
+        return query(FILE, "request", column=Identifier(given.column))
     (read,) = (read for read in release.sets if read.feature_set == given.feature_set)
     fresh = (
         query(FILE, "fresh", read=aliases[read.feature_set], max_age=duration(read.max_age)) if read.max_age else None

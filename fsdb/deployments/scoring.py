@@ -95,7 +95,7 @@ def set_read(release: Release, read: ReleaseSet, registered: RegisteredSet, outp
 def canary_key(release: Release, sets: Mapping[str, RegisteredSet]) -> tuple[str, ...]:
     """The columns that tell whose a row is where nothing else is said: the keys of the sets that are looked up, else every input."""
     keys = dict.fromkeys(key for read in release.sets for key in sets[read.feature_set].keys)
-    return tuple(keys) or tuple(given.name for given in release.inputs)
+    return tuple(keys) or tuple(given.column for given in release.inputs)
 
 
 def _release(
@@ -192,7 +192,7 @@ def _assignment(column: str, value: Composable) -> Composed:
 def _argument(given: ReleaseInput, alias: str) -> Composable:
     if given.feature_id is not None:
         return Identifier(alias)
-    return Identifier("new", given.name)
+    return Identifier("new", given.column)
 
 
 def key_part(column: str, kind: str) -> Composed:

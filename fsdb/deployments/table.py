@@ -8,7 +8,7 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from fsdb.catalog.deployments import RegisteredDeployment, Release
 from fsdb.catalog.feature_sets import RegisteredSet
-from fsdb.deployments.binding import RECORDED, table_columns
+from fsdb.deployments.binding import RECORDED, check_width, table_columns
 from fsdb.deployments.objects import KEEP_TRIGGER, SCORE_TRIGGER, Generated, function, trigger_function_name
 from fsdb.deployments.queueing import FILLED, queue_triggers
 from fsdb.deployments.scoring import result_types
@@ -68,17 +68,21 @@ def create(
     always = {"prediction"} if _is_always_scored(deployment, release) else set()
     columns: list[Composable] = [_column("column", name, kind) for name, kind in table_columns(release, sets).items()]
     columns += [_column("column_always" if name in always else "column", name, kind) for name, kind in results.items()]
+    beside = _kept_beside(release)
+    recorded = {"prediction_id": "bigint", "model_version": "integer", "model_release": "integer"}
+    recorded |= {"scored_at": "timestamp with time zone"}
+    check_width(deployment.model, {**table_columns(release, sets), **results, **recorded, **beside})
     columns += [
         _column("column_always", "model_version", "integer"),
         _column("column_always", "scored_at", "timestamp with time zone"),
         _column("column_always", "model_release", "integer"),
-        *(_column("column", name, kind) for name, kind in _kept_beside(release).items()),
+        *(_column("column", name, kind) for name, kind in beside.items()),
     ]
     connection.execute(query(FILE, "create", table=deployment.table, columns=joined(columns, ",\n    ")))
     connection.execute(query(FILE, "index_moments", table=deployment.table))
     comment = Literal(f"Model {deployment.model} deployed by fsdb: an inserted row is scored and recorded.")
     connection.execute(query(FILE, "comment_table", table=deployment.table, comment=comment))
-    for name in [*results, "model_version", "scored_at", "model_release", *_kept_beside(release)]:
+    for name in [*results, "model_version", "scored_at", "model_release", *beside]:
         if name in _COMMENTS:
             _comment(connection, deployment, name, _COMMENTS[name])
     _comment_versions(connection, deployment, release)
@@ -103,6 +107,7 @@ def missing_columns(
             f"holds {found['prediction']}: deploy it as another table."
         )
     wanted = {**table_columns(release, sets), **results, **_kept_beside(release)}
+    check_width(deployment.model, {**found, **wanted})
     for name, kind in wanted.items():
         if found.get(name, kind) != kind:
             raise ChangeRefused(

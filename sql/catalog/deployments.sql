@@ -10,7 +10,7 @@ SELECT release, version, former, runtime, reason FROM fsdb.deployment_releases W
 
 -- name: list_inputs
 -- What each release of a deployment gives to its model, with the history column of each feature as it is called now.
-SELECT i.release, i.name, i.type, i.feature_id, f.feature_set, f.name AS feature, f.history_column, f.dropped_at, i.default_value
+SELECT i.release, i.name, i.type, i.feature_id, f.feature_set, f.name AS feature, f.history_column, f.dropped_at, i.default_value, i.column_name
 FROM fsdb.deployment_inputs i LEFT JOIN fsdb.features f ON f.feature_id = i.feature_id
 WHERE i.deployment_id = %(deployment_id)s ORDER BY i.release, i.position
 
@@ -37,8 +37,8 @@ VALUES (%(deployment_id)s, %(release)s, %(position)s, %(feature_set)s, make_inte
 
 -- name: insert_input
 -- Registers an input of a release.
-INSERT INTO fsdb.deployment_inputs (deployment_id, release, position, name, type, feature_id, default_value)
-VALUES (%(deployment_id)s, %(release)s, %(position)s, %(name)s, %(type)s, %(feature_id)s, %(default_value)s)
+INSERT INTO fsdb.deployment_inputs (deployment_id, release, position, name, type, feature_id, default_value, column_name)
+VALUES (%(deployment_id)s, %(release)s, %(position)s, %(name)s, %(type)s, %(feature_id)s, %(default_value)s, %(column_name)s)
 
 -- name: set_release
 -- Makes a release the one that scores.

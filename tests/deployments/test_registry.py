@@ -219,12 +219,12 @@ def test_versions_are_immutable(world: World) -> None:
 
 def test_a_rejected_estimator_leaves_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     estimator = gradient_boosted(100)
-    honest = parity.native_outputs
+    honest = parity.asked
 
     def dishonest(*arguments: Any) -> list[dict[str, Any]]:
         return [{**row, "probability": row["probability"] * (1 + 1e-8)} for row in honest(*arguments)]
 
-    monkeypatch.setattr(parity, "native_outputs", dishonest)
+    monkeypatch.setattr(parity, "asked", dishonest)
     with pytest.raises(ParityFailed, match="probability"):
         register_model(world.connection, "m", estimator, inputs=INPUTS)
     assert list_versions(world.connection) == []

@@ -95,9 +95,26 @@ def test_estimators(estimator: Any, said: str) -> None:
 
 def test_the_alternatives_are_named() -> None:
     with pytest.raises(
-        UnsupportedModel, match=r"RadiusNeighborsClassifier .*HistGradientBoostingClassifier.*SimpleImputer"
-    ):
+        UnsupportedModel,
+        match=r"^RadiusNeighborsClassifier of sklearn.neighbors._classification is not a .* as ONNX, .* such as KNeighborsClassifier, ",
+    ) as refused:
         program_of(RadiusNeighborsClassifier(9.0).fit(X, Y), TYPES)
+    assert str(refused.value).count(",") < 12
+
+
+def test_a_class_of_another_library_by_the_same_name() -> None:
+    named = type("Pipeline", (Pipeline,), {"__module__": "imblearn.pipeline"})
+    model = named([("scale", StandardScaler()), ("model", Ridge())]).fit(X, Y)
+    with pytest.raises(
+        UnsupportedModel, match=r"Pipeline of imblearn.pipeline is .* not scikit-learn's Pipeline; .* as ONNX"
+    ):
+        program_of(model, TYPES)
+
+
+def test_a_search_that_keeps_no_estimator() -> None:
+    search = GridSearchCV(Ridge(), {"alpha": [1, 2]}, refit=False).fit(X, X[:, 0])
+    with pytest.raises(UnsupportedModel, match=r"GridSearchCV has no best estimator, .* refit=True"):
+        program_of(search, TYPES)
 
 
 def test_objects_of_other_libraries() -> None:

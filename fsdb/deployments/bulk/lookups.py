@@ -176,7 +176,7 @@ def _found(given: Rows, answers: Sequence[tuple[_Arm, pa.Table]]) -> Found:
         for feature in arm.read.features:
             looked[feature.output] = _flat(answer.column(feature.output).take(places))
     inputs = [
-        given.columns[entry.name] if entry.feature_id is None else looked[f"i{number}"]
+        given.columns[entry.column] if entry.feature_id is None else looked[f"i{number}"]
         for number, entry in enumerate(given.release.inputs)
     ]
     return Found(tuple(inputs), versions)

@@ -63,9 +63,10 @@ def score(
         if record:
             deployed = records.held(connection, deployed)
         model_table.check_there(connection, deployed)
-        table = taken(connection, data, _taken_columns(connection, deployed))
+        given = taken(connection, data, _taken_columns(connection, deployed))
+        table = _as_in_table(deployed, given)
         if not record:
-            return _scored(connection, deployed, table, on_error)
+            return _named_back(_scored(connection, deployed, table, on_error), given)
         feed = find_feed(connection, deployed.deployment_id)
         if feed is not None:
             raise InvalidDefinition(
@@ -74,9 +75,9 @@ def score(
         try:
             with connection.transaction():
                 found = _recorded_together(connection, deployed, table)
-                if found is not None:
-                    return found
-                return recorded(connection, deployed, table, _taken_columns(connection, deployed))
+                if found is None:
+                    found = recorded(connection, deployed, table, _taken_columns(connection, deployed))
+                return _named_back(found, given)
         except InvalidData:
             _scored(connection, deployed, table, "reject")  # names the row, where it is the model that does not take it
             raise
@@ -112,6 +113,22 @@ def _recorded_together(connection: Connection[Any], deployed: RegisteredDeployme
         "scoring_us": pa.array(np.full(table.num_rows, microseconds, np.int32)),
     }
     return records.recorded(connection, kept, table, columns, types, replace(outcome, columns=filled))
+
+
+def _as_in_table(deployed: RegisteredDeployment, given: pa.Table) -> pa.Table:
+    """The data with inputs that no column can be called as under the names of the model table's columns."""
+    named = {
+        entry.name: entry.column
+        for release in deployed.scoring
+        for entry in release.inputs
+        if entry.feature_id is None and entry.column != entry.name and entry.column not in given.column_names
+    }
+    return given.rename_columns([named.get(name, name) for name in given.column_names]) if named else given
+
+
+def _named_back(found: pa.Table, given: pa.Table) -> pa.Table:
+    """Results whose first columns are the data's, under the names of the data."""
+    return found.rename_columns([*given.column_names, *found.column_names[given.num_columns :]])
 
 
 def _taken_columns(connection: Connection[Any], deployed: RegisteredDeployment) -> dict[str, str]:

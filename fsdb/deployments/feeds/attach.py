@@ -74,7 +74,8 @@ def attach(
                 f"Scoring the rows of {source.shown} needs isolation level read committed: this transaction's snapshot may lack rows."
             )
         deployed = deploy(connection, model, records, version, runtime, on_error)
-        feed = _feed(connection, deployed, source, inputs or {}, columns, on_update)
+        named = {_column(deployed, name): column for name, column in (inputs or {}).items()}
+        feed = _feed(connection, deployed, source, named, columns, on_update)
         catalog.insert_feed(connection, feed)
         try:
             locks.take(connection, feeds.locks(connection, deployed, model_table.columns(connection, deployed)))
@@ -110,6 +111,12 @@ def _records_name(source: Source) -> str:
                 "predictions='order_predictions'."
             )
     return name if source.schema == "public" else f"{source.schema}.{name}"
+
+
+def _column(deployed: RegisteredDeployment, name: str) -> str:
+    """The model table's column for an input: of another name where no column can have its own."""
+    columns = {given.name: given.column for of in deployed.scoring for given in of.inputs if given.feature_id is None}
+    return columns.get(name, name)
 
 
 def _feed(

@@ -52,13 +52,15 @@ CREATE TABLE fsdb.deployment_inputs (
     type          text NOT NULL,
     feature_id    integer REFERENCES fsdb.features,
     default_value text,
+    column_name   text CHECK ((column_name IS NULL) = (feature_id IS NOT NULL)),
     PRIMARY KEY (deployment_id, release, position),
     FOREIGN KEY (deployment_id, release) REFERENCES fsdb.deployment_releases ON DELETE CASCADE
 );
 CREATE INDEX deployment_inputs_feature ON fsdb.deployment_inputs (feature_id);
 COMMENT ON TABLE fsdb.deployment_inputs IS 'What a release gives to the model, in the signature''s order.';
-COMMENT ON COLUMN fsdb.deployment_inputs.feature_id IS 'The feature that is looked up; NULL where the model table''s column of that name gives the value.';
+COMMENT ON COLUMN fsdb.deployment_inputs.feature_id IS 'The feature that is looked up; NULL where a column of the model table gives the value.';
 COMMENT ON COLUMN fsdb.deployment_inputs.default_value IS 'What stood for NULL in this release.';
+COMMENT ON COLUMN fsdb.deployment_inputs.column_name IS 'The column of the model table that gives the value: the input''s name, or near it where no column can have that; NULL for a feature.';
 
 CREATE TABLE fsdb.deployment_events (
     event_id   bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -113,7 +115,7 @@ BEGIN
             USING ERRCODE = 'no_data_found', HINT = 'Give a prediction_id of a row of the table.';
     END IF;
     FOR given IN
-        SELECT i.name, i.default_value, f.feature_set, f.history_column, s.history_table, r.max_age, r.version_column,
+        SELECT i.name, i.column_name, i.default_value, f.feature_set, f.history_column, s.history_table, r.max_age, r.version_column,
                (SELECT string_agg(format('AND h.%1$I = p.%1$I', k.name), ' ' ORDER BY k.position)
                 FROM fsdb.feature_set_keys k WHERE k.feature_set = f.feature_set) AS on_keys
         FROM fsdb.deployment_inputs i
@@ -128,7 +130,7 @@ BEGIN
             RETURN QUERY EXECUTE format(
                 'SELECT %L, p.%I::text, NULL::text, NULL::bigint, NULL::timestamptz, NULL::timestamptz
                  FROM %I.%I p WHERE p.prediction_id = $1',
-                given.name, given.name, deployed.schema_name, deployed.table_name)
+                given.name, given.column_name, deployed.schema_name, deployed.table_name)
                 USING prediction_lineage.prediction_id;
         ELSE
             -- As it was given at scoring: the max_age and default are those of the release. Where the version
