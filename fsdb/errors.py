@@ -65,6 +65,10 @@ class EnginePassedOver(UserWarning):
     """The engine that was to build a training set could not; another one did, with the same rows."""
 
 
+class NeedsWorker(UserWarning):
+    """runtime="auto" chose the runtime worker: rows have no prediction until a process `fsdb worker` scores them."""
+
+
 class LateValues(UserWarning):
     """A training set holds values that were recorded only after their row's own moment."""
 

@@ -123,13 +123,14 @@ def _views(connection: Connection[Any]) -> Sequence[Part]:
 
 
 def _deployments(connection: Connection[Any]) -> Sequence[Part]:
+    waiting = deployments.waiting_rows(connection)
     return [
         Part(
             "deployment",
             deployed.name,
             _size(connection, Identifier(deployed.schema_name, deployed.table_name)),
             None,
-            f"model {deployed.model} version {deployed.version}",
+            deployments.described(deployed, waiting),
             tuple(deployments.status(connection, deployed.name)),
         )
         for deployed in deployments.list_deployments(connection)

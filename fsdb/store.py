@@ -18,7 +18,7 @@ from fsdb.catalog.search import describe, search
 from fsdb.db import Database
 from fsdb.definitions import FeatureSet, TrainingView
 from fsdb.deployments import Deployment, ModelCard, ModelVersion
-from fsdb.errors import ChangeRefused, ColumnsLeftOut, LateValues, NothingMatched
+from fsdb.errors import ChangeRefused, ColumnsLeftOut, LateValues, NeedsWorker, NothingMatched
 from fsdb.ingest import IngestResult, backfill, ingest, ingest_several
 from fsdb.migrate import catalog
 from fsdb.migrate.diff import Definition
@@ -389,11 +389,13 @@ class Store:
         """Binds a model version to a table whose inserts it scores, or replaces the one bound to it.
 
         version: a number, a stage such as "production", or None for the newest. on_error: "reject" fails the insert of a
-        row that cannot be scored, "null" records it with the reason in column error.
+        row that cannot be scored, "null" records it with the reason in column error. Warns with NeedsWorker where runtime="auto" comes
+        to the runtime worker.
         """
         deployed = self._database.changing(
             lambda connection: deployments.deploy(connection, name, table, version, runtime, on_error)
         )
+        _tell_of_worker(deployed, runtime)
         return Deployment(self._database, deployed.name)
 
     def attach(
@@ -433,6 +435,7 @@ class Store:
                 progress=progress,
             )
         )
+        _tell_of_worker(attached, runtime)
         return Deployment(self._database, attached.name)
 
     def set_stage(self, model: str, version: int, stage: str) -> None:
@@ -471,6 +474,17 @@ class Store:
         """Server, catalog, and what is installed against what this fsdb would install."""
         with self._database.transaction() as connection:
             return read_status(connection)
+
+
+def _tell_of_worker(deployed: deployments.RegisteredDeployment, wanted: str) -> None:
+    """Warns where nobody asked for the runtime worker, and it is the one that the model got."""
+    if wanted == "auto" and deployed.current.runtime == "worker":
+        warnings.warn(
+            f"Rows of {deployed.name} get their prediction from the process `fsdb worker`, which must run; none of the server's runtimes can "
+            f"have the model. {deployed.current.reason}",
+            NeedsWorker,
+            stacklevel=3,
+        )
 
 
 def _registered(connection: Connection[Any], feature_set: str | FeatureSet) -> RegisteredSet:

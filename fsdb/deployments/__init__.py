@@ -16,6 +16,7 @@ from fsdb.deployments.feeds.shadow import promote_shadow, shadow, stop_shadow
 from fsdb.deployments.handle import Deployment
 from fsdb.deployments.lineage import lineage
 from fsdb.deployments.measures import compare, costs
+from fsdb.deployments.queueing import described, waiting_rows
 from fsdb.deployments.registry import register_model
 from fsdb.deployments.replay import Replay, replay
 from fsdb.deployments.stages import set_stage, stages
@@ -35,6 +36,7 @@ __all__ = [
     "deploy",
     "deployments_using",
     "describe_model",
+    "described",
     "get_deployment",
     "lineage",
     "list_deployments",
@@ -55,4 +57,5 @@ __all__ = [
     "stop_canary",
     "stop_shadow",
     "undeploy",
+    "waiting_rows",
 ]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import psycopg
 import pyarrow as pa
 
 from fsdb.arguments import checked_calls
@@ -15,7 +16,9 @@ from fsdb.deployments.canary import promote_canary, start_canary, stop_canary
 from fsdb.deployments.feeds.shadow import promote_shadow, shadow, stop_shadow
 from fsdb.deployments.lineage import lineage
 from fsdb.deployments.measures import compare, costs
+from fsdb.deployments.queueing import described, waiting_rows
 from fsdb.deployments.replay import Replay, replay
+from fsdb.errors import FsdbError
 from fsdb.table import Table
 
 
@@ -146,7 +149,12 @@ class Deployment:
         return Table.of(columns, rows, f"Deployment {self.name}")
 
     def __repr__(self) -> str:
-        return f"<Deployment {self.name}>"
+        try:
+            with self._database.transaction() as connection:
+                deployed = get_deployment(connection, self.name)
+                return f"<Deployment {self.name}: {described(deployed, waiting_rows(connection))}>"
+        except (FsdbError, psycopg.Error):  # it is gone, or the database is
+            return f"<Deployment {self.name}>"
 
     def _registered(self) -> RegisteredDeployment:
         with self._database.transaction() as connection:

@@ -1,7 +1,9 @@
 """The triggers of model tables that workers score: rows go into the queue, and results are filled in once."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Any
 
+from psycopg import Connection
 from psycopg.sql import Identifier, Literal
 
 from fsdb.catalog.deployments import RegisteredDeployment
@@ -13,6 +15,20 @@ QUEUE_TRIGGER = "zz_fsdb_queue"
 FILL_TRIGGER = "zz_fsdb_fill"
 # What a worker fills in.
 FILLED = ("prediction", "probability", "probabilities", "error", "predicted_at")
+
+
+def waiting_rows(connection: Connection[Any]) -> dict[str, int]:
+    """How many rows of each deployment that has had the runtime worker wait for their prediction."""
+    return dict(connection.execute(query(FILE, "waiting")).fetchall())
+
+
+def described(deployment: RegisteredDeployment, waiting: Mapping[str, int]) -> str:
+    """What scores now, in which runtime, and how many rows wait, where a worker is needed: in a few words."""
+    words = f"model {deployment.model} version {deployment.version}, runtime {deployment.current.runtime}"
+    number = waiting.get(deployment.name)
+    if number is None:
+        return words
+    return f"{words}, {number:,} {'row waits' if number == 1 else 'rows wait'} for fsdb worker"
 
 
 def queue_triggers(deployment: RegisteredDeployment, columns: Collection[str]) -> list[Generated]:

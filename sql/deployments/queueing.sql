@@ -9,3 +9,7 @@ FOR EACH STATEMENT EXECUTE FUNCTION fsdb.enqueue_scoring({deployment}, {releases
 CREATE OR REPLACE TRIGGER {trigger} BEFORE UPDATE ON {table}
 FOR EACH ROW WHEN (pg_catalog.record_image_ne(ROW({old}), ROW({new})))
 EXECUTE FUNCTION fsdb.refuse_forged_prediction({deployment})
+
+-- name: waiting
+-- How many rows wait for their prediction, of each deployment that has had the runtime worker.
+SELECT deployment, waiting FROM fsdb.scoring_backlog

@@ -34,7 +34,7 @@ def insert(database: TestDatabase, *values: float) -> list[int]:
 
 def test_canaries_come_go_and_stay(store: fsdb.Store, database: TestDatabase) -> None:
     deployment = store.deploy("late", table="late", version=1)
-    assert repr(deployment) == "<Deployment late>"
+    assert repr(deployment) == "<Deployment late: model late version 1, runtime sql>"
     assert deployment.canary_version is None
     assert deployment.canary(2, share=0.5, by=["x"]).canary_version == (2, 0.5)
     by_the_canary = [prediction == 0 for prediction in insert(database, *np.linspace(0.1, 0.9, 40))]

@@ -63,7 +63,8 @@ def score(
         if record:
             deployed = records.held(connection, deployed)
         model_table.check_there(connection, deployed)
-        given = taken(connection, data, _taken_columns(connection, deployed))
+        named = {entry.name: entry.type for release in deployed.scoring for entry in release.inputs}
+        given = taken(connection, data, {**named, **_taken_columns(connection, deployed)})
         table = _as_in_table(deployed, given)
         if not record:
             return _named_back(_scored(connection, deployed, table, on_error), given)

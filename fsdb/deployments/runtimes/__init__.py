@@ -80,4 +80,4 @@ def _reason(runtime: str, refused: list[str]) -> str:
         "onnx": "the server has PL/Python and onnxruntime",
         "worker": "a worker scores outside of the server",
     }[runtime]
-    return " ".join([f"{runtime}: {first}.", *refused])
+    return " ".join([f"{runtime}: {first}.", *(one if one.endswith(".") else f"{one}." for one in refused)])
