@@ -128,6 +128,9 @@ def applied(estimator: Any, function: Any, slots: Sequence[Slot], translation: T
 def _check_width(estimator: Any, function: Any, slot: Slot, translation: Translation) -> None:
     """Refuses a function of an input that numpy computes in whole numbers (which wrap), or in fewer than 64 bits."""
     dtype = None if translation.frame is None else translation.frame.dtype(slot.source)
+    dtype = getattr(
+        dtype, "numpy_dtype", dtype
+    )  # pandas' own types of whole numbers are numpy's with a mark for missing ones
     if slot.index >= translation.inputs or not isinstance(dtype, np.dtype) or dtype.kind not in "iub":
         return
     if function.__name__ in _EXACT_OF_WHOLE and dtype.kind != "b":
