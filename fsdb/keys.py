@@ -70,7 +70,7 @@ def _uuid(value: Any, key: Key) -> UUID:
     if isinstance(value, UUID):
         return value
     try:
-        return UUID(value)
+        return UUID(bytes=value) if isinstance(value, bytes) else UUID(value)
     except (ValueError, AttributeError, TypeError):
         raise _wrong(value, key, "a UUID") from None
 
