@@ -24,7 +24,9 @@ def document(value: Any, name: str, row: int) -> str:
             f"Column {name!r} holds {refused} in row {row}, which JSON has no form for: {_ADVICE}."
         ) from None
     except RecursionError:
-        raise InvalidData(f"Column {name!r} holds a value in row {row} that is nested too deeply: flatten it.") from None
+        raise InvalidData(
+            f"Column {name!r} holds a value in row {row} that is nested too deeply: flatten it."
+        ) from None
 
 
 def documents(array: pa.Array, name: str, first: int) -> pa.Array:

@@ -37,7 +37,7 @@ def counterpart(given: pa.DataType) -> str | None:
         item = counterpart(kind.value_type)
         item = "integer" if item == "smallint" else item
         return f"{item}[]" if item in _ITEMS else None
-    return _TYPES.get(kind)
+    return "bytea" if pa.types.is_fixed_size_binary(kind) else _TYPES.get(kind)
 
 
 def sql_name(given: pa.DataType) -> str:

@@ -4,11 +4,13 @@ import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fsdb.array_text import python_items
 from fsdb.asof.description import plain_type
 from fsdb.errors import InvalidData
 from fsdb.exchange.timezones import Zone
@@ -56,7 +58,7 @@ def read_texts(array: pa.Array, wanted: Wanted, zone: Zone | None) -> tuple[pa.A
     if plain == "timestamp with time zone":
         return _moments(texts, wanted, zone), False
     if wanted.kind.endswith("[]"):
-        return _each(texts, wanted, _list, None), False
+        return _each(texts, wanted, partial(_list, kind=wanted.kind), None), False
     if plain == "bytea":
         return _each(texts, wanted, lambda text: bytes.fromhex(text.removeprefix("\\x")), pa.binary()), False
     return texts, False
@@ -96,10 +98,13 @@ def _each(texts: pa.Array, wanted: Wanted, read: Callable[[str], Any], kind: pa.
         raise wanted.unfit() from error
 
 
-def _list(text: str) -> list[Any]:
+def _list(text: str, kind: str) -> list[Any]:
     """[1, 2], or {1,2} as PostgreSQL writes it."""
     if text.startswith("{") and text.endswith("}"):
-        text = "[" + text[1:-1].replace("NULL", "null") + "]"
+        try:
+            return python_items(text, kind.removesuffix("[]"))
+        except KeyError as error:
+            raise ValueError(text) from error
     found = json.loads(text)
     if not isinstance(found, list):
         raise ValueError(text)

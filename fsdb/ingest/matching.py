@@ -19,6 +19,8 @@ INSTANT, LOCAL = "timestamp with time zone", "timestamp without time zone"
 _WHOLE = ("smallint", "integer", "bigint")
 _NUMBERS = (*_WHOLE, "numeric", "real", "double precision")
 _TEXTS = ("text", "character varying")
+_WHOLE_ARRAYS = tuple(f"{kind}[]" for kind in _WHOLE)
+_NUMBER_ARRAYS = tuple(f"{kind}[]" for kind in _NUMBERS)
 # What a column of each type may be given as; what a plain assignment of PostgreSQL does not convert is cast.
 _ACCEPTED: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(_NUMBERS, _NUMBERS),
@@ -27,10 +29,10 @@ _ACCEPTED: dict[str, tuple[str, ...]] = {
     "date": ("date",),
     INSTANT: (INSTANT, LOCAL),
     "uuid": ("uuid", *_TEXTS),
-    "real[]": ("real[]", "double precision[]"),
-    "double precision[]": ("double precision[]", "real[]"),
-    "integer[]": ("integer[]", "smallint[]"),
-    "bigint[]": ("bigint[]", "integer[]", "smallint[]"),
+    "real[]": _NUMBER_ARRAYS,
+    "double precision[]": _NUMBER_ARRAYS,
+    "integer[]": _WHOLE_ARRAYS,
+    "bigint[]": _WHOLE_ARRAYS,
     "boolean[]": ("boolean[]",),
     "text[]": ("text[]", "character varying[]"),
     "bytea": ("bytea",),

@@ -33,7 +33,19 @@ WANTED = [
     "text",
     "character varying(1)",
 ]
-WANTED += ["date", "timestamp with time zone", "uuid", "real[]", "double precision[]", "jsonb"]
+WANTED += [
+    "date",
+    "timestamp with time zone",
+    "uuid",
+    "real[]",
+    "double precision[]",
+    "integer[]",
+    "bigint[]",
+    "boolean[]",
+    "text[]",
+    "bytea",
+    "jsonb",
+]
 LIMITS = {"smallint": 2**15, "integer": 2**31, "bigint": 2**63}
 
 
@@ -110,6 +122,10 @@ def uuid(value: Any, _kind: str) -> Any:
         return None
 
 
+def octets(value: Any, _kind: str) -> Any:
+    return value if isinstance(value, bytes) else None
+
+
 def document(value: Any, _kind: str) -> Any:
     if isinstance(value, str):
         try:
@@ -128,6 +144,7 @@ _EXPECTED = {
     "date": day,
     "timestamp with time zone": moment,
     "uuid": uuid,
+    "bytea": octets,
     "jsonb": document,
 }
 READ = {"numeric": Decimal, "jsonb": json.loads}
@@ -230,8 +247,8 @@ def test_a_column_that_passes_through_a_spine_keeps_its_values(name: str) -> Non
         assert same(found, [UUID(v) if column.type == "uuid" and isinstance(v, str) else v for v in values]), column
 
 
-# Bytes, documents and lists of other things than numbers are features, not columns of a spine.
-KEPT_NOWHERE = re.compile("bytes|[Bb]inary|memoryview|dict|Struct|map|struct|[Ll]ist|UUIDs and texts")
+# What no column of PostgreSQL is made from by itself.
+KEPT_NOWHERE = re.compile("dict|Struct|map|struct|large list|list of|UUIDs and texts")
 
 
 # A key is compared with every value of its family, whatever its width.
