@@ -19,6 +19,8 @@ ROOT = Path(__file__).parent.parent
 RUN = [
     "README.md",
     "docs/guide.md",
+    "docs/time.md",
+    "docs/orm.md",
     "docs/deployments.md",
     "docs/attach.md",
     "docs/shadow.md",
