@@ -39,6 +39,7 @@ def both(connection: psycopg.Connection, **asked: Any) -> TrainingSet:
     for position, column in enumerate(wanted.to_arrow().column_names):
         assert given.column_hashes[position] == wanted.column_hashes[position], column
     assert given.late_values == wanted.late_values
+    assert [one.matched for one in given.coverage] == [one.matched for one in wanted.coverage]
     return given
 
 

@@ -81,7 +81,7 @@ for name in ("duckdb", "pyspark", "pyiceberg"):
 import fsdb
 with fsdb.connect(sys.argv[1]) as store:
     spine = "SELECT 'JFK' AS origin, '2013-01-01 13:00+00'::timestamptz AS at"
-    print(store.training_set(spine=spine, features=["weather.temp"], timestamp="at", known="then").to_arrow()["temp"].to_pylist())
+    print(store.training_set(spine=spine, features=["weather.temp"], timestamp="at", known="now").to_arrow()["temp"].to_pylist())
 """
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code, database.url],
@@ -90,4 +90,4 @@ with fsdb.connect(sys.argv[1]) as store:
         check=False,
         timeout=120,
     )
-    assert (done.stdout, done.returncode) == ("[None]\n", 0), done.stderr
+    assert (done.stdout, done.returncode) == ("[41.0]\n", 0), done.stderr
