@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from psycopg.sql import SQL, Identifier
 
 from fsdb import history
+from fsdb.array_text import texts_of, written
 from fsdb.columnar import read_copy, sync
 from fsdb.definitions import Feature, FeatureSet
 from fsdb.errors import InvalidData
@@ -23,7 +24,7 @@ from tests.history.test_types import VALUES
 KINDS = list(VALUES)
 NAMES = {kind: f"f{number}" for number, kind in enumerate(KINDS)}
 # Beyond what a copy holds, and refused: see below.
-BEYOND = {"294276-12-31 23:59:59.999999+00", "{{1,2},{3,4}}"}
+BEYOND = {"294276-12-31 23:59:59.999999+00", "{{1,2},{3,4}}", "{{a,b},{c,d}}"}
 
 
 def texts(connection: psycopg.Connection, kind: str, rows: list[Any]) -> list[str | None]:
@@ -55,8 +56,8 @@ def texts(connection: psycopg.Connection, kind: str, rows: list[Any]) -> list[st
 
 
 def _given(value: Any, kind: str) -> Any:
-    if kind == "real[]":
-        return "{" + ",".join("NULL" if item is None else repr(item) for item in value) + "}"
+    if kind.endswith("[]"):
+        return written(texts_of(value, kind.removesuffix("[]")))
     if kind == "real":
         return repr(value)
     return value
@@ -91,7 +92,7 @@ def test_edge_values_of_every_type(server: psycopg.Connection, module_database: 
     assert copy is not None
     table = arrow_rows(copy)
     held = numbers(table.column("x"))
-    if kind == "real[]":
+    if kind.endswith("[]"):
         values = ["{1,2}" if value == "[0:1]={1,2}" else value for value in values]  # bounds are not kept
     assert texts(connection, kind, held) == values
     if pa.types.is_floating(table.column("x").type):
@@ -103,6 +104,7 @@ def test_edge_values_of_every_type(server: psycopg.Connection, module_database: 
     [
         ("timestamp with time zone", "294276-12-31 23:59:59.999999+00", "beyond the year"),
         ("real[]", "{{1,2},{3,4}}", "arrays of arrays"),
+        ("text[]", '{{a,"{{"}}', "arrays of arrays"),
     ],
 )
 def test_what_no_copy_can_hold_is_refused(
@@ -132,6 +134,10 @@ ROWS = st.lists(
         st.one_of(st.none(), TIMES),
         st.one_of(st.none(), st.decimals(allow_infinity=False, places=5, min_value=-(10**9), max_value=10**9)),
         st.one_of(st.none(), st.lists(st.one_of(st.none(), st.floats(width=32)), max_size=4)),
+        st.one_of(st.none(), st.lists(st.one_of(st.none(), TEXTS), max_size=4)),
+        st.one_of(st.none(), st.lists(st.one_of(st.none(), st.booleans()), max_size=4)),
+        st.one_of(st.none(), st.lists(st.one_of(st.none(), st.integers(-(2**31), 2**31 - 1)), max_size=4)),
+        st.one_of(st.none(), st.binary(max_size=5)),
     ),
     min_size=1,
     max_size=20,
@@ -147,6 +153,10 @@ COLUMNS = (
     "timestamp with time zone",
     "numeric",
     "real[]",
+    "text[]",
+    "boolean[]",
+    "integer[]",
+    "bytea",
 )
 
 

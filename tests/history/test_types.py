@@ -50,6 +50,12 @@ VALUES: dict[str, list[str | None]] = {
     ],
     "uuid": ["00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff", None],
     "real[]": ["{}", "{NaN,-0,0,Infinity,NULL}", "{{1,2},{3,4}}", "[0:1]={1,2}", "{0.1}", None],
+    "double precision[]": ["{}", "{NaN,-0,Infinity,NULL}", "{0.30000000000000004}", None],
+    "integer[]": ["{}", "{-2147483648,NULL,2147483647}", "[0:1]={1,2}", None],
+    "bigint[]": ["{}", "{9223372036854775807,NULL}", None],
+    "boolean[]": ["{}", "{t,f,NULL}", None],
+    "text[]": ["{}", '{"",NULL,"NULL",a,"b c","{{","\\"","\\\\"}', "{é,🛫}", "{{a,b},{c,d}}", None],
+    "bytea": ["\\x", "\\x00ff", "\\x5c783030", None],
     "jsonb": [
         "null",
         "{}",

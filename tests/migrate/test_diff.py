@@ -180,6 +180,8 @@ def test_every_change_has_its_place_in_the_order() -> None:
     [
         (0, "double precision"), (0.5, "double precision"), (1e-300, "double precision"), (float("inf"), "real"),
         (7, "bigint"), ("7", "integer"), (True, "boolean"), ("t", "boolean"), ("1.50", "numeric(10,2)"),
+        ([1, None, -2], "integer[]"), (["a b", "", None, "NULL", 'q"'], "text[]"), ([True, None], "boolean[]"), ("{1,2}", "bigint[]"),
+        (b"\x00\xff", "bytea"), ("\\x00ff", "bytea"), ([0.1, float("nan")], "double precision[]"),
         ([1.0, -0.5], "real[]"), ([], "real[]"), ({"a": [1, None]}, "jsonb"), ("text", "jsonb"), ("plain", "text"), ("7", "text"),
         ("2020-01-01", "date"),
     ],

@@ -23,7 +23,8 @@ from tests.retention.past import Past, ago
 
 TYPES = [
     "smallint", "integer", "bigint", "real", "double precision", "numeric", "numeric(10,2)", "boolean", "text",
-    "character varying(20)", "date", "timestamp with time zone", "uuid", "real[]", "jsonb",
+    "character varying(20)", "date", "timestamp with time zone", "uuid", "real[]", "double precision[]", "integer[]", "bigint[]",
+    "text[]", "boolean[]", "bytea", "jsonb",
 ]  # fmt: skip
 VALUES: dict[str, list[Any]] = {
     "smallint": [-32768, 32767],
@@ -40,6 +41,12 @@ VALUES: dict[str, list[Any]] = {
     "timestamp with time zone": ["infinity", "-infinity", "1582-10-10 00:00+00", "9999-12-31 23:59:59.999999+00", "1969-12-31 23:59:59.999999+00"],
     "uuid": [str(uuid.UUID(int=0)), str(uuid.UUID(int=2**128 - 1))],
     "real[]": ["{}", "{NULL}", "{1,NaN,-0,NULL}", "{Infinity}"],
+    "double precision[]": ["{}", "{NaN,-0,0.1}"],
+    "integer[]": ["{}", "{1,NULL}"],
+    "bigint[]": ["{NULL}", "{9223372036854775807}"],
+    "text[]": ["{}", '{"",NULL,"NULL","a,b"}'],
+    "boolean[]": ["{t,NULL}", "{}"],
+    "bytea": ["\\x", "\\x00ff"],
     "jsonb": ['{"b": 1, "a": [null, "x"]}', "null", '""', "1.50"],
 }  # fmt: skip
 

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fsdb import history
+from fsdb.array_text import written
 from fsdb.definitions import Feature, FeatureSet
 from fsdb.errors import InvalidData
 from fsdb.training import TrainingSet, build, load, save, verify
@@ -22,6 +23,7 @@ from fsdb.vectors import feature_vector, feature_vectors
 
 T = datetime(2013, 7, 1, 12, tzinfo=UTC)
 UNIQUE = UUID("12345678-1234-5678-1234-567812345678")
+WORDS = ["", "NULL", "null", None, "a,b", "{x}", '"q"', "back\\slash", " blank ", "two\nlines", "ü🎈", "{{"]
 # type: Arrow type; then text of a value, the value in Arrow, the value in Python of a vector.
 TYPES: dict[str, tuple[pa.DataType, list[tuple[str, Any, Any]]]] = {
     "smallint": (pa.int16(), [("-32768", -32768, -32768)]),
@@ -42,6 +44,12 @@ TYPES: dict[str, tuple[pa.DataType, list[tuple[str, Any, Any]]]] = {
     ),
     "uuid": (pa.string(), [(str(UNIQUE), str(UNIQUE), UNIQUE)]),
     "real[]": (pa.list_(pa.float32()), [("{}", [], []), ("{1.5,NULL,-0.25}", [1.5, None, -0.25], [1.5, None, -0.25])]),
+    "double precision[]": (pa.list_(pa.float64()), [("{0.1,NULL,Infinity}", [0.1, None, float("inf")], [0.1, None, float("inf")]), ("{}", [], []), ("{NULL}", [None], [None])]),
+    "integer[]": (pa.list_(pa.int32()), [("{1,NULL,-2147483648}", [1, None, -2147483648], [1, None, -2147483648]), ("{}", [], []), ("[0:1]={7,8}", [7, 8], [7, 8])]),
+    "bigint[]": (pa.list_(pa.int64()), [("{9007199254740993,NULL}", [9007199254740993, None], [9007199254740993, None]), ("{}", [], [])]),
+    "text[]": (pa.list_(pa.string()), [(written(WORDS), WORDS, WORDS), ("{}", [], []), ("{a,NULL,b}", ["a", None, "b"], ["a", None, "b"]), ('{""}', [""], [""])]),
+    "boolean[]": (pa.list_(pa.bool_()), [("{t,NULL,f}", [True, None, False], [True, None, False]), ("{}", [], [])]),
+    "bytea": (pa.binary(), [("\\x00ff41", b"\x00\xffA", b"\x00\xffA"), ("\\x", b"", b""), ("\\x5c7834", b"\\x4", b"\\x4")]),
     "jsonb": (pa.string(), [('{"a": [1, null, "x"]}', '{"a": [1, null, "x"]}', {"a": [1, None, "x"]})]),
 }  # fmt: skip
 NAMES = {kind: f"f{number}" for number, kind in enumerate(TYPES)}
@@ -117,7 +125,8 @@ def test_for_pandas_and_polars_and_parquet(typed: psycopg.Connection, tmp_path: 
         "smallint": "float64", "integer": "float64", "bigint": "Int64", "real": "float32", "double precision": "float64",
         "numeric": "float64", "numeric(10,2)": "float64", "numeric(40,2)": "float64", "boolean": "float64", "text": "str",
         "character varying(5)": "str", "date": "datetime64[ms]", "timestamp with time zone": "datetime64[us, UTC]", "uuid": "str",
-        "real[]": "object", "jsonb": "str",
+        "real[]": "object", "double precision[]": "object", "integer[]": "object", "bigint[]": "object", "text[]": "object",
+        "boolean[]": "object", "bytea": "object", "jsonb": "str",
     }  # fmt: skip
     assert frame[NAMES["bigint"]][0] == 9007199254740993
     assert frame[NAMES["numeric"]].tolist()[:2] == [1e-20, float("inf")]
@@ -150,6 +159,7 @@ def test_defaults_of_each_type(connection: psycopg.Connection) -> None:
         ("date", "-infinity"),
         ("numeric(10,2)", "NaN"),
         ("real[]", "{{1,2},{3,4}}"),
+        ("text[]", '{{a,"{{"}}'),
     ],
 )
 def test_what_arrow_cannot_hold_is_refused(typed: psycopg.Connection, kind: str, text: str) -> None:
