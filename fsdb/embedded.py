@@ -10,6 +10,7 @@ from psycopg.conninfo import make_conninfo
 
 from fsdb import config
 from fsdb.errors import ConnectionFailed
+from fsdb.urls import of_postgresql
 
 # Data is kept safe as on any server (fsync stays on). jit is off because it costs more than it gives for short
 # queries; WAL is given room so that bulk loads do not wait for checkpoints.
@@ -35,11 +36,11 @@ ALIAS = "embedded:///"
 def resolved(url: str | None) -> str:
     """The URL of the database meant: `url`, else `$FSDB_URL`, else the embedded server, started if need be.
 
-    "embedded:///name" is the database of that name on the embedded server.
+    "embedded:///name" is the database of that name on the embedded server. Raises ConnectionFailed for a URL that is not PostgreSQL's.
     """
     given = url or config.configured_url()
     if given is not None and not given.startswith(ALIAS):
-        return given
+        return of_postgresql(given)
     server = start(config.data_folder())
     name = (given or "").removeprefix(ALIAS)
     return make_conninfo(server, dbname=name) if name else server

@@ -6,10 +6,30 @@ from urllib.parse import unquote
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from fsdb.errors import ConnectionFailed
+
+_SCHEME = re.compile(r"\s*([A-Za-z][\w.-]*)(\+[\w.-]+)?:/")
 _SHOWN = ("host", "hostaddr", "port", "dbname", "user", "service")
 _UNREADABLE = "a URL that does not parse (in a password, write %, /, @, : and spaces as %25, %2F, %40, %3A and %20)"
 _PASSWORD = re.compile(r"//[^:/?#]*:(.*)@", re.DOTALL)
 _NAMED = re.compile(r"(?:password|secret|token|key)\w*\s*=\s*('(?:[^'\\]|\\.)*'|[^\s&]+)", re.IGNORECASE)
+
+
+def of_postgresql(url: str) -> str:
+    """A URL as libpq takes it: SQLAlchemy's, such as postgresql+psycopg://…, without the driver. What is no URL stays as it is.
+
+    Raises ConnectionFailed for the URL of another kind of database.
+    """
+    found = _SCHEME.match(url)
+    if found is None:
+        return url
+    scheme = found[1].lower()
+    if scheme not in ("postgresql", "postgres"):
+        hint = " (the embedded PostgreSQL's other databases are embedded:///name)" if scheme == "embedded" else ""
+        raise ConnectionFailed(
+            f"fsdb works on PostgreSQL, and a URL that begins with {found[1]}{found[2] or ''}: is not one of PostgreSQL: write postgresql://user@host/database{hint}."
+        )
+    return f"{scheme}:/{url[found.end() :]}"
 
 
 def shown(url: str) -> str:

@@ -2,7 +2,8 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import psycopg
 import typer
@@ -24,7 +25,7 @@ from fsdb.cli import (
     sync,
     worker,
 )
-from fsdb.cli.output import err
+from fsdb.cli.output import err, say
 from fsdb.errors import FsdbError
 
 COMMANDS: dict[str, Callable[..., Any]] = {
@@ -36,6 +37,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "plan": definitions.plan,
     "apply": definitions.apply,
     "revision": revisions.revision,
+    "merge": revisions.merge,
     "track": definitions.track,
     "ingest": data.ingest,
     "training-set": data.training_set,
@@ -69,6 +71,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        say(f"fsdb {version('fsdb-postgres')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _every_command(
+    _shown: Annotated[
+        bool, typer.Option("--version", help="Print the version of fsdb, and end.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """fsdb turns a PostgreSQL database into a feature store and a model server."""
+
+
 for _name, _command in COMMANDS.items():
     # A revision such as -1 is no option.
     app.command(_name, context_settings={"ignore_unknown_options": _name == "downgrade"})(_command)

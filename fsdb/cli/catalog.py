@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fsdb.cli.output import note, say
+from fsdb.cli.output import YesOption, confirmed, counted, note, say
 from fsdb.cli.session import UrlOption, opened, reached
 from fsdb.migrate import catalog, project
 from fsdb.migrate.repair import left, repair
@@ -13,7 +13,7 @@ from fsdb.migrate.repair import left, repair
 MigrationsOption = Annotated[
     str | None,
     typer.Option(
-        help="Folder of the project's migrations; else [tool.fsdb] of pyproject.toml, else migrations.",
+        help="Folder of the project's migrations; else \\[tool.fsdb] of pyproject.toml, else migrations.",
         show_default=False,
     ),
 ]
@@ -28,7 +28,13 @@ def init(url: UrlOption = None) -> None:
     say(f"Catalog {did} in database {database.name}, at revision {catalog.head_revision()}.")
 
 
-def upgrade(url: UrlOption = None, migrations: MigrationsOption = None) -> None:
+def upgrade(
+    revision: Annotated[
+        str, typer.Argument(help="Up to which of the project's migrations; heads are all of several branches.")
+    ] = "head",
+    url: UrlOption = None,
+    migrations: MigrationsOption = None,
+) -> None:
     """Bring the catalog and all generated objects to this fsdb, then run the migrations of the project in this folder."""
     where = reached(url).url
     before = catalog.catalog_revision(where)
@@ -44,7 +50,7 @@ def upgrade(url: UrlOption = None, migrations: MigrationsOption = None) -> None:
         say(f"Project: no migrations in {found.folder}.")
         return
     before = project.project_revision(where)
-    say(_moved(f"Project migrations in {found.folder}", before, project.upgrade(where, found)))
+    say(_moved(f"Project migrations in {found.folder}", before, project.upgrade(where, found, revision)))
 
 
 def downgrade(
@@ -53,13 +59,19 @@ def downgrade(
         bool,
         typer.Option("--catalog", help="Go back in the catalog's own versions even where the project has migrations."),
     ] = False,
+    yes: YesOption = False,
     url: UrlOption = None,
     migrations: MigrationsOption = None,
 ) -> None:
-    """Undo migrations of the project in this folder; without such, or with --catalog, those of the catalog."""
+    """Undo migrations of the project in this folder; without such, or with --catalog, those of the catalog. Asks before anything destructive."""
     where = reached(url).url
     found = project.find_project(Path(), migrations)
     if found.exists and not of_catalog:
+        destructive = () if yes else [c for c in project.downgrade_changes(where, found, revision) if c.destructive]
+        if destructive:
+            for change in destructive:
+                note(change.sentence)
+            confirmed(f"Make {counted(len(destructive), 'destructive change')}?", yes)
         before = project.project_revision(where)
         say(_moved(f"Project migrations in {found.folder}", before, project.downgrade(where, found, revision)))
         return

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fsdb.cli.output import JsonOption, confirmed, note, out, say, show, show_json
+from fsdb.cli.output import JsonOption, YesOption, confirmed, counted, note, out, say, show, show_json
 from fsdb.cli.session import UrlOption, opened
 from fsdb.errors import ColumnsLeftOut
 from fsdb.migrate.modules import load_definitions
@@ -17,7 +17,6 @@ WhereArgument = Annotated[
 PruneOption = Annotated[
     bool, typer.Option("--prune", help="Also drop the sets and views that the definitions do not name.")
 ]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before destructive changes.")]
 
 
 def plan(where: WhereArgument, prune: PruneOption = False, as_json: JsonOption = False, url: UrlOption = None) -> None:
@@ -44,7 +43,7 @@ def apply(
         _show(made, as_json)
         shown.append(made)
         if not made.obstacles:
-            confirmed(f"Make {_counted(len(made.destructive), 'destructive change')}?", yes)
+            confirmed(f"Make {counted(len(made.destructive), 'destructive change')}?", yes)
         return True
 
     with opened(url) as store:
@@ -52,7 +51,7 @@ def apply(
     if not shown:
         _show(made, as_json)
     if made:
-        note(f"Applied {_counted(len(made.changes), 'change')}.")
+        note(f"Applied {counted(len(made.changes), 'change')}.")
 
 
 def track(
@@ -94,7 +93,3 @@ def _show(made: Plan, as_json: bool) -> None:
         out().print(made)
     else:
         say(str(made))
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from fsdb.cli.output import JsonOption, confirmed, note, out, say, show_json
+from fsdb.cli.output import JsonOption, YesOption, confirmed, note, out, say, show_json
 from fsdb.cli.session import UrlOption, opened
 from fsdb.doctor import diagnose
 from fsdb.errors import InvalidDefinition
@@ -42,7 +42,7 @@ def repair(
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what differs.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: YesOption = False,
     as_json: JsonOption = False,
     url: UrlOption = None,
 ) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from fsdb.cli.output import JsonOption, confirmed, note, show
+from fsdb.cli.output import JsonOption, YesOption, confirmed, note, show
 from fsdb.cli.session import UrlOption, opened
 from fsdb.deployments import Deployment
 from fsdb.errors import InvalidDefinition
@@ -67,7 +67,7 @@ def undeploy(
     drop_predictions: Annotated[
         bool, typer.Option("--drop-predictions", help="Also where the table holds predictions, which are deleted.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: YesOption = False,
     url: UrlOption = None,
 ) -> None:
     """Remove a deployment: its table, triggers and functions. What happened to it stays in fsdb.deployment_events."""

@@ -11,6 +11,7 @@ from fsdb.errors import ChangeRefused
 from fsdb.table import Table
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before anything destructive.")]
 PIPE_WIDTH = 160  # where no terminal says how wide it is
 
 
@@ -61,3 +62,8 @@ def confirmed(question: str, yes: bool) -> None:
         raise KeyboardInterrupt from abort
     if not agreed:
         raise ChangeRefused("Nothing was changed.")
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

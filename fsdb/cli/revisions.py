@@ -1,4 +1,4 @@
-"""fsdb revision: a migration for the user's own repository."""
+"""fsdb revision, merge: migrations for the user's own repository."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +8,7 @@ import typer
 from fsdb.cli.catalog import MigrationsOption
 from fsdb.cli.output import note, say
 from fsdb.cli.session import UrlOption, reached
+from fsdb.errors import ChangeRefused
 from fsdb.migrate import project
 from fsdb.migrate.modules import load_definitions
 
@@ -20,7 +21,7 @@ def revision(
     definitions: Annotated[
         str | None,
         typer.Option(
-            help="Python file or module with the definitions; else [tool.fsdb] of pyproject.toml, else features.py.",
+            help="Python file or module with the definitions; else \\[tool.fsdb] of pyproject.toml, else features.py.",
             show_default=False,
         ),
     ] = None,
@@ -36,5 +37,24 @@ def revision(
     written = project.write_revision(where, found, message, loaded, autogenerate)
     if written is None:
         say(f"No migration is needed: the database is as {found.definitions} defines.")
+    else:
+        say(str(written))
+
+
+def merge(
+    message: Annotated[
+        str, typer.Option("--message", "-m", help="What is put together; part of the file's name.")
+    ] = "merge",
+    migrations: MigrationsOption = None,
+    url: UrlOption = None,  # noqa: ARG001 - every command takes it
+) -> None:
+    """Write a migration that follows all of the newest, where two branches each added one. It changes nothing itself."""
+    found = project.find_project(Path(), migrations)
+    if not found.exists:
+        raise ChangeRefused(f"There are no migrations in {found.folder}: fsdb revision writes the first.")
+    written = project.merge(found, message)
+    if written is None:
+        head = project.head_revision(found)
+        say(f"Nothing to put together: {head or 'none'} alone is the newest migration in {found.folder}.")
     else:
         say(str(written))

@@ -17,6 +17,8 @@ from fsdb.errors import ConnectionFailed, RetentionRefused
 from fsdb.store import Store
 from fsdb.table import Table
 
+LEAST_PAUSE, MOST_PAUSE = 0.1, 86_400  # seconds between one sync and the next
+
 
 def sync(
     sets: Annotated[list[str] | None, typer.Argument(metavar="[SET]…", help="The feature sets; else all.")] = None,
@@ -38,6 +40,10 @@ def sync(
     url: UrlOption = None,
 ) -> None:
     """Bring the columnar copies up to date: what history has and they lack."""
+    if watch is not None and not LEAST_PAUSE <= watch <= MOST_PAUSE:
+        raise typer.BadParameter(
+            f"{watch:g} is no pause: give between {LEAST_PAUSE:g} and {MOST_PAUSE:,} seconds.", param_hint="--watch"
+        )
     age = None if expire is None else fixed_duration(expire, "--expire")
     with opened(url) as store:
         if watch is not None:

@@ -3,7 +3,7 @@
 import tomllib
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,12 @@ from alembic.util import CommandError
 
 from fsdb.config import CATALOG_SCHEMA
 from fsdb.errors import ChangeRefused, InvalidDefinition
+from fsdb.listing import listed
 from fsdb.migrate import catalog
-from fsdb.migrate.diff import Definition
-from fsdb.migrate.engine import PROJECT_VERSION_TABLE, connected, locked
+from fsdb.migrate.changes import Change
+from fsdb.migrate.diff import Definition, diff
+from fsdb.migrate.engine import PROJECT_VERSION_TABLE, connected, driver, locked
+from fsdb.migrate.reading import read
 from fsdb.migrate.sources import without_bytecode
 
 FOLDER = "migrations"
@@ -98,7 +101,7 @@ def write_revision(
 
 
 def upgrade(url: str, project: Project, revision: str = "head") -> str | None:
-    """Runs the project's migrations up to `revision` in one transaction and returns where it is then."""
+    """Runs the project's migrations up to `revision` ("heads" are all of several) in one transaction and returns where it is then."""
     with locked(url) as connection, _running(project):
         catalog.check_revision(catalog.current_revision(connection))
         command.upgrade(_config(project, connection), revision)
@@ -113,22 +116,46 @@ def downgrade(url: str, project: Project, revision: str) -> str | None:
         return current_revision(connection)
 
 
+def downgrade_changes(url: str, project: Project, revision: str) -> tuple[Change, ...]:
+    """What `downgrade` would change in feature sets and training views: it is done, and taken back."""
+    with locked(url) as connection, _running(project):
+        catalog.check_revision(catalog.current_revision(connection))
+        before = read(driver(connection))
+        command.downgrade(_config(project, connection), revision)
+        after = read(driver(connection))
+        connection.rollback()
+    return diff(before, [*after.sets.values(), *after.views.values()], prune=True).changes
+
+
+def merge(project: Project, message: str) -> Path | None:
+    """Writes a migration that follows all of several heads, as branches leave them, and changes nothing; None where there is one head."""
+    with _running(project):
+        if len(ScriptDirectory.from_config(_config(project)).get_heads()) < 2:
+            return None
+        script = command.merge(_config(project), "heads", message)
+    return project.folder / "versions" / Path(script.path).name if script else None
+
+
 def project_revision(url: str) -> str | None:
-    """The revision of the users' own migrations in the database, None where none was run."""
+    """The revision of the users' own migrations in the database, all of them where there are several; None where none was run."""
     with connected(url) as connection:
         return current_revision(connection)
 
 
 def head_revision(project: Project) -> str | None:
-    """The newest of the project's migrations, None where there is none."""
+    """The newest of the project's migrations, all of them where branches left several; None where there is none."""
     with _running(project):
-        return ScriptDirectory.from_config(_config(project)).get_current_head()
+        return _listed(ScriptDirectory.from_config(_config(project)).get_heads())
 
 
 def current_revision(connection: sa.Connection) -> str | None:
     """The revision of the users' own migrations as seen by an SQLAlchemy connection."""
     options = {"version_table": PROJECT_VERSION_TABLE, "version_table_schema": CATALOG_SCHEMA}
-    return MigrationContext.configure(connection, opts=options).get_current_revision()
+    return _listed(MigrationContext.configure(connection, opts=options).get_current_heads())
+
+
+def _listed(revisions: Sequence[str]) -> str | None:
+    return ", ".join(sorted(revisions)) or None
 
 
 def _config(
@@ -150,6 +177,21 @@ def _running(project: Project) -> Iterator[None]:
         with without_bytecode():
             yield
     except (CommandError, RevisionError) as error:
-        reason = str(error).rstrip(".")
+        reason = str(error).rstrip(".").partition("; please")[0]
         advice = " Run fsdb upgrade first." if "not up to date" in reason else ""
+        heads = _heads(project)
+        if "ultiple head" in reason and len(heads) > 1:
+            reason = f"{listed(heads)} are all the newest, as where two branches each added one"
+            advice = (
+                " Write one that follows all of them with fsdb merge, or run them as they are with fsdb upgrade heads."
+            )
+        elif len(heads) > 1 and "not up to date" in reason:
+            advice = " Run fsdb upgrade heads first, then fsdb merge: several are the newest, as where two branches each added one."
         raise ChangeRefused(f"The migrations in {project.folder} cannot be run: {reason}.{advice}") from error
+
+
+def _heads(project: Project) -> list[str]:
+    """The newest migrations; none where the folder cannot be read as such."""
+    with suppress(CommandError, RevisionError, KeyError):
+        return sorted(ScriptDirectory.from_config(_config(project)).get_heads())
+    return []

@@ -1,6 +1,7 @@
 """How commands end: exit statuses, one sentence where something is refused, JSON that is JSON, Ctrl-C."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -9,10 +10,13 @@ from pathlib import Path
 import pandas as pd
 import psycopg
 import pytest
+import sqlalchemy as sa
+import typer
+from psycopg.conninfo import conninfo_to_dict
 from sklearn.tree import DecisionTreeClassifier
 
 from fsdb.cli import app as application
-from fsdb.cli.app import main
+from fsdb.cli.app import COMMANDS, app, main
 from fsdb.deployments import deploy, register_model
 from tests.conftest import TestDatabase
 
@@ -183,12 +187,93 @@ def test_a_project_s_migrations_from_the_command_line(
     assert "No migration is needed" in capsys.readouterr().out
     assert main(["downgrade", "--catalog", "base"]) == 1
     assert "feature set airport_weather" in capsys.readouterr().err
-    assert main(["downgrade", "-1"]) == 0
+    assert main(["downgrade", "-1"]) == 1
+    printed = capsys.readouterr()
+    assert "Drop feature set airport_weather with its values and its history." in printed.err
+    assert "Make 1 destructive change? Nobody can be asked here: confirm with --yes." in printed.err
+    assert connection.execute("SELECT count(*) FROM fsdb.feature_sets").fetchone() == (1,)
+    assert main(["downgrade", "-1", "-y"]) == 0
     assert connection.execute("SELECT count(*) FROM fsdb.feature_sets").fetchone() == (0,)
     assert main(["downgrade", "--catalog", "base"]) == 0
     assert connection.execute("SELECT to_regnamespace('fsdb') IS NULL").fetchone() == (True,)
     assert main(["init"]) == 0
     assert "Catalog created" in capsys.readouterr().out
+
+
+def test_two_branches_of_a_project(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["revision", "--autogenerate", "-m", "weather"]) == 0
+    assert main(["upgrade"]) == 0
+    assert main(["merge"]) == 0
+    assert "Nothing to put together" in capsys.readouterr().out
+    assert main(["revision", "-m", "left"]) == 0
+    left = Path(capsys.readouterr().out.strip())
+    text = left.read_text()
+    (own,) = re.findall(r"^revision = '(\w+)'", text, re.MULTILINE)
+    left.with_name("right.py").write_text(text.replace(own, "aaaabbbbcccc"))
+    for command in (["upgrade"], ["revision", "-m", "more"]):
+        assert main(command) == 1
+        refused = capsys.readouterr().err
+        assert (
+            "are all the newest, as where two branches each added one" in refused or "Run fsdb upgrade heads" in refused
+        )
+        assert "fsdb merge" in refused
+    assert main(["upgrade", "heads"]) == 0
+    assert re.search(rf"to ({own}, aaaabbbbcccc|aaaabbbbcccc, {own})\.", capsys.readouterr().out)
+    assert main(["upgrade"]) == 1
+    assert main(["merge", "-m", "together"]) == 0
+    assert Path(capsys.readouterr().out.splitlines()[-1]).is_file()
+    assert main(["upgrade"]) == 0
+    assert main(["revision", "--autogenerate", "-m", "nothing"]) == 0
+    assert "No migration is needed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("url", "status", "said"),
+    [
+        ("mysql://u:secret@h/x", 1, "a URL that begins with mysql: is not one of PostgreSQL"),
+        ("sqlite:///x.db", 1, "begins with sqlite:"),
+        ("embedded://shop", 1, "other databases are embedded:///name"),
+        (
+            "postgresql+psycopg://u:secret@127.0.0.1:1/x",
+            1,
+            "No PostgreSQL answers at user=u dbname=x host=127.0.0.1 port=1",
+        ),
+    ],
+)
+def test_urls(url: str, status: int, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", "--url", url]) == status
+    refused = capsys.readouterr().err
+    assert said in refused
+    assert "secret" not in refused
+
+
+def test_sqlalchemy_s_urls_are_taken(database: TestDatabase, capsys: pytest.CaptureFixture[str]) -> None:
+    given = {name: str(value) for name, value in conninfo_to_dict(database.url).items()}
+    where = sa.URL.create("postgresql+psycopg", username=given.pop("user"), database=given.pop("dbname"), query=given)
+    for url in (where.render_as_string(), where.render_as_string().replace("postgresql+psycopg", "postgres")):
+        assert main(["status", "--url", url]) == 0
+        assert f"database {database.name}," in capsys.readouterr().out
+
+
+def test_version_and_pauses(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert re.fullmatch(r"fsdb \d+\.\d+\.\d+\S*\n", capsys.readouterr().out)
+    for seconds in ("-1", "0", "nan", "inf"):
+        assert main(["sync", "--watch", seconds]) == 2
+        assert "is no pause" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_is_shown_as_it_is_written(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No bracket in it is taken for markup."""
+    monkeypatch.setenv("COLUMNS", "400")
+    assert main([command, "--help"]) == 0
+    shown = " ".join(re.sub(r"[│╭╮╰╯─]", " ", capsys.readouterr().out).split())
+    for parameter in typer.main.get_command(app).commands[command].params:  # type: ignore[attr-defined]
+        written = " ".join((getattr(parameter, "help", None) or "").replace("\\[", "[").split())
+        assert written in shown
 
 
 def test_interrupted(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
