@@ -44,9 +44,7 @@ def seen(
 
     floor: of `decided`, called before the transaction began; without it the one before stays.
     """
-    row = connection.execute(
-        query(FILE, "seen"), {"feature_set": registered.name, "history": table_text(registered)}
-    ).fetchone()
+    row = connection.execute(query(FILE, "seen"), {"feature_set": registered.name}).fetchone()
     assert row is not None
     snapshot, restored, high = row
     known = restored if before is None else max(before.floor, restored)
@@ -59,7 +57,7 @@ def table_text(registered: RegisteredSet) -> str:
 
 
 def _position(connection: Connection[Any], registered: RegisteredSet) -> int:
-    row = connection.execute(query(FILE, "position"), {"history": table_text(registered)}).fetchone()
+    row = connection.execute(query(FILE, "position"), {"history_table": registered.history_table}).fetchone()
     assert row is not None
     return int(row[0])
 

@@ -85,7 +85,8 @@ def drop_function(connection: Connection[Any], name: str) -> None:
 
 def create_sequence(connection: Connection[Any], name: str) -> None:
     """Makes a sequence of schema fsdb_models, if it is not there."""
-    connection.execute(query("deployments/objects", "create_sequence", sequence=function(name)))
+    for text in ("create_sequence", "count_for_all"):
+        connection.execute(query("deployments/objects", text, sequence=function(name)))
 
 
 def drop_sequence(connection: Connection[Any], name: str) -> None:

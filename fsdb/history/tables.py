@@ -213,7 +213,7 @@ def _create_history(connection: Connection[Any], registered: RegisteredSet) -> N
             [query("history/tables", "key_not_null", key=Identifier(key)) for key in columns.key_names]
         ),
     }
-    for text in ("create_sequence", "create_history", "alter_history", "own_sequence"):
+    for text in ("create_sequence", "create_history", "alter_history", "own_sequence", "count_for_all"):
         connection.execute(query("history/tables", text, **parts))
     connection.execute(query("history/tables", "create_newest_index", index=Identifier(f"{name}:newest"), **parts))
     connection.execute(

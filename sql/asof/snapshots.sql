@@ -14,7 +14,7 @@ LOCK TABLE {history} IN SHARE MODE
 -- name: adopt_versions
 -- All versions that are there came with the dump, or were committed since.
 UPDATE fsdb.feature_sets
-SET restored_version = coalesce(pg_sequence_last_value(pg_get_serial_sequence(format('fsdb_history.%I', history_table), 'version_id')::regclass), 0)
+SET restored_version = fsdb.last_version(history_table)
 
 -- name: adopt_server
 -- New versions have this server's xids.
@@ -30,5 +30,5 @@ SELECT pg_current_snapshot()::text, pg_current_xact_id_if_assigned()::text::bigi
 
 -- name: positions
 -- How far the versions of every feature set had been counted, and up to where they came with a dump.
-SELECT name, coalesce(pg_sequence_last_value(pg_get_serial_sequence(format('fsdb_history.%I', history_table), 'version_id')::regclass), 0), restored_version
+SELECT name, fsdb.last_version(history_table), restored_version
 FROM fsdb.feature_sets

@@ -12,7 +12,7 @@ SET LOCAL statement_timeout = 0
 
 -- name: position
 -- How far the set's versions have been counted.
-SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence(%(history)s, 'version_id')::regclass), 0)
+SELECT fsdb.last_version(%(history_table)s)
 
 -- name: writers
 -- Open transactions that may have written versions: INSERT locks the table before it draws a version_id, until the transaction ends.
@@ -26,7 +26,7 @@ LOCK TABLE {history} IN ACCESS SHARE MODE
 
 -- name: seen
 -- What the transaction sees, and then how far versions have been counted: none that it sees is beyond.
-SELECT pg_current_snapshot()::text, restored_version, coalesce(pg_sequence_last_value(pg_get_serial_sequence(%(history)s, 'version_id')::regclass), 0)
+SELECT pg_current_snapshot()::text, restored_version, fsdb.last_version(history_table)
 FROM fsdb.feature_sets WHERE name = %(feature_set)s
 
 -- name: versions

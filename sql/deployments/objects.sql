@@ -36,6 +36,10 @@ DROP FUNCTION IF EXISTS {function}
 -- Counts what is rolled back.
 CREATE SEQUENCE IF NOT EXISTS {sequence}
 
+-- name: count_for_all
+-- Who may ask for a deployment's costs must know how many rows it refused.
+GRANT SELECT ON SEQUENCE {sequence} TO PUBLIC
+
 -- name: drop_sequence
 -- Removes a sequence of fsdb's.
 DROP SEQUENCE IF EXISTS {sequence}

@@ -34,6 +34,10 @@ ALTER {key} SET NOT NULL
 -- The sequence goes with its table.
 ALTER SEQUENCE {sequence} OWNED BY {history}.version_id
 
+-- name: count_for_all
+-- Who may read history must know how far it has been counted; how much was written PostgreSQL's statistics tell everybody as it is.
+GRANT SELECT ON SEQUENCE {sequence} TO PUBLIC
+
 -- name: create_newest_index
 -- Finds the version that holds at a time in one descent.
 CREATE INDEX {index} ON {history} ({keys}, event_time DESC, version_id DESC)

@@ -103,3 +103,22 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION fsdb.kept_exactly IS 'True, or an error where history would round or refuse what a live table now holds, or would number versions anew. Called immutable so that the planner asks once a plan, which ALTER TABLE makes anew: writes pay nothing for it.';
+
+-- pg_sequence_last_value() is NULL both for a sequence that was never used and for one that the caller may not read.
+CREATE FUNCTION fsdb.last_number(sequence regclass) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT has_sequence_privilege(sequence, 'SELECT, USAGE') THEN
+        RAISE EXCEPTION 'permission denied for sequence %', (SELECT c.relname FROM pg_class c WHERE c.oid = sequence)
+            USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN coalesce(pg_sequence_last_value(sequence), 0);
+END
+$$;
+COMMENT ON FUNCTION fsdb.last_number IS 'The last number that a sequence gave, 0 before the first; an error for who may not read it.';
+
+CREATE FUNCTION fsdb.last_version(history_table text) RETURNS bigint
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    SELECT fsdb.last_number(pg_get_serial_sequence(format('fsdb_history.%I', history_table), 'version_id')::regclass)
+$$;
+COMMENT ON FUNCTION fsdb.last_version IS 'How far the versions of a history table have been counted: no version that a snapshot of before sees is beyond.';

@@ -44,8 +44,8 @@ COMMENT ON FUNCTION fsdb.deployment_costs IS
 
 CREATE FUNCTION fsdb.rejections(deployment_id integer, version integer) RETURNS bigint
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT coalesce((SELECT s.last_value FROM pg_catalog.pg_sequences s
-                     WHERE s.schemaname = 'fsdb_models' AND s.sequencename = format('rejected_%s_%s', $1, $2)), 0)
+    SELECT coalesce((SELECT fsdb.last_number(c.oid) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                     WHERE n.nspname = 'fsdb_models' AND c.relname = format('rejected_%s_%s', $1, $2) AND c.relkind = 'S'), 0)
 $$;
 COMMENT ON FUNCTION fsdb.rejections IS 'How many rows a version of a deployment refused so that their insert failed: counted by a sequence, which outlives the rollback.';
 
