@@ -275,6 +275,8 @@ def _models(connection: Connection[Any]) -> Iterator[Check]:
             row = connection.execute(query("doctor/checks", "load_models")).fetchone()
     except (psycopg.errors.UndefinedFunction, psycopg.errors.InvalidSchemaName):
         return  # what the check of the catalog tells
+    except psycopg.errors.InsufficientPrivilege:
+        raise  # named by who holds the connection
     except psycopg.Error as error:
         found = str(error.diag.message_primary or error)
         advice = "Give the server's Python numpy and onnxruntime again, or deploy with runtime='sql' or 'worker'."

@@ -26,6 +26,8 @@ def lineage(connection: Connection[Any], name: str, prediction_id: int) -> Table
     try:
         with connection.transaction():
             row = connection.execute(found, {"prediction_id": prediction_id}).fetchone()
+    except psycopg.errors.InsufficientPrivilege:
+        raise  # named by who holds the connection
     except (psycopg.DataError, psycopg.ProgrammingError):
         row = None  # what is no bigint names no row
     if row is None:

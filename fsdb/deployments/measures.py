@@ -45,6 +45,8 @@ def compare(connection: Connection[Any], name: str, labels: str, label: str, id_
     try:
         with connection.transaction():
             cursor = connection.execute(query(FILE, "compare"), values)
+    except psycopg.errors.InsufficientPrivilege:
+        raise  # named by who holds the connection
     except (psycopg.ProgrammingError, psycopg.DataError, psycopg.NotSupportedError) as error:
         raise InvalidDefinition(
             f"The labels cannot be read from columns {id_column} and {label} of {labels}: {first_line(error)}."

@@ -24,6 +24,8 @@ def describe(connection: Connection[Any], given: Composable, what: str) -> tuple
     try:
         # Results in binary make this the extended protocol, which takes one statement and no more.
         cursor = connection.cursor(binary=True).execute(query("exchange/queries", "describe", given=given))
+    except psycopg.errors.InsufficientPrivilege:
+        raise  # named by who holds the connection
     except (psycopg.ProgrammingError, psycopg.DataError) as error:
         raise InvalidDefinition(f"The {what} query does not run: {first_line(error)}.") from error
     result = cursor.pgresult

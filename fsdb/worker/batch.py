@@ -71,7 +71,7 @@ def is_transient(error: psycopg.Error) -> bool:
     state = error.sqlstate
     if state is None:
         return isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
-    return state.startswith(("08", "40", "53", "57P")) or state in ("25P03", "55P03")
+    return state.startswith(("08", "40", "53", "57P")) or state in ("25P03", "55P03", "26000", "42P05")
 
 
 def _work(connection: Connection[Any], most: int, models: Models, batch: Batch) -> None:

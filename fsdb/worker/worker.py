@@ -2,14 +2,16 @@
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import psycopg
 from psycopg import Connection
 
-from fsdb import db
+from fsdb import db, rights
 from fsdb.deployments.runtimes.worker import check_installed
 from fsdb.errors import ConnectionFailed
+from fsdb.session import NOT_PREPARED, Session
 from fsdb.worker import queue
 from fsdb.worker.batch import Batch, is_transient, work
 from fsdb.worker.models import Models
@@ -48,6 +50,7 @@ class Worker:
         self._told = told
         self._noted = noted
         self._sizes: dict[str, int] = {}
+        self._shared = False
         self._stopping = False
 
     def stop(self) -> None:
@@ -58,20 +61,25 @@ class Worker:
         """Works until it is stopped; `once`: until no row is due that another worker does not have.
 
         A server that goes away is waited for, ever longer up to half a minute; with `once` it is ConnectionFailed, as it is
-        when the first connection fails. Raises ChangeRefused where the database user may not fill predictions in.
+        when the first connection fails. Raises ChangeRefused where the database user may not fill predictions in, RightMissing
+        without another right.
         """
         pause = FIRST_PAUSE_SECONDS
         connected = False
         while not self._stopping:
             try:
                 with self._connected() as connection:
-                    queue.listen(connection)
+                    if not self._is_shared(connection):
+                        queue.listen(connection)
                     connected, pause = True, FIRST_PAUSE_SECONDS
                     self._work(connection, once)
                     return
             except psycopg.Error as error:
+                if isinstance(error, psycopg.errors.InsufficientPrivilege):
+                    raise rights.explained(self._url, error) from error
                 if not is_transient(error):
                     raise
+                self._shared = self._shared or isinstance(error, NOT_PREPARED)
                 sentence = f"The server went away: {str(error).strip().partition(chr(10))[0]}."
                 if once or not connected:
                     raise ConnectionFailed(f"{sentence} Rows in its queue wait there; run the worker again.") from error
@@ -80,13 +88,23 @@ class Worker:
                 self._sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
-    def _connected(self) -> Connection[Any]:
+    def _connected(self) -> Session:
         connection = db.connect(self._url, "fsdb worker", autocommit=True)
         # What is read once the table is locked must be what is there then, whatever the database's default.
         connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+        if self._shared:
+            connection.share()
         return connection
 
-    def _work(self, connection: Connection[Any], once: bool) -> None:
+    def _is_shared(self, connection: Session) -> bool:
+        """Whether a pooler gives the connection's session to others, too: it cannot listen there, and locks would stay."""
+        connection.recognize()
+        if connection.shared and not self._shared:
+            self._shared = True
+            self._noted("The connection goes through a pooler: rows are looked for each second, nothing tells of them.")
+        return connection.shared
+
+    def _work(self, connection: Session, once: bool) -> None:
         while not self._stopping:
             rows, passed_over = self._round(connection)
             if once and not rows and not passed_over:
@@ -94,12 +112,12 @@ class Worker:
             if rows:
                 _notified(connection, 0)  # notices must not pile up
                 continue
-            with queue.waiting(connection):
+            with nullcontext() if self._is_shared(connection) else queue.waiting(connection):
                 for seconds in POLLS_SECONDS:
                     if self._stopping or self._round(connection)[0] or _notified(connection, seconds):
                         break
 
-    def _round(self, connection: Connection[Any]) -> tuple[int, bool]:
+    def _round(self, connection: Session) -> tuple[int, bool]:
         """A batch of each deployment that has rows: how many were done, and whether one was passed over."""
         rows, passed_over = 0, False
         for name in queue.due(connection, self._deployment):
@@ -111,6 +129,8 @@ class Worker:
             except psycopg.Error as error:
                 if connection.closed or not is_transient(error):
                     raise
+                if isinstance(error, NOT_PREPARED):
+                    connection.share()
                 # A table that is being changed, a deadlock, a server short of something: the others go on.
                 passed_over = True
                 if not isinstance(error, psycopg.errors.LockNotAvailable):

@@ -13,15 +13,16 @@ WITH object AS (
     SELECT 'SCHEMA', n.nspname, n.nspname, quote_ident(n.nspname), wanted.privilege, wanted.place, n.nspowner,
            has_schema_privilege(n.oid, wanted.privilege)
     FROM pg_namespace AS n CROSS JOIN (VALUES ('USAGE', 1), ('CREATE', 2)) AS wanted (privilege, place)
-    WHERE position(n.nspname IN %(message)s) > 0
+    WHERE position(n.nspname IN %(message)s) > 0 AND n.nspname NOT LIKE 'pg\_temp\_%%'
     UNION ALL
     SELECT 'FUNCTION', n.nspname, p.proname, p.oid::regprocedure::text, 'EXECUTE', 1, p.proowner, has_function_privilege(p.oid, 'EXECUTE')
     FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
     WHERE n.nspname <> 'pg_catalog' AND position(p.proname IN %(message)s) > 0
     UNION ALL
+    -- A session that has made temporary tables before is refused its schema of them, not the database.
     SELECT 'DATABASE', '', d.datname, quote_ident(d.datname), wanted.privilege, wanted.place, d.datdba, has_database_privilege(d.oid, wanted.privilege)
     FROM pg_database AS d CROSS JOIN (VALUES ('CREATE', 1), ('TEMPORARY', 2)) AS wanted (privilege, place)
-    WHERE d.datname = current_database() AND position(d.datname IN %(message)s) > 0
+    WHERE d.datname = current_database() AND (position(d.datname IN %(message)s) > 0 OR position('pg_temp' IN %(message)s) > 0)
 )
 SELECT kind, shown, privilege, pg_get_userbyid(owner)::text, current_user::text, quote_ident(current_user)
 FROM object
