@@ -9,6 +9,7 @@ WITH object AS (
     JOIN (VALUES ('S', 'SELECT', 1), ('S', 'USAGE', 2), ('r', 'SELECT', 1), ('r', 'INSERT', 2), ('r', 'UPDATE', 3), ('r', 'DELETE', 4), ('r', 'TRUNCATE', 5))
       AS wanted (kind, privilege, place) ON wanted.kind = CASE c.relkind WHEN 'S' THEN 'S' ELSE 'r' END
     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND position(c.relname IN %(message)s) > 0
+      AND (n.nspname <> 'fsdb_history' OR wanted.privilege = 'SELECT') -- its triggers alone write history
     UNION ALL
     SELECT 'SCHEMA', n.nspname, n.nspname, quote_ident(n.nspname), wanted.privilege, wanted.place, n.nspowner,
            has_schema_privilege(n.oid, wanted.privilege)
@@ -21,12 +22,12 @@ WITH object AS (
     UNION ALL
     -- A session that has made temporary tables before is refused its schema of them, not the database.
     SELECT 'DATABASE', '', d.datname, quote_ident(d.datname), wanted.privilege, wanted.place, d.datdba, has_database_privilege(d.oid, wanted.privilege)
-    FROM pg_database AS d CROSS JOIN (VALUES ('CREATE', 1), ('TEMPORARY', 2)) AS wanted (privilege, place)
+    FROM pg_database AS d CROSS JOIN (VALUES ('CREATE', 2), ('TEMPORARY', CASE %(kind)s WHEN 'database' THEN 3 ELSE 1 END)) AS wanted (privilege, place)
     WHERE d.datname = current_database() AND (position(d.datname IN %(message)s) > 0 OR position('pg_temp' IN %(message)s) > 0)
 )
 SELECT kind, shown, privilege, pg_get_userbyid(owner)::text, current_user::text, quote_ident(current_user)
 FROM object
 WHERE NOT has
-ORDER BY lower(kind) = %(kind)s DESC, name = %(name)s DESC, length(name) DESC, schema = ANY (ARRAY['fsdb', 'fsdb_history', 'fsdb_iceberg', 'fsdb_training', 'fsdb_models']) DESC,
-         place, schema
+ORDER BY lower(kind) = %(kind)s DESC, name = %(name)s DESC, length(name) DESC, place,
+         schema = ANY (ARRAY['fsdb', 'fsdb_history', 'fsdb_iceberg', 'fsdb_training', 'fsdb_models']) DESC, schema
 LIMIT 1
