@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fsdb.array_text import python_items
+from fsdb.array_text import items_of, python_items
 from fsdb.asof.description import plain_type
 from fsdb.errors import InvalidData
 from fsdb.exchange.timezones import Zone
@@ -101,10 +101,10 @@ def _each(texts: pa.Array, wanted: Wanted, read: Callable[[str], Any], kind: pa.
 def _list(text: str, kind: str) -> list[Any]:
     """[1, 2], or {1,2} as PostgreSQL writes it."""
     if text.startswith("{") and text.endswith("}"):
-        try:
-            return python_items(text, kind.removesuffix("[]"))
-        except KeyError as error:
-            raise ValueError(text) from error
+        item = kind.removesuffix("[]")
+        if item == "boolean" and not set(items_of(text)) <= {"t", "f", None}:
+            raise ValueError(text)
+        return python_items(text, item)
     found = json.loads(text)
     if not isinstance(found, list):
         raise ValueError(text)

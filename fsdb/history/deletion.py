@@ -37,6 +37,8 @@ def delete_as_of(
         raise InvalidData(
             f"Feature set {registered.name} is declared with event_time={registered.event_time_rule!r}, so that the clock alone counts: delete the rows of {registered.name} with DELETE, as of now."
         )
+    if getattr(event_time, "nanosecond", 0):
+        raise InvalidData(f"event_time {event_time} has nanoseconds: round it to microseconds.")
     if not rows:
         return 0
     with connection.transaction():

@@ -20,7 +20,8 @@ def to_pandas(table: pa.Table) -> Any:
 
     Integers and booleans with NULLs become float64 with NaN (booleans 1.0 and 0.0); integers beyond 2^53 that have
     NULLs become Int64. numeric becomes the float64 that Python's float() and PostgreSQL's cast give. Whole numbers of a numeric(p, 0) that
-    a float64 does not hold stay what they are: int64 or uint64 (with NULLs Int64 or UInt64), beyond these Python's own integers. Times are
+    a float64 does not hold stay what they are: int64 or uint64 (with NULLs Int64 or UInt64), beyond these Python's own integers; so are lists
+    of such with NULLs. Times are
     datetime64[us, UTC], dates datetime64.
     """
     large = {
@@ -39,11 +40,13 @@ def to_pandas(table: pa.Table) -> Any:
 
     wide = {pa.int64(): pd.Int64Dtype(), pa.uint64(): pd.UInt64Dtype()}
     frame = table.to_pandas(types_mapper=wide.get, date_as_object=False)
-    for name, field, column in zip(table.column_names, table.schema, table.columns, strict=True):
-        if pa.types.is_decimal(field.type) or pa.types.is_decimal256(field.type):
+    columns = list(zip(table.column_names, table.columns, strict=True))
+    frame = frame.astype({name: str(c.type) for name, c in columns if c.type in wide and not c.null_count})
+    for name, column in columns:
+        if pa.types.is_decimal(column.type):
             frame[name] = pd.Series([None if v is None else int(v) for v in column.to_pylist()], dtype=object)
-        elif field.type in wide and not column.null_count:
-            frame[name] = frame[name].astype(str(field.type))
+        elif _lists_of_gaps(column.type, column):
+            frame[name] = pd.Series(column.to_pylist(), dtype=object)
     return frame
 
 
@@ -95,6 +98,14 @@ def _fits_float(column: pa.ChunkedArray) -> bool:
     return all(
         v is None or not isfinite(f) or int(f) == int(v) for v, f in zip(column.to_pylist(), nearest, strict=True)
     )
+
+
+def _lists_of_gaps(kind: pa.DataType, column: pa.ChunkedArray) -> bool:
+    """Whether these are lists of whole numbers with NULLs among them, of which pandas would make floats that do not hold each."""
+    if not pa.types.is_list(kind) or not pa.types.is_integer(kind.value_type):
+        return False
+    items = pc.list_flatten(column)
+    return bool(items.null_count) and not _fits_float(items)
 
 
 def _large_whole(column: pa.ChunkedArray) -> pa.ChunkedArray:
