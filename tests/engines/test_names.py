@@ -120,6 +120,7 @@ def test_features(session: psycopg.Connection, engine: str) -> None:
     assert built.to_arrow().column_names == ["id#", "@", *USABLE]
     for number, column in enumerate(built.to_arrow().columns[2:]):
         assert column.to_pylist() == [value(row, number) for row in ASKED]
+    assert len(built.explain().features) == len(USABLE)
     assert built.to_pandas().columns.tolist() == built.to_polars().columns == built.to_arrow().column_names
 
 
