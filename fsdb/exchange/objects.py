@@ -92,12 +92,13 @@ def _refused(values: Sequence[Any], name: str, bad: Callable[[Any], bool], what:
     return InvalidData(f"Column {name!r} holds {shown}, of type {type(value).__name__}, in row {row}, {what}.")
 
 
+_NOTHING = ("NAType", "NaTType")
 Made = tuple[pa.Array, dict[bytes, bytes] | None]
 
 
-def _by_arrow(values: list[Any], name: str, _zone: Zone | None) -> Made:
+def _by_arrow(values: list[Any], name: str, _zone: Zone | None, from_pandas: bool = True) -> Made:
     try:
-        return pa.array(values, from_pandas=True), None
+        return pa.array(values, from_pandas=from_pandas), None
     except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
         said = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
         raise InvalidData(f"Column {name!r} cannot be taken: {said}. Give its values one type.") from error
@@ -187,7 +188,14 @@ def _lists(values: list[Any], name: str, zone: Zone | None) -> Made:
             raise InvalidData(
                 f"Column {name!r} holds an array of {value.ndim} dimensions in row {row}: store each as one list."
             )
-    return _by_arrow(values, name, zone)
+    # A NaN in a list is that number; what is missing in it is None, or pandas' own NA.
+    given = [
+        [None if type(item).__name__ in _NOTHING else item for item in value]
+        if isinstance(value, (list, tuple))
+        else value
+        for value in values
+    ]
+    return _by_arrow(given, name, zone, from_pandas=False)
 
 
 _MAKING: dict[str, Callable[[list[Any], str, Zone | None], Made]] = {
