@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 from psycopg import Connection
@@ -74,7 +75,7 @@ class Status:
         return f"{self.headline}\n{self.table!r}" if self.parts else f"{self.headline} Nothing is registered yet."
 
     def _repr_html_(self) -> str:
-        return f"<p>{self.headline}</p>{self.table._repr_html_()}"
+        return f"<p>{escape(self.headline)}</p>{self.table._repr_html_()}"
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as JSON can carry it."""

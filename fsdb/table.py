@@ -51,7 +51,8 @@ class Table:
 
     def __repr__(self) -> str:
         text = StringIO()
-        Console(file=text, width=160, color_system=None).print(self)
+        # In a notebook rich would show the table there instead of writing it, beside what the notebook shows by itself.
+        Console(file=text, width=160, color_system=None, force_jupyter=False).print(self)
         return text.getvalue().rstrip("\n")
 
     def _repr_html_(self) -> str:

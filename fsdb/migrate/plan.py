@@ -73,6 +73,9 @@ class Plan:
     def __rich__(self) -> Any:
         return self.table.__rich__() if self else "Nothing to change: the database is as defined."
 
+    def __repr__(self) -> str:
+        return str(self)
+
     def __str__(self) -> str:
         return repr(self.table) if self else "Nothing to change: the database is as defined."
 

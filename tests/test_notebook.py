@@ -1,0 +1,46 @@
+"""A notebook, run by a kernel: each table is shown once, and the text of nothing is empty."""
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from tests.conftest import TestDatabase
+
+SETUP = """
+import fsdb, sqlalchemy as sa
+store = fsdb.connect({url!r})
+weather = fsdb.FeatureSet("weather", keys={{"k": sa.Text}}, features=[fsdb.Feature("temp", sa.Double)])
+plan = store.plan([weather])
+store.apply([weather])
+spine = "SELECT 'a'::text AS k, timestamptz '2100-01-01 00:00+00' AS at"
+rows = store.training_set(spine=spine, features=["weather.temp"], timestamp="at")
+saved = rows.save("kept")
+shown = {{
+    "table": store.describe("weather"),
+    "status": store.status(),
+    "plan": plan,
+    "nothing to do": store.plan([weather]),
+    "training set": rows,
+    "saved": saved,
+    "explanation": rows.explain(),
+    "search": store.search(),
+}}
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the client's own libraries
+def test_tables_are_shown_once(database: TestDatabase) -> None:
+    names = ("table", "status", "plan", "nothing to do", "training set", "saved", "explanation", "search")
+    cells = [SETUP.format(url=database.url), *(f"shown[{name!r}]" for name in names)]
+    cells.append("print([name for name, one in shown.items() if not str(one).strip() or not repr(one).strip()])")
+    cells.append("print(rows.plan.strip() != '')")
+    cells.append("store.close()")
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    NotebookClient(notebook, kernel_name="python3", timeout=120).execute()
+    _, *outputs, texts, plan, _ = [cell.outputs for cell in notebook.cells]
+    for name, (shown, *more) in zip(names, outputs, strict=True):
+        assert (name, shown.output_type, more) == (name, "execute_result", [])
+        assert shown["data"]["text/html"].strip()
+        assert shown["data"]["text/plain"].strip()
+    assert [output["text"] for output in (*texts, *plan)] == ["[]\n", "True\n"]
