@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -186,6 +187,9 @@ def _objects(known: Any, values: Sequence[Any]) -> Any:
 
 
 def _as_kind(value: Any, kind: Callable[[Any], Any]) -> Any:
+    if kind is Decimal:
+        # The digits that people write: a threshold has all those of its float64.
+        return Decimal(repr(float(value)))
     try:
         made = kind(value)
     except (TypeError, ValueError, ArithmeticError):
