@@ -21,13 +21,15 @@ from fsdb.table import Table
 class ModelInput:
     """An input of a model version. `feature_id` and `feature` ("set.feature") are None where the inserted row gives it.
 
-    `type` is that of the scoring function's argument.
+    `type` is that of the scoring function's argument, `frame_type` the pandas type in which the native model was given it when the version
+    was checked, None where there was no frame.
     """
 
     name: str
     type: str
     feature_id: int | None = None
     feature: str | None = None
+    frame_type: str | None = None
 
 
 @dataclass(frozen=True, repr=False)

@@ -41,6 +41,7 @@ MOST_EDGE_ROWS = 1000
 MOST_SPLIT_ROWS = 100_000  # every split where no input is compared with more than half as many numbers
 _NUMBERS = (0.0, 1.0, -1.0, 0.5, 100.0)
 _SHOWN_INPUTS = 8
+_FRAMES = ("pandas", "polars")
 _FETCHED = 5  # rows of a cursor at a time
 _LIMITS = ("53", "54")  # classes of errors: out of memory, a limit of the program
 
@@ -81,7 +82,8 @@ def rows_given(rows: Any) -> GivenRows:
     places = _spread(range(table.num_rows), MOST_REAL_ROWS)
     # Sliced, since Arrow cannot take places of every type.
     values = [row for place in places for row in table.slice(place, 1).to_pylist()]
-    return GivenRows(values, UserFrame.of(rows, places) if places and _has_pandas() else None)
+    own = rows if type(rows).__module__.partition(".")[0] in _FRAMES else table  # what streams can be read once
+    return GivenRows(values, UserFrame.of(own, places) if places and _has_pandas() else None)
 
 
 def rows_of(training_set: TrainingSet) -> GivenRows:

@@ -74,7 +74,13 @@ def register_model(
     frame = parity.frame_of(given)
     program = program_of(estimator, {column: widest(to.type) for column, to in bound.items()}, frame)
     signature = [
-        ModelInput(taken.name, taken.type, bound[taken.name].feature_id, bound[taken.name].feature)
+        ModelInput(
+            taken.name,
+            taken.type,
+            bound[taken.name].feature_id,
+            bound[taken.name].feature,
+            None if frame is None else frame.type_name(taken.name),
+        )
         for taken in program.inputs
     ]
     with connection.transaction():

@@ -59,6 +59,13 @@ class UserFrame:
         column = self.columns.get(name)
         return None if column is None else column.dtype
 
+    def type_name(self, name: str) -> str | None:
+        """The same as pandas writes it; of categories also the type of their values."""
+        dtype = self.dtype(name)
+        if is_categorical(dtype):
+            return f"{'ordered ' if dtype.ordered else ''}category of {dtype.categories.dtype}"
+        return None if dtype is None else str(dtype)
+
     def rows_at(self, places: Sequence[int], names: Sequence[str]) -> Any:
         """Rows of the data, with these columns in their order."""
         if hasattr(self.data, "iloc"):

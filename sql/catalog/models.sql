@@ -21,8 +21,8 @@ SELECT coalesce(max(version), 0) + 1 FROM fsdb.model_versions WHERE model = %(mo
 
 -- name: insert_input
 -- Registers an input of a version.
-INSERT INTO fsdb.model_inputs (model, version, position, name, type, feature_id, feature)
-VALUES (%(model)s, %(version)s, %(position)s, %(name)s, %(type)s, %(feature_id)s, %(feature)s)
+INSERT INTO fsdb.model_inputs (model, version, position, name, type, feature_id, feature, frame_type)
+VALUES (%(model)s, %(version)s, %(position)s, %(name)s, %(type)s, %(feature_id)s, %(feature)s, %(frame_type)s)
 
 -- name: insert_metric
 -- Registers a metric of a version.
@@ -57,7 +57,7 @@ ORDER BY v.model, v.version
 
 -- name: list_inputs
 -- Signatures of the versions of a model (of all models where none is named), in order.
-SELECT model, version, name, type, feature_id, feature FROM fsdb.model_inputs
+SELECT model, version, name, type, feature_id, feature, frame_type FROM fsdb.model_inputs
 WHERE %(model)s::text IS NULL OR model = %(model)s::text
 ORDER BY model, version, position
 

@@ -134,6 +134,12 @@ def test_the_frame_of_a_training_set(store: fsdb.Store) -> None:
     deployment = store.deploy("m", table="m")
     found = np.array(deployment.score(F[["id"]])["prediction"].to_pylist())
     assert_same(found, model.predict(X.assign(level=X["level"].astype("category"))))
+    with store.transaction() as connection:
+        kept = connection.execute(
+            "SELECT name, frame_type FROM fsdb.model_inputs WHERE (model, version) = ('m', %s) ORDER BY position",
+            (deployment.version,),
+        ).fetchall()
+    assert dict(kept) == {name: str(dtype) for name, dtype in X.dtypes.items()}
     deployment.undeploy(drop_predictions=True)
 
 

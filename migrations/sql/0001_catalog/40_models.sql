@@ -40,6 +40,7 @@ CREATE TABLE fsdb.model_inputs (
     type       text NOT NULL,
     feature_id integer,
     feature    text,
+    frame_type text,
     PRIMARY KEY (model, version, position),
     UNIQUE (model, version, name),
     FOREIGN KEY (model, version) REFERENCES fsdb.model_versions,
@@ -49,6 +50,7 @@ COMMENT ON TABLE fsdb.model_inputs IS 'Signatures: what each model version is gi
 COMMENT ON COLUMN fsdb.model_inputs.type IS 'Type of the scoring function''s argument: the widest of its kind, so that a widened feature still fits.';
 COMMENT ON COLUMN fsdb.model_inputs.feature_id IS 'The feature that is looked up; NULL where the inserted row gives the value.';
 COMMENT ON COLUMN fsdb.model_inputs.feature IS 'The feature''s full name when the version was registered.';
+COMMENT ON COLUMN fsdb.model_inputs.frame_type IS 'The pandas type in which the native model was given it when the version was checked; NULL where no frame was given.';
 
 CREATE TABLE fsdb.model_metrics (
     model   text NOT NULL,
