@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from enum import IntEnum
 from typing import Any, LiteralString
 
@@ -125,6 +126,37 @@ def wait_turn(connection: Connection[Any], table: Relation, what: str, mode: Mod
         ) from error
 
 
+def wait_advisory(connection: Connection[Any], key: int, what: str, rightful: Relation, shared: bool = False) -> None:
+    """Has an advisory lock until the transaction ends, alone or shared; what: what is to be done under it.
+
+    Anybody may take advisory locks. Who may act as the owner of the table `rightful` is waited for as long as it takes, and everybody else
+    for `$FSDB_LOCK_SECONDS`: then ChangeRefused says who has it.
+    """
+    kind = "advisory_shared" if shared else "advisory"
+    if connection.execute(query(FILE, f"try_{kind}"), {"key": key}).fetchone() == (True,):
+        return
+    former, _ = _timeouts(connection)
+    schema, table = rightful
+    while True:
+        try:
+            with connection.transaction():
+                _set_timeout(connection, max(1, round(lock_seconds() * 1000)))
+                connection.execute(query(FILE, kind), {"key": key})
+                _set_timeout(connection, former)
+            return
+        except errors.DeadlockDetected as error:
+            raise sentence(error) from error
+        except errors.LockNotAvailable as error:
+            asked = {"key": key, "schema": schema, "table": table}
+            others = connection.execute(query(FILE, "advisory_holders"), asked).fetchall()
+            intruders = [row[:-1] for row in others if not row[-1]]
+            if intruders:
+                raise ChangeRefused(
+                    f"{what} has waited for {lock_seconds():g} s for an advisory lock of fsdb's that another session has "
+                    f"({_described(*intruders[0])}). End that session, then call this again."
+                ) from error
+
+
 def attempts() -> Iterator[int]:
     """Counts attempts, with pauses between them, until `$FSDB_LOCK_SECONDS` are over; one at least."""
     deadline = time.monotonic() + lock_seconds()
@@ -225,12 +257,17 @@ def _who(connection: Connection[Any], found: list[_Found], wanted: Locks) -> str
             continue
         if pid is None:
             return f" (a prepared transaction uses {one.shown}: pg_prepared_xacts shows it)"
-        parts = [
-            f"pid {pid}",
-            *([f"application {application}"] if application else []),
-            *([f"user {user}"] if user else []),
-            *([state] if state else []),
-            *([f"since {since:%Y-%m-%d %H:%M:%S%z}"] if since else []),
-        ]
-        return f" ({', '.join(parts)}, on {one.shown})"
+        return f" ({_described(pid, application, user, state, since)}, on {one.shown})"
     return ""
+
+
+def _described(pid: int, application: str | None, user: str | None, state: str | None, since: datetime | None) -> str:
+    """A session, as far as this user may see it."""
+    parts = [
+        f"pid {pid}",
+        *([f"application {application}"] if application else []),
+        *([f"user {user}"] if user else []),
+        *([state] if state else []),
+        *([f"since {since:%Y-%m-%d %H:%M:%S%z}"] if since else []),
+    ]
+    return ", ".join(parts)

@@ -30,3 +30,30 @@ FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.
 WHERE l.locktype = 'relation' AND l.granted AND l.relation = ANY (%(relations)s::oid[]) AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
   AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
 ORDER BY a.xact_start NULLS LAST, l.pid
+
+-- name: try_advisory
+-- Has an advisory lock until the transaction ends, if nobody else has it.
+SELECT pg_catalog.pg_try_advisory_xact_lock(%(key)s)
+
+-- name: try_advisory_shared
+-- The same beside others who share it.
+SELECT pg_catalog.pg_try_advisory_xact_lock_shared(%(key)s)
+
+-- name: advisory
+-- Waits for an advisory lock.
+SELECT pg_catalog.pg_advisory_xact_lock(%(key)s)
+
+-- name: advisory_shared
+-- The same beside others who share it.
+SELECT pg_catalog.pg_advisory_xact_lock_shared(%(key)s)
+
+-- name: advisory_holders
+-- Who has an advisory lock, the oldest first, and whether they may act as the owner of a table.
+SELECT l.pid, a.application_name, a.usename::text, a.state, a.xact_start,
+       coalesce((SELECT pg_catalog.pg_has_role(a.usesysid, c.relowner, 'USAGE') FROM pg_catalog.pg_class c
+                 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %(schema)s AND c.relname = %(table)s), false)
+FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND (l.classid::bigint << 32 | l.objid::bigint) = %(key)s
+  AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
+  AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+ORDER BY a.xact_start NULLS LAST, l.pid

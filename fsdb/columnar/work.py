@@ -14,7 +14,7 @@ from pyiceberg.table import Table as IcebergTable
 from fsdb import config, db, rights
 from fsdb.asof import snapshots
 from fsdb.catalog.feature_sets import RegisteredSet
-from fsdb.columnar import moment, table
+from fsdb.columnar import moment, table, turns
 from fsdb.columnar.catalog import DatabaseCatalog, opened
 from fsdb.columnar.claims import claim
 from fsdb.columnar.files import FileWriter
@@ -70,7 +70,7 @@ class Work:
         """Holds off every other work on this set's copy."""
         with self.control.transaction():
             self.control.execute(query(SYNC, "patience"))
-            self.control.execute(query(SYNC, "one_at_a_time"), {"feature_set": feature_set})
+            turns.take(self.control, feature_set)
             yield
 
     def loaded(self, registered: RegisteredSet) -> IcebergTable | None:

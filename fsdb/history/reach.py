@@ -11,7 +11,9 @@ from typing import Any
 from psycopg import Connection
 from psycopg.sql import Composable, Composed, Literal
 
+from fsdb import locks
 from fsdb.catalog.feature_sets import RegisteredSet
+from fsdb.config import CATALOG_SCHEMA
 from fsdb.errors import RetentionRefused
 from fsdb.sql import query
 
@@ -24,7 +26,7 @@ def hold(connection: Connection[Any]) -> None:
 
     To be called before the snapshot is taken that is read at.
     """
-    connection.execute(query(FILE, "hold", lock=Literal(LOCK)))
+    locks.wait_advisory(connection, LOCK, "Reading history", (CATALOG_SCHEMA, "feature_sets"), shared=True)
 
 
 def reach_of(connection: Connection[Any], registered: RegisteredSet) -> datetime | None:

@@ -27,6 +27,8 @@ def upgrade(url: str, revision: str = "head") -> None:
 
     Raises ConnectionFailed without the rights, CatalogMissing where a newer fsdb made the catalog, ChangeRefused for an unknown revision.
     """
+    if revision == "head" and catalog_revision(url) == head_revision():
+        return  # nobody is waited for
     with locked(url) as connection:
         current = current_revision(connection)
         _check_known(current)

@@ -8,7 +8,8 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
-from fsdb import db, rights
+from fsdb import db, locks, rights
+from fsdb.config import CATALOG_SCHEMA
 from fsdb.errors import ConnectionFailed
 
 # Held while the catalog or definitions change, so that two processes that start at once do not both create them.
@@ -38,8 +39,14 @@ def connected(url: str) -> Iterator[sa.Connection]:
 def locked(url: str) -> Iterator[sa.Connection]:
     """A connection in a transaction that no other migration runs beside."""
     with connected(url) as connection:
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(CATALOG_LOCK)))
+        hold(driver(connection))
         yield connection
+
+
+def hold(connection: psycopg.Connection[Any]) -> None:
+    """Waits until no other change of catalog or definitions is under way, and keeps others waiting until the transaction ends."""
+    what = "A change of the catalog or of definitions"
+    locks.wait_advisory(connection, CATALOG_LOCK, what, (CATALOG_SCHEMA, "feature_sets"))
 
 
 def driver(connection: sa.Connection) -> psycopg.Connection[Any]:

@@ -7,7 +7,7 @@ from psycopg import Connection
 from fsdb.catalog.feature_sets import RegisteredFeature, RegisteredSet, list_sets
 from fsdb.catalog.training import list_views
 from fsdb.history.live import Needs, find
-from fsdb.migrate.engine import CATALOG_LOCK
+from fsdb.migrate.engine import hold
 from fsdb.migrate.registered import Moved, Registered, set_definition
 from fsdb.sql import query
 
@@ -44,4 +44,4 @@ def own_tables(connection: Connection[Any]) -> set[tuple[str, str]]:
 
 def lock(connection: Connection[Any]) -> None:
     """Waits until no other change of definitions is under way, and keeps others waiting until the transaction ends."""
-    connection.execute(query("migrate/catalog", "lock"), {"lock": CATALOG_LOCK})
+    hold(connection)

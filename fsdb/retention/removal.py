@@ -17,7 +17,7 @@ from psycopg.sql import Composable, Composed, Identifier, Literal
 
 from fsdb.asof import snapshots
 from fsdb.catalog.feature_sets import RegisteredSet, get_set, list_sets
-from fsdb.columnar import Copy, read_copy
+from fsdb.columnar import Copy, read_copy, turns
 from fsdb.columnar.folders import elsewhere
 from fsdb.errors import ConnectionFailed, RetentionRefused
 from fsdb.history.columns import Columns
@@ -65,7 +65,7 @@ def _retained(connection: Connection[Any], name: str) -> SetRetention:
             connection.execute(query(FILE, "read_committed"))
             connection.execute(query(FILE, "patience"))
             # Neither sync nor compaction nor a second retention works on this copy meanwhile.
-            connection.execute(query("columnar/sync", "one_at_a_time"), {"feature_set": name})
+            turns.take(connection, name)
             return _removed(connection, get_set(connection, name))
     except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
         raise RetentionRefused(

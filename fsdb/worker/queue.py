@@ -11,6 +11,7 @@ from fsdb.sql import query
 
 FILE = "worker/queue"
 MOST_ATTEMPTS = 5
+ASKED = 20  # times for a lock that inserts have for a moment
 BACK_OFF = 4.0  # seconds to the power of the attempts that failed: 1, 4, 16, 64
 
 
@@ -23,13 +24,14 @@ def listen(connection: Connection[Any]) -> None:
 def waiting(connection: Connection[Any]) -> Iterator[None]:
     """A block in which inserts wake this connection; outside of it they do not, which lets them commit side by side.
 
-    A transaction that inserted before the block and commits in it wakes nobody.
+    A transaction that inserted before the block and commits in it wakes nobody. Neither does any where a session that is no worker's holds
+    the lock which tells that one waits: the queue is looked at now and then in any case.
     """
-    connection.execute(query(FILE, "wait"))
+    is_told = any(connection.execute(query(FILE, "wait")).fetchone() == (True,) for _ in range(ASKED))
     try:
         yield
     finally:
-        if not connection.closed:
+        if is_told and not connection.closed:
             connection.execute(query(FILE, "awake"))
 
 

@@ -1,6 +1,6 @@
--- name: one_at_a_time
--- One sync of a set at a time; the next one waits until the transaction that has it ends.
-SELECT pg_advisory_xact_lock(hashtextextended('fsdb copy of ' || %(feature_set)s, 0))
+-- name: copy_key
+-- The advisory lock of a set's copy: one sync at a time; the next one waits until the transaction that has it ends.
+SELECT hashtextextended('fsdb copy of ' || %(feature_set)s, 0)
 
 -- name: patience
 -- A sync may take long, and its transaction that holds the lock is idle meanwhile.

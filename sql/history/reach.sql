@@ -1,7 +1,3 @@
--- name: hold
--- Waits while retention commits, and keeps it from doing so until the end of the transaction.
-SELECT pg_catalog.pg_advisory_xact_lock_shared({lock})
-
 -- name: reach
 -- The reach of a set as this statement sees it.
 SELECT reach FROM fsdb.feature_sets WHERE name = %(name)s

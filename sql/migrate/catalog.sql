@@ -15,10 +15,6 @@ SELECT version_num FROM fsdb.catalog_version
 -- Whether there is a catalog.
 SELECT to_regclass('fsdb.catalog_version') IS NOT NULL
 
--- name: lock
--- Keeps other changes of definitions waiting until this transaction ends.
-SELECT pg_advisory_xact_lock(%(lock)s)
-
 -- name: lock_table
 -- How many locks all transactions together can hold for certain.
 SELECT current_setting('max_locks_per_transaction')::bigint

@@ -3,8 +3,9 @@
 LISTEN fsdb_scoring
 
 -- name: wait
--- Says that this connection waits: inserts notify only where one does.
-SELECT pg_catalog.pg_advisory_lock_shared(1718838642, 1)
+-- Says that this connection waits: inserts notify only where one does. False while an insert asks whether one does, or somebody else is
+-- in the way.
+SELECT pg_catalog.pg_try_advisory_lock_shared(1718838642, 1)
 
 -- name: awake
 -- Says that it does not any more.

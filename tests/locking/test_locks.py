@@ -1,6 +1,9 @@
 """What is said where a lock is not to be had, and how long is tried."""
 
 import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from threading import Thread
 
 import pandas as pd
@@ -13,6 +16,7 @@ from fsdb import config, locks
 from fsdb.db import Database
 from fsdb.errors import ChangeRefused, InvalidDefinition
 from fsdb.locks import Mode
+from fsdb.worker.queue import waiting
 from tests.conftest import TestDatabase
 
 
@@ -141,9 +145,51 @@ def test_the_victim_of_a_deadlock_is_told(tables: TestDatabase) -> None:
             other.execute("COMMIT")
 
         thread = Thread(target=cross)
-        with pytest.raises(ChangeRefused, match="Another transaction holds"), database.transaction() as connection:
-            connection.execute("LOCK TABLE two")
-            thread.start()
-            connection.execute("LOCK TABLE one")
+
+        def work() -> None:
+            with database.transaction() as connection:
+                connection.execute("LOCK TABLE two")
+                thread.start()
+                connection.execute("LOCK TABLE one")
+
+        with pytest.raises(ChangeRefused, match="Another transaction holds"):
+            work()
         thread.join()
     database.close()
+
+
+def test_locks_that_anybody_may_take_hold_nothing_up(
+    database: TestDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A role that may do nothing but connect has the advisory locks by which fsdb's own sessions wait for each other."""
+    monkeypatch.setenv("FSDB_LOCK_SECONDS", "0.2")
+    accounts = fsdb.FeatureSet("account", {"id": "bigint"}, [fsdb.Feature("balance", "bigint")])
+    with fsdb.connect(database.url, warehouse=str(tmp_path)) as store, database.connect() as admin:
+        admin.execute("DROP ROLE IF EXISTS mallory_of_locks; CREATE ROLE mallory_of_locks LOGIN")
+        store.apply([accounts])
+        store.ingest("account", pd.DataFrame({"id": [1], "balance": [1]}))
+        held_up: dict[str, Callable[[], object]] = {
+            "hashtextextended('fsdb copy of account', 0)": store.sync,
+            "1718838386": lambda: store.training_set(features=["account.balance"], known="now"),
+            "1718838370": lambda: store.apply([replace(accounts, description="of customers")]),
+        }
+        with psycopg.connect(database.url, user="mallory_of_locks", autocommit=True) as mallory:
+            for key, call in held_up.items():
+                mallory.execute(f"SELECT pg_advisory_lock({key})")  # type: ignore[arg-type]
+                with pytest.raises(ChangeRefused, match=rf"pid {mallory.info.backend_pid}, .*user mallory_of_locks"):
+                    call()
+                mallory.execute("SELECT pg_advisory_unlock_all()")
+                call()
+            mallory.execute("SELECT pg_advisory_lock(1718838642, 1), pg_advisory_lock(1718838370)")
+            with waiting(admin):
+                fsdb.connect(database.url).close()
+        # Who may do the same is waited for.
+        with database.connect() as owner, owner.transaction():
+            owner.execute("SELECT pg_advisory_xact_lock_shared(1718838386)")
+            owner.execute("SELECT pg_advisory_xact_lock(1718838370)")
+            thread = Thread(target=held_up["1718838370"])
+            thread.start()
+            thread.join(1)
+            assert thread.is_alive()
+        thread.join()
+        admin.execute("DROP ROLE mallory_of_locks")
