@@ -27,7 +27,6 @@ WRITES = (
 # One of each kind of operation.
 PAIRED = (
     "deploy_attached",
-    "canary",
     "apply",
     "repair",
     "undeploy",
