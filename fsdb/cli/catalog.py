@@ -19,6 +19,12 @@ MigrationsOption = Annotated[
 ]
 
 
+def _named(revision: str) -> str:
+    if not revision.strip():
+        raise typer.BadParameter("give a revision, such as head, -1 or base")
+    return revision
+
+
 def init(url: UrlOption = None) -> None:
     """Create the fsdb catalog in the database, or bring it to the version of this fsdb."""
     database = reached(url)
@@ -30,7 +36,10 @@ def init(url: UrlOption = None) -> None:
 
 def upgrade(
     revision: Annotated[
-        str, typer.Argument(help="Up to which of the project's migrations; heads are all of several branches.")
+        str,
+        typer.Argument(
+            help="Up to which of the project's migrations; heads are all of several branches.", callback=_named
+        ),
     ] = "head",
     url: UrlOption = None,
     migrations: MigrationsOption = None,
@@ -54,7 +63,10 @@ def upgrade(
 
 
 def downgrade(
-    revision: Annotated[str, typer.Argument(help="Where to go back to: a revision, -1 for the one before, or base.")],
+    revision: Annotated[
+        str,
+        typer.Argument(help="Where to go back to: a revision, -1 for the one before, or base.", callback=_named),
+    ],
     of_catalog: Annotated[
         bool,
         typer.Option("--catalog", help="Go back in the catalog's own versions even where the project has migrations."),
