@@ -140,10 +140,10 @@ def test_refusals_leave_everything(connection: psycopg.Connection, weather: Regi
         history.widen_feature(connection, weather, "a", "text")
     with pytest.raises(UnknownName, match="no dropped feature"):
         history.restore_feature(connection, weather, 999)
-    connection.execute("CREATE VIEW mine AS SELECT a FROM weather_history")
+    connection.execute("CREATE MATERIALIZED VIEW mine AS SELECT a FROM weather_history")
     with pytest.raises(ChangeRefused, match="view mine depends on"), connection.transaction():
         history.add_feature(connection, weather, Feature("c", "text"))
-    connection.execute("DROP VIEW mine")
+    connection.execute("DROP MATERIALIZED VIEW mine")
     with connection.transaction():
         one = history.drop_feature(connection, weather, "a")
     with pytest.raises(ChangeRefused, match="only feature"):
@@ -151,3 +151,33 @@ def test_refusals_leave_everything(connection: psycopg.Connection, weather: Regi
     assert get_set(connection, "weather") == one
     assert _all_installed(connection, one)
     assert len(versions(connection, one)) == 2
+
+
+def test_views_on_history_make_room_and_come_back(connection: psycopg.Connection) -> None:
+    """Views of users' own that read columns which stay: with their rights, options and comments, also where they read one another."""
+    registered = made(connection)
+    connection.execute("CREATE ROLE reporter")
+    try:
+        connection.execute(
+            """CREATE VIEW report WITH (security_invoker = true) AS SELECT k, a, '{}' AS brace FROM weather_history;
+            CREATE VIEW top AS SELECT r.k, w.a FROM report r JOIN weather w ON w.k = r.k;
+            COMMENT ON VIEW top IS 'mine'; GRANT SELECT ON top TO reporter"""
+        )
+        shape = """SELECT c.relname, pg_get_viewdef(c.oid), c.reloptions, c.relacl, obj_description(c.oid), c.relowner
+                   FROM pg_class c WHERE c.relname IN ('report', 'top') ORDER BY 1"""
+        before = connection.execute(shape).fetchall()
+        with connection.transaction():
+            registered = history.add_feature(connection, registered, Feature("c", "integer"))
+        with connection.transaction():
+            registered = history.drop_feature(connection, registered, "b")
+        with connection.transaction():
+            history.widen_feature(connection, registered, "c", "bigint")
+        assert connection.execute(shape).fetchall() == before
+        with pytest.raises(ChangeRefused, match="View report reads weather"), connection.transaction():
+            history.drop_feature(connection, registered, "a")
+        connection.execute("CREATE MATERIALIZED VIEW kept AS SELECT k FROM weather_history")
+        with pytest.raises(ChangeRefused, match="materialized view kept"), connection.transaction():
+            history.add_feature(connection, registered, Feature("d", "integer"))
+        assert connection.execute(shape).fetchall() == before
+    finally:
+        connection.execute("DROP OWNED BY reporter; DROP ROLE reporter")
