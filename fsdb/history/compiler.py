@@ -15,7 +15,7 @@ from fsdb.history.reach import LOCK, bounded
 from fsdb.sql import joined, query
 
 # Triggers of one event fire in order of name: history is written before other triggers that fire once a statement, and the
-# triggers for single rows come last, when others have had their say on the row: after every name of letters.
+# triggers for single rows come last, when others have had their say on the row: after every name that begins with a letter of ASCII.
 FIRST = "aa_fsdb_"
 LAST = "~fsdb_"
 

@@ -231,6 +231,11 @@ def _of_table(needs: Needs, live: LiveTable) -> Iterator[Problem]:
         said = f"fed by subscription {facts['subscription']}, whose writes fire no triggers once a statement"
         where = "track it in the database that publishes it"
         yield problem(said, where, f"{where} and drop the set here; or drop the subscription, {mend}")
+    if facts["later_trigger"] is not None and not needs.tracked:
+        name = facts["later_trigger"]
+        said = f"under trigger {name}, which comes after fsdb's and can change or drop rows that fsdb has settled"
+        advice = f"ALTER TRIGGER … ON {table} RENAME TO a name that comes before '~fsdb_' in the alphabet"
+        yield problem(said, advice, f"{advice}, {mend}")
     if facts["rule"] is not None:
         said = f"under rule {facts['rule']}, which puts other statements in the place of its changes"
         advice = f"make a trigger of it and DROP RULE {facts['rule']} ON {table}"

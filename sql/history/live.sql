@@ -23,6 +23,9 @@ SELECT c.oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::tex
        (SELECT u.subname::text FROM pg_catalog.pg_subscription_rel s JOIN pg_catalog.pg_subscription u ON u.oid = s.srsubid
         WHERE s.srrelid = c.oid AND NOT EXISTS (
             SELECT FROM pg_catalog.pg_subscription_rel h WHERE h.srrelid = pg_catalog.to_regclass(%(history)s)) LIMIT 1) AS subscription,
+       (SELECT t.tgname::text FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+        WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 3 = 3 AND t.tgtype & 20 > 0
+              AND t.tgname::text COLLATE "C" > '~fsdb_' AND p.pronamespace <> 'fsdb_history'::regnamespace LIMIT 1) AS later_trigger,
        (SELECT r.rulename::text FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid AND r.is_instead AND r.ev_type <> '1' LIMIT 1) AS rule
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_roles o ON o.oid = c.relowner CROSS JOIN writer w

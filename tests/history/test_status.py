@@ -2,6 +2,7 @@
 
 import psycopg
 import pytest
+from psycopg.sql import SQL, Identifier
 
 from fsdb import history
 from fsdb.catalog.feature_sets import RegisteredSet, get_set
@@ -104,3 +105,21 @@ def test_plans_of_triggers_are_not_compiled(connection: psycopg.Connection) -> N
     ).fetchall()
     assert len(settings) >= 6
     assert [name for name, config in settings if "jit=off" not in config] == []
+
+
+@pytest.mark.parametrize("timing", ["BEFORE INSERT", "BEFORE UPDATE", "BEFORE INSERT OR UPDATE"])
+def test_a_trigger_that_comes_after_fsdbs_is_told(
+    connection: psycopg.Connection, weather: RegisteredSet, timing: str
+) -> None:
+    """No name that begins with a letter of ASCII comes after; one that does could change a row that fsdb has settled, or drop it."""
+    connection.execute(
+        "CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.event_time := now(); RETURN NEW; END $$"
+    )
+    for name, told in (("zzz_touch", False), ("~touch", True)):
+        connection.execute(
+            SQL("CREATE TRIGGER {} {} ON weather FOR EACH ROW EXECUTE FUNCTION touch()").format(
+                Identifier(name), SQL(timing)
+            )
+        )
+        problems = history.live_status(connection, weather).problems
+        assert [("~touch" in str(problem)) for problem in problems] == [True] * told
