@@ -62,10 +62,12 @@ class Model:
     """The versions of each key, in order of version_id. `timed`: whether the live table has an event_time.
 
     `tracked`: the table is an application's, which holds what was written last; `written`: the time in the row of each version.
+    `by_clock`: a time that a statement names is ignored.
     """
 
     timed: bool
     tracked: bool = False
+    by_clock: bool = False
     versions: dict[Key, tuple[Version, ...]] = field(default_factory=dict)
     written: dict[int, datetime | None] = field(default_factory=dict)
 
@@ -132,6 +134,7 @@ class Model:
     def move(self, targets: Mapping[Key, Key], changes: Values, said: Said) -> Outcome:
         """UPDATE of keys, from each to its target. Rows meet in any order, so a taken key may or may not have been left."""
         live = self.live()
+        said = "unnamed" if self.by_clock else said
         targets = {key: target for key, target in targets.items() if key in live}
         moving = {key: target for key, target in targets.items() if key != target}
         errors: tuple[type[psycopg.Error], ...] = ()
@@ -202,11 +205,12 @@ class Model:
         return said if isinstance(said, datetime) else None if said == "null" else self.written[old.version_id]
 
     def _given(self, time: datetime | None) -> datetime | None:
-        return time if self.timed else None
+        return time if self.timed and not self.by_clock else None
 
     def _updated(self, old: Version, values: Values, said: Said) -> list[Expected]:
         """An UPDATE of one row whose key stays."""
         same = image(values) == image(old.values)
+        said = "unnamed" if self.by_clock else said
         if self.timed and self.tracked:
             time = self._said(old, said)
             return [] if same and time == self.written[old.version_id] else [self._brought(old.key, values, time)]

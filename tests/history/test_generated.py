@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -30,7 +30,8 @@ CREATED = FeatureSet(
     features=[Feature("a", "double precision"), Feature("b", "text")],
     max_age=MAX_AGE,
 )
-Kind = Literal["created", "tracked", "clock"]
+Kind = Literal["created", "by_clock", "tracked", "clock"]
+OF_FSDB = ("created", "by_clock")
 
 # A row whose event_time lies ahead forces every later clock of its key past it.
 FUTURE = [datetime(2100, 1, 1, tzinfo=UTC), datetime(2100, 1, 2, tzinfo=UTC)]
@@ -131,6 +132,8 @@ class World:
             number, *others = change.arguments
             key = present[number % len(present)]
             change = Change("move", (key, *others), frozenset((key, others[0])))
+        if change.name == "delete_as_of" and self.model.by_clock:
+            return  # refused, since it gives a time
         if other.truncated or (change.name == "truncate" and other.used):
             return
         if (other.touched if change.keys is None else other.touched & change.keys) != set():
@@ -465,14 +468,15 @@ def _world(
             connection.rollback()
         with first.transaction():
             history.drop(first, registered)
-            if kind != "created":
+            if kind not in OF_FSDB:
                 first.execute("DROP TABLE weather")
 
 
 def _made(connection: psycopg.Connection, kind: Kind, present: list[Row]) -> tuple[RegisteredSet, Model]:
     """The set; of a tracked table with rows that are there already."""
-    if kind == "created":
-        return history.create(connection, CREATED), Model(timed=True)
+    if kind in OF_FSDB:
+        definition = replace(CREATED, event_time="clock" if kind == "by_clock" else None)
+        return history.create(connection, definition), Model(timed=True, by_clock=kind == "by_clock")
     connection.execute(
         SQL("CREATE TABLE weather (note text, a float8, k bigint, b text, {} p text, PRIMARY KEY (k, p))").format(
             SQL("seen timestamptz," if kind == "tracked" else "")
@@ -495,7 +499,7 @@ def _made(connection: psycopg.Connection, kind: Kind, present: list[Row]) -> tup
 def _first_versions(world: World, kind: Kind, present: list[Row]) -> None:
     """A row that a tracked table had has its first version."""
     found = world._new_versions(world.sessions[0].connection)
-    wanted = {} if kind == "created" else {row.key: row for row in present}
+    wanted = {} if kind in OF_FSDB else {row.key: row for row in present}
     assert {version.key for version in found} == set(wanted)
     assert len(found) == len(wanted)
     for version in found:
@@ -509,7 +513,7 @@ def _first_versions(world: World, kind: Kind, present: list[Row]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["created", "tracked", "clock"])
+@pytest.mark.parametrize("kind", ["created", "by_clock", "tracked", "clock"])
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(present=st.one_of(st.just([]), ROWS), begun=st.sets(st.integers(0, 1)), steps=STEPS)
 def test_any_changes(
