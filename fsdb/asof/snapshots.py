@@ -4,11 +4,12 @@ from typing import Any
 
 import psycopg
 from psycopg import Connection
-from psycopg.sql import Identifier
 
+from fsdb import locks
 from fsdb.asof.description import Snapshot
 from fsdb.config import HISTORY_SCHEMA
 from fsdb.errors import CatalogMissing
+from fsdb.locks import Mode
 from fsdb.sql import query
 
 FILE = "asof/snapshots"
@@ -19,7 +20,8 @@ def adopt(connection: Connection[Any]) -> None:
 
     The xids of restored versions are another server's, or may be: a clone has the system identifier of the server that it was made
     from, and counts on its own. So restored versions are known by their version ids from here on. Waits for
-    transactions that write versions, and holds them off until the caller's ends. Raises CatalogMissing without the rights.
+    transactions that write versions, and holds them off until the caller's ends. Raises CatalogMissing without the rights, ChangeRefused
+    where one of them stays open.
     """
     row = connection.execute(query(FILE, "same_server")).fetchone()
     assert row is not None
@@ -27,8 +29,8 @@ def adopt(connection: Connection[Any]) -> None:
         return
     try:
         with connection.transaction():
-            for (table,) in connection.execute(query(FILE, "history_tables")).fetchall():
-                connection.execute(query(FILE, "wait_for_writers", history=Identifier(HISTORY_SCHEMA, table)))
+            tables = [table for (table,) in connection.execute(query(FILE, "history_tables")).fetchall()]
+            locks.take(connection, {(HISTORY_SCHEMA, table): Mode.SHARE for table in tables})
             connection.execute(query(FILE, "adopt_versions"))
             connection.execute(query(FILE, "adopt_server"))
             connection.execute(query(FILE, "mark_server"))

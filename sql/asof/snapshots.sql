@@ -7,10 +7,6 @@ FROM fsdb.server AS s, fsdb.server_mark AS m, pg_control_system() AS c
 -- Every history table.
 SELECT history_table FROM fsdb.feature_sets ORDER BY history_table
 
--- name: wait_for_writers
--- Waits until no transaction has versions in this table that are not committed, and keeps it so.
-LOCK TABLE {history} IN SHARE MODE
-
 -- name: adopt_versions
 -- All versions that are there came with the dump, or were committed since.
 UPDATE fsdb.feature_sets

@@ -34,6 +34,7 @@ PAIRED = (
     "worker",
     "score",
     "ingest",
+    "train",
     "sync",
     "retain",
 )
