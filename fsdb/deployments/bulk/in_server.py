@@ -72,7 +72,7 @@ def _read(connection: Connection[Any], program: Program, source: Composable, err
     results = result_types(program)
     fields = [
         (_NUMBER, pa.int64()),
-        *((name, arrow_type(kind)) for name, kind in results.items()),
+        *((name, _travelling(kind)) for name, kind in results.items()),
         ("error", pa.string()),
     ]
     values = [
@@ -84,6 +84,10 @@ def _read(connection: Connection[Any], program: Program, source: Composable, err
     schema = pa.schema(fields)
     batches = copy_binary.stream(connection, schema, [Identifier("given", _NUMBER), *values, error], source)
     return pa.Table.from_batches(batches, schema)
+
+
+def _travelling(kind: str) -> pa.DataType:
+    return pa.string() if kind.endswith("[]") and result_type(kind) != _FLOATS else arrow_type(kind)
 
 
 def _arrived(column: pa.Array, kind: pa.DataType) -> pa.Array:

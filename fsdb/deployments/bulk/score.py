@@ -129,7 +129,8 @@ def _as_in_table(deployed: RegisteredDeployment, given: pa.Table) -> pa.Table:
 
 def _named_back(found: pa.Table, given: pa.Table) -> pa.Table:
     """Results whose first columns are the data's, under the names of the data."""
-    return found.rename_columns([*given.column_names, *found.column_names[given.num_columns :]])
+    named = found.rename_columns([*given.column_names, *found.column_names[given.num_columns :]])
+    return named.replace_schema_metadata(found.schema.metadata)  # which renaming leaves out
 
 
 def _taken_columns(connection: Connection[Any], deployed: RegisteredDeployment) -> dict[str, str]:
