@@ -48,6 +48,12 @@ def _whole(item: object) -> str:
     return str(int(item))  # type: ignore[call-overload]
 
 
+def _boolean(item: object) -> str:
+    if item not in (True, False):
+        raise ValueError(f"{item!r} is no boolean")
+    return "t" if item else "f"
+
+
 def _text(item: object) -> str:
     if not isinstance(item, str):
         raise TypeError(f"{item!r} is no text")
@@ -63,7 +69,7 @@ _READ: dict[str, Callable[[str], object]] = {
     "text": str,
 }
 _WRITE = {
-    "boolean": lambda item: "t" if item else "f",
+    "boolean": _boolean,
     "integer": _whole,
     "bigint": _whole,
     "real": lambda item: repr(float(item)),

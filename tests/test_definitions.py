@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.dialects import postgresql
 
+from fsdb.catalog.feature_sets import default_text
 from fsdb.definitions import MOST_FEATURES, Feature, FeatureSet, TrainingView, fixed_duration
 from fsdb.errors import InvalidDefinition
 from fsdb.types import sql_type, widens
@@ -73,6 +74,15 @@ def test_other_types_are_refused_by_name(kind: object) -> None:
 def test_what_is_no_type_of_a_database_is_refused(kind: object, shown: str) -> None:
     with pytest.raises(InvalidDefinition, match=f"feature 'f' has the type {shown}, which is none of PostgreSQL's"):
         Feature("f", kind)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("kind", "default"),
+    [("integer[]", [1.5]), ("integer[]", ["a"]), ("text[]", [1]), ("bigint[]", 5), ("boolean[]", [True, "x"])],
+)
+def test_a_default_of_another_kind_is_no_array(kind: str, default: object) -> None:
+    with pytest.raises(InvalidDefinition, match=r"The default .* is no"):
+        default_text(default, kind)
 
 
 def test_a_text_is_one_tag() -> None:
