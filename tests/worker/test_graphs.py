@@ -4,8 +4,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper
 from psycopg.rows import dict_row
 
+import fsdb
 from fsdb.deployments import deploy, get_deployment, register_model, replay
 from fsdb.deployments.registry import load_program
 from fsdb.errors import UnsupportedModel
@@ -49,6 +51,35 @@ def graph() -> bytes:
         {"places": np.array([1, 2], dtype=np.int64), "kernel": np.array([[[0.25]]], dtype=np.float32)},
     )
     return bytes(made.SerializeToString())
+
+
+def test_whoever_did_not_ask_for_a_worker_is_told_of_it(database: TestDatabase) -> None:
+    nodes = [
+        helper.make_node("Softplus", ["x"], ["s"]),
+        helper.make_node("ReduceSum", ["s", "axes"], ["y"], keepdims=1),
+    ]
+    made = helper.make_graph(
+        nodes,
+        "softly",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", 2])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["rows", 1])],
+        [helper.make_tensor("axes", TensorProto.INT64, [1], [1])],
+    )
+    given = helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=9).SerializeToString()
+    with fsdb.connect(database.url) as store:
+        store.register_model("soft", given, inputs={"a": "float8", "b": "float8"}, rows=[{"a": 1.0, "b": 2.0}])
+        with pytest.warns(fsdb.NeedsWorker, match="`fsdb worker`, which must run; .* ReduceSum, Softplus .*PL/Python"):
+            deployment = store.deploy("soft", table="soft")
+        assert ": " in deployment.reason
+        assert "'worker' onnx" not in deployment.reason
+        store.deploy("soft", table="asked", runtime="worker")  # no warning, which would be an error
+        with store.transaction() as connection:
+            connection.execute("INSERT INTO soft (a, b) VALUES (1, 2)")
+        told = "model soft version 1, runtime worker, 1 row waits for fsdb worker"
+        assert repr(deployment) == f"<Deployment soft: {told}>"
+        assert [part.note for part in store.status().parts if part.name == "soft"] == [told]
+        work_once(database)
+        assert "0 rows wait" in repr(deployment)
 
 
 def test_a_whole_graph_is_scored_by_workers(world: World, database: TestDatabase) -> None:
