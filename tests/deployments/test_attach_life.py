@@ -6,6 +6,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.sql import SQL, Identifier
 
 import fsdb
 from fsdb import history
@@ -24,7 +25,10 @@ from fsdb.deployments import (
     undeploy,
 )
 from fsdb.deployments.feeds.attach import attach
+from fsdb.doctor import diagnose
 from fsdb.errors import ChangeRefused, FsdbError, InvalidDefinition, UnknownName
+from fsdb.migrate.repair import left
+from fsdb.migrate.repair import repair as mend
 from tests.conftest import TestDatabase
 from tests.deployments.attached import (
     NAMED,
@@ -410,3 +414,45 @@ def test_a_canary_of_an_attached_table(connection: Connection, columns: bool) ->
     connection.execute("UPDATE orders SET hour = 5")
     assert {line["model_version"] for line in records(connection)[-40:]} == {1}
     assert all(state.state == "installed" for state in status(connection, "orders_predictions"))
+
+
+def test_a_source_that_its_application_changed(connection: Connection) -> None:
+    """An input that is gone or of another type is told, and what else there is is still checked and installed."""
+    make(connection, gradient_boosted())
+    attached(connection)
+    name = NAMED["distance"]
+    connection.execute(SQL("ALTER TABLE orders RENAME COLUMN {} TO renamed_since").format(Identifier(name)))
+    (source,) = [state for state in status(connection, "orders_predictions") if state.state == "unfit"]
+    assert source.name == "orders"
+    assert f"no column {name!r}" in str(source.problems[0])
+    found = {check.name: check for check in diagnose(connection).checks}["objects of deployment orders_predictions"]
+    assert (found.state, f"no column {name!r}" in found.found) == ("wrong", True)
+    assert all("deployment" not in one for one in mend(connection))  # nothing that can be made anew, and no error
+    assert any(f"no column {name!r}" in sentence for sentence in left(connection))
+    connection.execute(SQL("ALTER TABLE orders RENAME COLUMN renamed_since TO {}").format(Identifier(name)))
+    assert all(state.state == "installed" for state in status(connection, "orders_predictions"))
+
+
+def test_a_model_table_that_is_tracked(connection: Connection) -> None:
+    """Undeploying it is refused while a feature set lives on it; its sequence is seen and mended as history's are."""
+    make(connection, gradient_boosted())
+    attached(connection)
+    insert(connection, row(1), row(2))
+    definition = history.tracked_definition(connection, "orders_predictions", features=["prediction"])
+    with connection.transaction():
+        registered = history.create(connection, definition)
+    with pytest.raises(ChangeRefused, match="tracked as feature set orders_predictions"):
+        undeploy(connection, "orders_predictions", drop_predictions=True)
+    (sequence,) = connection.execute(
+        "SELECT pg_get_serial_sequence('orders_predictions', 'prediction_id')"
+    ).fetchone() or (None,)
+    connection.execute("SELECT setval(%s::regclass, 1)", (sequence,))
+    found = {check.name: check for check in diagnose(connection).checks}["sequences"]
+    assert (found.state, "orders_predictions.prediction_id" in found.found) == ("wrong", True)
+    with connection.transaction():
+        assert [one for one in mend(connection) if one.startswith("sequence")]
+    insert(connection, row(3))
+    assert numbers(connection) == [1, 2, 3]
+    with connection.transaction():
+        history.drop(connection, registered)
+    undeploy(connection, "orders_predictions", drop_predictions=True)
