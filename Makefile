@@ -2,21 +2,29 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-fast test-onnx test-image test-exports server-onnx hunt check format install bench bench-onnx bench-small clean
+.PHONY: demo test test-fast test-onnx test-pgbouncer test-image test-exports server-onnx hunt check format install bench bench-onnx bench-small clean
 
 demo: install
 	$(BIN)/fsdb demo
 
 # On every core, each with a server of its own; what needs Debian's server is in test-onnx, what needs PyTorch in test-exports.
 test: install
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --ignore=tests/server_onnx --ignore=tests/exports
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --ignore=tests/server_onnx --ignore=tests/exports --ignore=tests/pgbouncer
 
 test-fast: install
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --ignore=tests/server_onnx --ignore=tests/exports -m "not slow"
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --ignore=tests/server_onnx --ignore=tests/exports --ignore=tests/pgbouncer -m "not slow"
 
 # The runtime onnx on Debian's PostgreSQL 15 with PL/Python, which the tests start and stop.
 test-onnx: server-onnx
 	$(BIN)/python -m pytest tests/server_onnx
+
+# Through PgBouncer in transaction mode: Debian's, and a newer one where that can be built.
+test-pgbouncer: install .server/pgbouncer/installed
+	$(BIN)/python -m pytest tests/pgbouncer
+
+.server/pgbouncer/installed: .ci/pgbouncer
+	.ci/pgbouncer .server/pgbouncer
+	@touch $@
 
 # The images of docker-compose.yml: built, started in a project of their own, and the runtime onnx tested there.
 COMPOSE ?= docker compose
@@ -42,7 +50,7 @@ server-onnx: install .server/installed
 
 # Property tests on examples that no run has seen, again and again until one fails or Ctrl-C.
 hunt: install
-	while FSDB_HUNT=1 $(BIN)/python -m pytest -q -m property --ignore=tests/exports; do :; done
+	while FSDB_HUNT=1 $(BIN)/python -m pytest -q -m property --ignore=tests/exports --ignore=tests/pgbouncer; do :; done
 
 check: install
 	$(BIN)/ruff check .

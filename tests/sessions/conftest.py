@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-import fsdb
 from tests.conftest import TestDatabase
 from tests.sessions import world
 
@@ -13,6 +12,5 @@ from tests.sessions import world
 def built(module_database: TestDatabase, tmp_path_factory: pytest.TempPathFactory) -> TestDatabase:
     """The database of `world.build`."""
     warehouse: Path = tmp_path_factory.mktemp("warehouse")
-    with pytest.warns(fsdb.LateValues):  # the sets have just been made
-        world.build(module_database.url, warehouse)
+    world.build(module_database.url, warehouse)
     return module_database

@@ -13,7 +13,7 @@ from tests.conftest import TestDatabase
 from tests.sessions.pooler import Pooler, pooling
 from tests.sessions.world import calls
 
-pytestmark = pytest.mark.filterwarnings("ignore::fsdb.LateValues", "ignore::fsdb.EnginePassedOver")
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
 
 @pytest.fixture(params=[True, False], ids=["says a process of its own", "says the first session's"])

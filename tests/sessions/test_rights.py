@@ -35,7 +35,7 @@ SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'fsdb'::regname
 AND proname IN ('last_version', 'last_number', 'rejections', 'deployment_costs', 'model_comparison', 'prediction_lineage') ORDER BY 1
 """
 
-pytestmark = pytest.mark.filterwarnings("ignore::fsdb.LateValues", "ignore::fsdb.EnginePassedOver")
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
 
 @pytest.fixture(scope="module")
