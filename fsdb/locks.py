@@ -23,6 +23,7 @@ from fsdb.sql import joined, query
 FILE = "locks"
 WAIT_MILLISECONDS = 200  # others wait behind an attempt for no longer than this
 PAUSE_SECONDS = (0.1, 0.2, 0.4, 1.0)  # between attempts; the last one stands for all that follow
+INTRUDER_SECONDS = 2.0  # for advisory locks of sessions that have no business with them
 # What is said when a lock was not to be had, by whoever waited.
 REFUSED = (errors.LockNotAvailable, errors.DeadlockDetected)
 
@@ -129,31 +130,34 @@ def wait_turn(connection: Connection[Any], table: Relation, what: str, mode: Mod
 def wait_advisory(connection: Connection[Any], key: int, what: str, rightful: Relation, shared: bool = False) -> None:
     """Has an advisory lock until the transaction ends, alone or shared; what: what is to be done under it.
 
-    Anybody may take advisory locks. Who may act as the owner of the table `rightful` is waited for as long as it takes, and everybody else
-    for `$FSDB_LOCK_SECONDS`: then ChangeRefused says who has it.
+    Anybody may take advisory locks. Who may write the catalog's table `rightful` is waited for as long as it takes, who may not for two
+    seconds, and while the table is not there everybody for `$FSDB_LOCK_SECONDS`: then ChangeRefused says who has the lock.
     """
     kind = "advisory_shared" if shared else "advisory"
     if connection.execute(query(FILE, f"try_{kind}"), {"key": key}).fetchone() == (True,):
         return
     former, _ = _timeouts(connection)
     schema, table = rightful
+    wait = min(INTRUDER_SECONDS, lock_seconds() or INTRUDER_SECONDS)
+    waited = 0.0
     while True:
         try:
             with connection.transaction():
-                _set_timeout(connection, max(1, round(lock_seconds() * 1000)))
+                _set_timeout(connection, max(1, round(wait * 1000)))
                 connection.execute(query(FILE, kind), {"key": key})
                 _set_timeout(connection, former)
             return
         except errors.DeadlockDetected as error:
             raise sentence(error) from error
         except errors.LockNotAvailable as error:
+            waited += wait
             asked = {"key": key, "schema": schema, "table": table}
-            others = connection.execute(query(FILE, "advisory_holders"), asked).fetchall()
-            intruders = [row[:-1] for row in others if not row[-1]]
-            if intruders:
+            for *session, may_write in connection.execute(query(FILE, "advisory_holders"), asked).fetchall():
+                if may_write or (may_write is None and waited < lock_seconds()):
+                    continue
                 raise ChangeRefused(
-                    f"{what} has waited for {lock_seconds():g} s for an advisory lock of fsdb's that another session has "
-                    f"({_described(*intruders[0])}). End that session, then call this again."
+                    f"{what} has waited for {waited:g} s for an advisory lock of fsdb's that another session has "
+                    f"({_described(*session)}). End that session, then call this again."
                 ) from error
 
 

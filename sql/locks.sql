@@ -48,10 +48,10 @@ SELECT pg_catalog.pg_advisory_xact_lock(%(key)s)
 SELECT pg_catalog.pg_advisory_xact_lock_shared(%(key)s)
 
 -- name: advisory_holders
--- Who has an advisory lock, the oldest first, and whether they may act as the owner of a table.
+-- Who has an advisory lock, the oldest first, and whether they may write a table of the catalog; NULL where that is not there.
 SELECT l.pid, a.application_name, a.usename::text, a.state, a.xact_start,
-       coalesce((SELECT pg_catalog.pg_has_role(a.usesysid, c.relowner, 'USAGE') FROM pg_catalog.pg_class c
-                 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %(schema)s AND c.relname = %(table)s), false)
+       (SELECT pg_catalog.has_table_privilege(a.usesysid, c.oid, 'INSERT, UPDATE') FROM pg_catalog.pg_class c
+        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %(schema)s AND c.relname = %(table)s)
 FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
 WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND (l.classid::bigint << 32 | l.objid::bigint) = %(key)s
   AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()

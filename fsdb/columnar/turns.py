@@ -14,4 +14,4 @@ def take(connection: Connection[Any], feature_set: str) -> None:
     row = connection.execute(query("columnar/sync", "copy_key"), {"feature_set": feature_set}).fetchone()
     assert row is not None
     what = f"Work on the columnar copy of {feature_set}"
-    locks.wait_advisory(connection, row[0], what, (CATALOG_SCHEMA, "feature_sets"))
+    locks.wait_advisory(connection, row[0], what, (CATALOG_SCHEMA, "copies"))
