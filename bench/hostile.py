@@ -4,6 +4,7 @@
 plain Python says. A name may be refused by a sentence, and then has no value to be wrong.
 """
 
+import contextlib
 import os
 import tempfile
 import warnings
@@ -48,6 +49,8 @@ def run(url: str, spark: bool = False, verbose: bool = False) -> Iterator[Case]:
     with (
         warnings.catch_warnings(action="ignore"),
         tempfile.TemporaryDirectory() as warehouse,
+        tempfile.TemporaryDirectory() as folder,
+        contextlib.chdir(folder),  # where to_parquet("weather") writes
         fsdb.connect(url, warehouse=warehouse) as store,
     ):
         for call in [*definitions(), *make_world(store)]:

@@ -171,7 +171,7 @@ def make_world(store: fsdb.Store) -> list[Call]:
         "to_pandas": {},
         "to_polars": {},
         "to_batches": {},
-        "to_parquet": {"path": "/tmp/fsdb-hostile.parquet"},
+        "to_parquet": {"path": "rows.parquet"},
         "explain": {},
         "save": {"name": "another"},
     }

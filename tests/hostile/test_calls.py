@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from inspect import signature
+from pathlib import Path
 
 import pytest
 
@@ -72,6 +73,9 @@ def test_definitions_refuse_what_they_do_not_take(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.slow
-def test_calls_refuse_what_they_do_not_take(store: fsdb.Store, calls: list[Call]) -> None:
+def test_calls_refuse_what_they_do_not_take(
+    store: fsdb.Store, calls: list[Call], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where to_parquet("weather") writes
     raw = [str(outcome) for call in calls for outcome in tried(call, store) if outcome.raw]
     assert not raw, "\n".join(raw)
