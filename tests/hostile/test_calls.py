@@ -19,6 +19,12 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # of late values, which the w
 UNTRIED = {"close", "transaction", "to_spark"}
 
 
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder for what to_parquet("weather") writes."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture(scope="module")
 def store(module_database: TestDatabase, tmp_path_factory: pytest.TempPathFactory) -> Iterator[fsdb.Store]:
     with fsdb.connect(module_database.url, warehouse=str(tmp_path_factory.mktemp("warehouse"))) as store:
@@ -73,9 +79,6 @@ def test_definitions_refuse_what_they_do_not_take(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.slow
-def test_calls_refuse_what_they_do_not_take(
-    store: fsdb.Store, calls: list[Call], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)  # where to_parquet("weather") writes
+def test_calls_refuse_what_they_do_not_take(store: fsdb.Store, calls: list[Call]) -> None:
     raw = [str(outcome) for call in calls for outcome in tried(call, store) if outcome.raw]
     assert not raw, "\n".join(raw)
