@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from fsdb.catalog.feature_sets import default_text
 from fsdb.definitions import Feature, FeatureSet, TrainingView, fixed_duration
+from fsdb.errors import InvalidDefinition
 from fsdb.migrate import changes
 from fsdb.migrate.registered import default_value
 from fsdb.migrate.render import duration_text, rendered
@@ -18,7 +19,9 @@ from fsdb.migrate.render import duration_text, rendered
 names = st.from_regex(r"[a-z][a-z0-9_]{0,12}", fullmatch=True).filter(
     lambda name: name not in {"event_time", "deleted", "xid", "found"}
 )
-texts = st.text(max_size=40)
+texts = st.text(
+    st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=40
+)  # as PostgreSQL keeps them
 tags = st.lists(texts, max_size=3).map(tuple)
 defaults = {
     "double precision": st.one_of(st.none(), st.floats(allow_nan=False)),
@@ -147,7 +150,13 @@ def test_it_reads_like_a_file_written_by_hand() -> None:
     )
 
 
-@pytest.mark.parametrize("text", ["a\nb", "tab\t", "\x00", '"', "\\n", "a\r\nb", "\x85x", "nb\u2028sp"])
+@pytest.mark.parametrize("text", ["\0", "\ud800"])
+def test_texts_that_postgresql_does_not_keep_are_refused(text: str) -> None:
+    with pytest.raises(InvalidDefinition, match="takes a text "):
+        TrainingView("v", text, "at", ("s.f",))
+
+
+@pytest.mark.parametrize("text", ["a\nb", "tab\t", "\x01", '"', "\\n", "a\r\nb", "\x85x", "nb\u2028sp"])
 def test_awkward_texts(text: str) -> None:
     view = TrainingView("v", text, "at", ("s.f",))
     assert evaluated(rendered(changes.CreateTrainingView(view)))[2]["spine"] == text
