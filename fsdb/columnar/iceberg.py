@@ -8,7 +8,9 @@ from functools import cache
 from typing import Any
 
 import fsspec
+import psycopg
 import pyarrow.fs as pafs
+import sqlalchemy as sa
 from pyiceberg.io import S3_ENDPOINT, S3_REGION, FileIO, load_file_io
 from pyiceberg.io.pyarrow import PyArrowFileIO
 from pyiceberg.manifest import DataFile, ManifestFile
@@ -133,8 +135,8 @@ def reading(feature_set: str, location: str) -> Iterator[None]:
     """Says a file that cannot be read in the project's words."""
     try:
         yield
-    except CopyBroken:
-        raise
+    except (CopyBroken, psycopg.Error, sa.exc.SQLAlchemyError):
+        raise  # the database's own troubles are no fault of the copy
     except FileNotFoundError as error:
         named = (location, f"or a file that it names is gone ({error})")
         raise broken(feature_set, *((error.filename, "is gone") if error.filename else named)) from error
