@@ -21,8 +21,9 @@ from fsdb.deployments import Deployment, ModelCard, ModelVersion
 from fsdb.errors import ChangeRefused, ColumnsLeftOut, LateValues, NeedsWorker, NothingMatched
 from fsdb.ingest import IngestResult, backfill, ingest, ingest_several
 from fsdb.migrate import catalog
+from fsdb.migrate.applying import apply_definitions
 from fsdb.migrate.diff import Definition
-from fsdb.migrate.plan import Plan, apply, most_drops, plan
+from fsdb.migrate.plan import Plan, apply, plan
 from fsdb.retention import RetentionResult
 from fsdb.status import Status, read_status
 from fsdb.table import Table
@@ -114,30 +115,7 @@ class Store:
         Destructive changes need `allow_destructive`, or a `confirm` that returns True for the plan. Where more sets are dropped than
         the server's lock table holds, they go last, in several transactions. Raises ChangeRefused.
         """
-        answers: dict[str, bool] = {}  # asked once, also where the transaction is begun again
-
-        agreed: list[bool] = []
-        whole: list[bool] = []
-        within = self._database.in_transaction  # which ends when the caller says
-
-        def change(connection: Connection[Any]) -> Plan:
-            made = plan(connection, definitions, prune)
-            if made.destructive and confirm is not None and not allow_destructive:
-                answers[str(made)] = answers[str(made)] if str(made) in answers else bool(confirm(made))
-            agreed.append(allow_destructive or answers.get(str(made), False))
-            parts = None if within else most_drops(connection)
-            whole.append(apply(connection, made, agreed[-1], most_drops=parts))
-            return made
-
-        def rest(connection: Connection[Any]) -> bool:
-            made = plan(connection, definitions, prune)
-            return apply(connection, made, agreed[-1], most_drops=most_drops(connection))
-
-        made = self._database.changing(change)
-        done = whole[-1]
-        while not done:
-            done = self._database.changing(rest)
-        return made
+        return apply_definitions(self._database, definitions, prune, allow_destructive, confirm)
 
     def track(
         self,
@@ -483,7 +461,7 @@ def _tell_of_worker(deployed: deployments.RegisteredDeployment, wanted: str) -> 
             f"Rows of {deployed.name} get their prediction from the process `fsdb worker`, which must run; none of the server's runtimes can "
             f"have the model. {deployed.current.reason}",
             NeedsWorker,
-            stacklevel=3,
+            stacklevel=4,  # the caller of deploy or attach, past what checks its arguments
         )
 
 
