@@ -8,7 +8,7 @@ import contextlib
 import os
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -35,10 +35,10 @@ class _Tally:
     raw: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
-    def cases(self, part: str) -> Iterator[Case]:
-        yield Case("hostile", f"{part} tried", self.tried, "cases", None, None, "", True)
-        yield within("hostile", f"{part} raw_errors", len(self.raw), unit="cases", target=0)
-        yield within("hostile", f"{part} wrong_values", len(self.wrong), unit="cases", target=0)
+    def cases(self, part: str = "") -> Iterator[Case]:
+        yield Case("hostile", f"{part}tried", self.tried, "cases", None, None, "", True)
+        yield within("hostile", f"{part}raw_errors", len(self.raw), unit="cases", target=0)
+        yield within("hostile", f"{part}wrong_values", len(self.wrong), unit="cases", target=0)
 
 
 def run(url: str, spark: bool = False, verbose: bool = False) -> Iterator[Case]:
@@ -58,11 +58,15 @@ def run(url: str, spark: bool = False, verbose: bool = False) -> Iterator[Case]:
                 calls.tried += 1
                 if outcome.raw:
                     calls.raw.append(str(outcome))
-        for number, name in enumerate(NAMES):
-            _try_name(store, f"odd_{number}", name, engines, names)
-    yield from calls.cases("calls")
-    yield from names.cases("names")
-    yield from _Tally(calls.tried + names.tried, calls.raw + names.raw, calls.wrong + names.wrong).cases("all")
+        made = [one for number, name in enumerate(NAMES) for one in _made(store, f"odd_{number}", name, names)]
+        store.sync([table for table, _ in made])
+        for table, (key, feature, extra) in made:
+            for engine in engines:
+                _read(store, table, (key, feature, extra), _spine(key, extra), engine, names)
+            _vector(store, table, key, feature, names)
+    yield from calls.cases("calls_")
+    yield from names.cases("names_")
+    yield from _Tally(calls.tried + names.tried, calls.raw + names.raw, calls.wrong + names.wrong).cases()
     if verbose:
         for one in [*calls.raw, *names.raw, *names.wrong]:
             yield Case("hostile", one, 1, "case", None, None, "", False)
@@ -71,8 +75,8 @@ def run(url: str, spark: bool = False, verbose: bool = False) -> Iterator[Case]:
 _HANDLES = ("Store", "Deployment", "TrainingSet", "SavedTrainingSet")
 
 
-def _try_name(store: fsdb.Store, table: str, name: str, engines: Sequence[str], tally: _Tally) -> None:
-    """The name as a key, as a feature, and as a column of the spine."""
+def _made(store: fsdb.Store, table: str, name: str, tally: _Tally) -> Iterator[tuple[str, tuple[str, str, str]]]:
+    """Tracked tables with the name as their key and as their feature, and one whose spine has it; with key, feature and spine column."""
     for role in ("key", "feature", "spine"):
         key = name if role == "key" else "entity"
         feature = name if role == "feature" else "value"
@@ -87,16 +91,12 @@ def _try_name(store: fsdb.Store, table: str, name: str, engines: Sequence[str], 
             if not isinstance(error, fsdb.FsdbError) and not _postgresqls_own(error):
                 tally.raw.append(f"{role} {name!r}: {type(error).__name__}: {error}")
             continue
-        spine = pa.table(
-            {
-                key: pa.array([3, 1, 4], pa.int32()),
-                "moment_of_row": pa.array([_AT + timedelta(hours=1)] * 3, pa.timestamp("us", "UTC")),
-                extra: pa.array(["x", "y", "z"]),
-            }
-        )
-        for engine in engines:
-            _read(store, tracked, (key, feature, extra), spine, engine, tally)
-        _vector(store, tracked, key, feature, tally)
+        yield tracked, (key, feature, extra)
+
+
+def _spine(key: str, extra: str) -> pa.Table:
+    moments = pa.array([_AT + timedelta(hours=1)] * 3, pa.timestamp("us", "UTC"))
+    return pa.table({key: pa.array([3, 1, 4], pa.int32()), "moment_of_row": moments, extra: pa.array(["x", "y", "z"])})
 
 
 def _make(store: fsdb.Store, table: str, key: str, feature: str) -> None:
@@ -112,7 +112,6 @@ def _make(store: fsdb.Store, table: str, key: str, feature: str) -> None:
             (_AT, list(_KEYS)),
         )
         store.track(table, keys=[key], features=[feature], event_time="seen")
-    store.sync([table])
 
 
 def _composed(text: Any, names: dict[str, Identifier]) -> Composed:
