@@ -23,7 +23,6 @@ R = TypeVar("R")
 
 BY_ITS_PART = "checked by its part"  # what Annotated says of a hint whose own part refuses values in better words
 
-_MISFITS = (TypeError, AttributeError, ValueError, KeyError, IndexError, FsdbError)
 _LISTS = (Sequence, Iterable, list, tuple)
 
 
@@ -45,7 +44,7 @@ def checked(
     def hot_call(*given: P.args, **named: P.kwargs) -> R:
         try:
             return call(*given, **named)
-        except _MISFITS:
+        except Exception:  # whatever it is: a misfit is why
             _fitted_arguments(call, shape, given, named, refused)
             raise
 

@@ -34,6 +34,8 @@ def as_whole(array: pa.Array, wanted: Wanted, digits: bool) -> pa.Array:
             pass
     elif pa.types.is_floating(of):
         numbers = array.cast(pa.float64())
+        if wanted.items:  # pandas has no other nothing in an array of numbers
+            numbers = pc.if_else(pc.is_nan(numbers), None, numbers)
         inside = pc.and_(pc.greater_equal(numbers, float(-limit)), pc.less(numbers, float(limit)))
         whole = pc.and_(inside, pc.equal(numbers, pc.floor(numbers)))
         if pc.all(whole).as_py() is not False:

@@ -1,7 +1,7 @@
 """The model program: what a fitted model computes, as frozen data that can be stored, compared and compiled."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from fsdb.models import serialization
@@ -92,7 +92,7 @@ class Program:
     output: Output
     classes: tuple[bool, ...] | tuple[int, ...] | tuple[str, ...] | tuple[float, ...] | None
     none_inputs: tuple[str, ...] = ()
-    single: bool = False
+    single: bool = field(default=False, metadata={serialization.LATER: True})
 
     @property
     def prediction_type(self) -> str:

@@ -13,6 +13,9 @@ from functools import cache
 from typing import Any, TypeVar
 
 _T = TypeVar("_T")
+LATER = (
+    "came later"  # a field that is left out where it has its default, so that texts from before it stay what they are
+)
 _SCALARS = (int, bool, str, types.NoneType)
 _SPECIAL = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
@@ -34,7 +37,11 @@ def _plain(value: Any) -> Any:
     if type(value) in _SCALARS:
         return value
     if is_dataclass(value):
-        content = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        content = {
+            field.name: _plain(getattr(value, field.name))
+            for field in fields(value)
+            if not (field.metadata.get(LATER) and getattr(value, field.name) == field.default)
+        }
         return {"is": type(value).__name__, **content}
     if isinstance(value, tuple):  # mostly of the many numbers of a tree ensemble, for which a call each is slow
         return [item if type(item) is float and math.isfinite(item) else _plain(item) for item in value]
@@ -85,7 +92,8 @@ def _object(value: Any, cls: type) -> Any:
         raise ValueError(f"{cls.__name__} is expected in a model program")
     hints = _hints(cls)
     given = {name: content for name, content in value.items() if name != "is"}
-    if given.keys() != hints.keys():
+    later = {field.name for field in fields(cls) if field.metadata.get(LATER)}
+    if not hints.keys() - later <= given.keys() <= hints.keys():
         raise ValueError(f"{cls.__name__} of a model program has the fields {sorted(given)}, not {sorted(hints)}")
     return cls(**{name: _typed(content, hints[name]) for name, content in given.items()})
 

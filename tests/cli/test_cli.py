@@ -306,6 +306,7 @@ def test_interrupted_from_outside(database: TestDatabase, tmp_path: Path) -> Non
     assert error == "Interrupted: what was under way is rolled back.\n"
 
 
+@pytest.mark.filterwarnings("ignore:airport_weather matched none")
 def test_a_file_that_cannot_be_written(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     view = 'delays = fsdb.TrainingView("delays", "SELECT \'JFK\'::text AS origin, now() AS at", "at", ["airport_weather.temp"])\n'
     (folder / "features.py").write_text(FEATURES + view)

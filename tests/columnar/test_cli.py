@@ -80,9 +80,9 @@ def test_watching_waits_for_a_server_that_is_away(
         return whole(*arguments, **options)
 
     monkeypatch.setattr(columnar, "sync", sync)
-    assert main(["sync", "--watch", "0.01"]) == 130
+    assert main(["sync", "--watch", "0.1"]) == 130
     printed = capsys.readouterr()
-    assert "The server went away. Trying again in 0.01 s." in printed.err
+    assert "The server went away. Trying again in 0.1 s." in printed.err
     assert "readings: 10 versions in" in printed.out
     assert ids(read_copy(connection, "readings")) == history_ids(connection)
 

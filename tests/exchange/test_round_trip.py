@@ -85,6 +85,10 @@ def test_rows_that_came_out_are_taken_again(things: tuple[psycopg.Connection, Re
     if library in ("pandas of Arrow", "plain pandas"):
         # Arrow has the digits of `many` as text, and pandas does not know of what; its own way makes floats of whole numbers with gaps.
         data = data.drop(columns=["many", "big", "bigs"] if library == "plain pandas" else ["many"])
+    if library in ("pandas", "plain pandas"):
+        data = data.drop(
+            columns="doubles"
+        )  # an array of numpy has NaN for what is missing, and NaN is a number of that type
     with connection.transaction(force_rollback=True):
         moment = "event_time"
         stamped = (

@@ -99,6 +99,10 @@ def test_history_holds_what_the_table_holds_or_status_tells(
             if any(found.state != "installed" for found in states):
                 told = True
                 continue
+            if (
+                " USING " in text and "MERGE" not in text
+            ):  # writes values anew with no trigger: the comparison below tells
+                told = True
             live = _rows(connection, "SELECT k, a, b FROM app")
             kept = _rows(
                 connection,

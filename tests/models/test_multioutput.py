@@ -153,7 +153,7 @@ def mixed() -> Any:
 @pytest.mark.parametrize(
     ("estimator", "said"),
     [
-        (ClassifierChain(LogisticRegression()).fit(X, COUNTS), "ClassifierChain is not a supported predictor"),
+        (ClassifierChain(LogisticRegression()).fit(X, COUNTS), "ClassifierChain of sklearn.multioutput is not a supported predictor"),
         (DecisionTreeClassifier().fit(X, np.column_stack([WORDS[:, 0], np.full(len(X), "x")]).astype(object)), "one class alone of target 2"),
         (mixed(), "all boolean, all bigint"),
         (DummyClassifier().fit(X, COUNTS), "DummyClassifier was fitted with 3 targets"),

@@ -357,7 +357,7 @@ def categories(values: list[Any]) -> Any:
                 frame_of(40, PLACE), target_of(frame_of(40, PLACE), 40)
             ),
             dict.fromkeys(FRAME_TYPES, "double precision"),
-            "fitted on categories of a data frame inside a pipeline",
+            "category '' of type str for the number input 'place'",
         ),
         (lambda: categories(["x", "y"]), {"a": "integer"}, "category 'x' of type str for the number input 'a'"),
         (lambda: categories([3, 4]), {"a": "text"}, "category 3 of type int for the text input 'a'"),

@@ -121,7 +121,8 @@ def test_training_sets(world: tuple[psycopg.Connection, list[History], list[str]
     assert built.to_arrow().column_names == ["row", "k", "at", *names]
     for found, wanted in zip(built.to_arrow().to_pylist(), expected(rows, "at", histories, known), strict=True):
         assert found == wanted
-    assert [one.matched for one in built.coverage] == matched_rows(rows, "at", histories, known)
+    counts = dict(zip(("numbers", "kinds", "filled"), matched_rows(rows, "at", histories, known), strict=True))
+    assert {one.feature_set: one.matched for one in built.coverage} == counts
     if known == "now":
         assert built.late_values == late_values(rows, "at", histories) > 0
     # Narrow ones take another way: text, a column for each feature.

@@ -91,7 +91,7 @@ def test_a_named_event_time(store: Store) -> None:
         (SETS[2:], TABLE.select(["id", "event_time"]), InvalidData, "The data has no feature of three"),
         (SETS, pa.table([TABLE["id"], TABLE["a"], TABLE["a"]], ["id", "a", "a"]), InvalidData, "two columns named 'a'"),
         (["one", "four"], TABLE, UnknownName, "no feature set 'four'"),
-        (SETS, "nowhere.parquet", InvalidData, "cannot be read"),
+        (SETS, "nowhere.parquet", InvalidData, "there are none: check the path"),
     ],
 )
 def test_what_is_refused_leaves_nothing(
