@@ -15,7 +15,7 @@ from typing import Any
 
 import psycopg
 import pyarrow as pa
-from psycopg.sql import SQL, Composed, Identifier
+from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 import fsdb
 from bench.report import Case, within
@@ -105,16 +105,14 @@ def _make(store: fsdb.Store, table: str, key: str, feature: str) -> None:
         connection.execute(
             _composed("CREATE TABLE {table} ({key} int PRIMARY KEY, {feature} int, seen timestamptz)", names)
         )
-        connection.execute(
-            _composed(
-                "INSERT INTO {table} ({key}, {feature}, seen) SELECT n, n * 10, %s FROM unnest(%s::int[]) n", names
-            ),
-            (_AT, list(_KEYS)),
-        )
+        # Without parameters: a name with a percent sign would be read as one.
+        values = {"at": Literal(_AT), "keys": Literal(list(_KEYS))}
+        insert = "INSERT INTO {table} ({key}, {feature}, seen) SELECT n, n * 10, {at} FROM unnest({keys}::int[]) n"
+        connection.execute(_composed(insert, {**names, **values}))
         store.track(table, keys=[key], features=[feature], event_time="seen")
 
 
-def _composed(text: Any, names: dict[str, Identifier]) -> Composed:
+def _composed(text: Any, names: Mapping[str, Composable]) -> Composed:
     return SQL(text).format(**names)
 
 
