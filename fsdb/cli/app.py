@@ -1,6 +1,7 @@
 """The commands by name, and how each ends: 0 good, 1 refused with a reason, 2 misuse, 130 interrupted."""
 
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Annotated, Any
@@ -25,8 +26,8 @@ from fsdb.cli import (
     sync,
     worker,
 )
-from fsdb.cli.output import err, say
-from fsdb.errors import FsdbError
+from fsdb.cli.output import err, note, say
+from fsdb.errors import FsdbError, LateValues, NothingMatched
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     "demo": demo.demo,
@@ -102,7 +103,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 f"The argument {word!r} is not valid UTF-8: write it so, or set LANG to the encoding of this terminal."
             )
     try:
-        app(given, prog_name="fsdb")
+        with warnings.catch_warnings():
+            for told in (LateValues, NothingMatched):  # the command prints the training set's notice
+                warnings.simplefilter("ignore", told)
+            warnings.showwarning = _noted  # type: ignore[assignment]
+            app(given, prog_name="fsdb")
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
         if status == INTERRUPTED:
@@ -118,6 +123,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except psycopg.Error as error:
         return _refuse(f"The database refused: {error.diag.message_primary or str(error).strip()}.")
     return 0
+
+
+def _noted(message: Warning | str, *_where: Any) -> None:
+    note(str(message))
 
 
 def _is_text(word: str) -> bool:

@@ -306,7 +306,6 @@ def test_interrupted_from_outside(database: TestDatabase, tmp_path: Path) -> Non
     assert error == "Interrupted: what was under way is rolled back.\n"
 
 
-@pytest.mark.filterwarnings("ignore:airport_weather matched none")
 def test_a_file_that_cannot_be_written(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     view = 'delays = fsdb.TrainingView("delays", "SELECT \'JFK\'::text AS origin, now() AS at", "at", ["airport_weather.temp"])\n'
     (folder / "features.py").write_text(FEATURES + view)
@@ -316,6 +315,7 @@ def test_a_file_that_cannot_be_written(folder: Path, capsys: pytest.CaptureFixtu
     printed = capsys.readouterr()
     assert "Index Scan" in printed.out
     assert "1 rows, hash " in printed.err
+    assert printed.err.count("matched none of 1 rows") == 1  # a line, and not Python's warning besides
     assert main(["training-set", "delays", "--json", "--explain", "--known", "2013-01-01T00:00:00+00:00"]) == 0
     (row,) = json.loads(capsys.readouterr().out)
     assert row["temp"] is None
