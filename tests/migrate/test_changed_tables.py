@@ -111,7 +111,7 @@ def test_several_features_leave_with_their_columns(store: Store, connection: psy
 def test_more_sets_than_one_transaction_drops(
     store: Store, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fsdb.store.most_drops", lambda _connection: 2)
+    monkeypatch.setattr("fsdb.migrate.applying.most_drops", lambda _connection: 2)
     sets = [fsdb.FeatureSet(f"s{n}", keys={"k": "integer"}, features=[fsdb.Feature("v", "integer")]) for n in range(5)]
     store.apply([*sets, WEATHER])
     made = store.apply([WEATHER], prune=True, allow_destructive=True)
