@@ -2,14 +2,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-fast test-onnx test-pgbouncer test-image test-exports server-onnx hunt check format install bench bench-onnx bench-small clean
+.PHONY: demo test test-fast test-onnx test-pgbouncer test-image test-exports test-package server-onnx hunt check format install bench bench-onnx bench-small clean
 
 demo: install
 	$(BIN)/fsdb demo
 
 # On every core, each with a server of its own; what needs Debian's server is in test-onnx, what needs PyTorch in test-exports.
 test: install
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --ignore=tests/server_onnx --ignore=tests/exports --ignore=tests/pgbouncer
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --ignore=tests/server_onnx --ignore=tests/exports --ignore=tests/pgbouncer --ignore=tests/package
 
 test-fast: install
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --ignore=tests/server_onnx --ignore=tests/exports --ignore=tests/pgbouncer -m "not slow"
@@ -41,6 +41,10 @@ test-image: install
 # Models that PyTorch, Keras and CatBoost export, against these libraries themselves.
 test-exports: install .venv/exports
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder tests/exports
+
+# What an installed fsdb is to programs outside.
+test-package: install
+	$(BIN)/python -m pytest tests/package
 
 server-onnx: install .server/installed
 

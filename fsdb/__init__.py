@@ -27,6 +27,8 @@ from fsdb.models.frontends.onnx_model import OnnxModel
 from fsdb.store import Store, connect
 from fsdb.table import Table
 
+__version__ = "0.1.0"
+
 __all__ = [
     "CatalogMissing",
     "ChangeRefused",

@@ -3,13 +3,13 @@
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from typing import Annotated, Any
 
 import psycopg
 import typer
 from rich.text import Text
 
+from fsdb import __version__
 from fsdb.cli import (
     calibrate,
     catalog,
@@ -68,7 +68,7 @@ app = typer.Typer(
     name="fsdb",
     help="fsdb turns a PostgreSQL database into a feature store and a model server.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
@@ -76,7 +76,7 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:
     if asked:
-        say(f"fsdb {version('fsdb-postgres')}")
+        say(f"fsdb {__version__}")
         raise typer.Exit
 
 
@@ -91,7 +91,8 @@ def _every_command(
 
 for _name, _command in COMMANDS.items():
     # A revision such as -1 is no option.
-    app.command(_name, context_settings={"ignore_unknown_options": _name == "downgrade"})(_command)
+    _settings = {"ignore_unknown_options": _name == "downgrade", "help_option_names": ["-h", "--help"]}
+    app.command(_name, context_settings=_settings)(_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
