@@ -4,8 +4,10 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import disk_usage
 from uuid import uuid4
 
 import psycopg
@@ -18,6 +20,8 @@ from fsdb import db, embedded
 from fsdb.migrate import catalog
 
 TEMPLATE = "fsdb_test_template"
+MEMORY = Path("/dev/shm")
+ROOM = 4 << 30  # bytes that must be free in memory for servers to be kept there
 
 # The same examples in every run, so that a failure is the change's own; `make hunt` looks for new ones.
 settings.register_profile("same", derandomize=True, database=None)
@@ -53,6 +57,22 @@ class TestDatabase:
         return connection
 
 
+def place_of_servers() -> Path:
+    """Where the data of the tests' servers goes: into memory, where the system has room there.
+
+    A database is some four hundred files; to make and remove one for each test costs many times as much on a disk.
+    """
+    in_memory = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and disk_usage(MEMORY).free > ROOM
+    return MEMORY if in_memory else Path(tempfile.gettempdir())
+
+
+@contextmanager
+def server_folder() -> Iterator[Path]:
+    """A folder for an embedded server's data, gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="fsdb-test-", dir=place_of_servers(), ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
     """The server under test: $FSDB_TEST_URL, else an embedded one. None to be had is an error, not a skip."""
@@ -60,21 +80,22 @@ def server_url() -> Iterator[str]:
     if given:
         yield given
         return
-    with tempfile.TemporaryDirectory(prefix="fsdb-test-", ignore_cleanup_errors=True) as folder:
-        url = embedded.start(Path(folder) / "data")
+    with server_folder() as folder:
+        url = embedded.start(folder / "data")
         with psycopg.connect(url, autocommit=True) as admin:
             admin.execute("ALTER SYSTEM SET fsync = off")  # no test outlives a crash of the machine
+            admin.execute("ALTER SYSTEM SET max_wal_size = '256MB'")  # what is kept is kept in memory
             admin.execute("SELECT pg_reload_conf()")
         yield url
-        embedded.stop(Path(folder) / "data")
+        embedded.stop(folder / "data")
 
 
 @pytest.fixture
 def other_server() -> Iterator[str]:
     """An embedded server of the test's own, freshly made."""
-    with tempfile.TemporaryDirectory(prefix="fsdb-test-", ignore_cleanup_errors=True) as folder:
-        yield embedded.start(Path(folder) / "data")
-        embedded.stop(Path(folder) / "data")
+    with server_folder() as folder:
+        yield embedded.start(folder / "data")
+        embedded.stop(folder / "data")
 
 
 @pytest.fixture(scope="session")

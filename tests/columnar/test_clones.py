@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +19,7 @@ from fsdb.migrate import catalog
 from fsdb.retention import retain
 from fsdb.training import build, load, save, verify
 from tests.columnar.made import history_ids, ids, tail_ids, write
+from tests.conftest import server_folder
 from tests.history.kept import made
 from tests.training.test_restore import PROGRAMS
 
@@ -36,8 +36,8 @@ def clones() -> Iterator[tuple[str, str]]:
 
     Of "unseen" nobody noted where the server's data is, as where an ordinary role works on copies: only the folder tells.
     """
-    with tempfile.TemporaryDirectory(prefix="fsdb-test-", ignore_cleanup_errors=True) as folder:
-        first, second = Path(folder) / "one", Path(folder) / "two"
+    with server_folder() as folder:
+        first, second = folder / "one", folder / "two"
         url = embedded.start(first)
         with psycopg.connect(url, autocommit=True) as admin:
             for name in ("seen", "unseen"):
@@ -52,7 +52,7 @@ def clones() -> Iterator[tuple[str, str]]:
                         "INSERT INTO readings VALUES (1, %s, %s) ON CONFLICT (k) DO UPDATE SET x = excluded.x, event_time = excluded.event_time",
                         [number, OLD + timedelta(hours=number)],
                     )
-                    sync(place, warehouse=str(Path(folder) / "warehouse"))
+                    sync(place, warehouse=str(folder / "warehouse"))
                 write(connection, 5)
                 save(connection, build(connection, spine=SPINE, features=["readings.x"], timestamp="at"), "before")
                 if name == "unseen":

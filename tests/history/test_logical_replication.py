@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -15,26 +14,28 @@ from fsdb import embedded
 from fsdb.doctor import diagnose
 from fsdb.errors import ChangeRefused, InvalidDefinition
 from fsdb.migrate.repair import repair
+from tests.conftest import server_folder
 
 pytestmark = pytest.mark.slow
 WEATHER = fsdb.FeatureSet("weather", keys={"origin": "text"}, features=[fsdb.Feature("temp", "integer")])
 
 
 @pytest.fixture(scope="module")
-def logical_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def logical_server() -> Iterator[str]:
     """A server of wal_level = logical."""
-    folder = Path(tmp_path_factory.mktemp("logical")) / "data"
-    with psycopg.connect(embedded.start(folder), autocommit=True) as admin:
-        admin.execute("ALTER SYSTEM SET wal_level = logical")
-        admin.execute("ALTER SYSTEM SET fsync = off")
-    embedded.stop(folder)
-    url = embedded.start(folder)
-    with psycopg.connect(url, autocommit=True) as admin:
-        assert admin.execute("SHOW wal_level").fetchone() == ("logical",)
-        for name in ("publishes", "subscribes"):
-            admin.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
-    yield url
-    embedded.stop(folder)
+    with server_folder() as folder:
+        data = folder / "data"
+        with psycopg.connect(embedded.start(data), autocommit=True) as admin:
+            admin.execute("ALTER SYSTEM SET wal_level = logical")
+            admin.execute("ALTER SYSTEM SET fsync = off")
+        embedded.stop(data)
+        url = embedded.start(data)
+        with psycopg.connect(url, autocommit=True) as admin:
+            assert admin.execute("SHOW wal_level").fetchone() == ("logical",)
+            for name in ("publishes", "subscribes"):
+                admin.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
+        yield url
+        embedded.stop(data)
 
 
 @contextmanager

@@ -13,6 +13,8 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import make_conninfo
 
+from tests.conftest import place_of_servers
+
 INSTALLED = Path("/usr/lib/postgresql/15")
 PACKAGES = Path(__file__).parents[2] / ".server" / "site-packages"
 _SETTINGS = """
@@ -35,7 +37,7 @@ def running(packages: Path = PACKAGES) -> Iterator[str]:
         if not path.exists():
             raise RuntimeError(f"There is no {path}: run make server-onnx.")
     # Not in pytest's folders, which another user cannot enter; the path of a socket must be short.
-    folder = Path(tempfile.mkdtemp(prefix="fsdb-test-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="fsdb-test-", dir=place_of_servers()))
     data = folder / "data"
     try:
         user = _unprivileged()
