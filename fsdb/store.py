@@ -11,6 +11,7 @@ import pyarrow as pa
 from psycopg import Connection
 
 from fsdb import columnar, config, deployments, embedded, history, retention, training, vectors
+from fsdb.access import audit
 from fsdb.arguments import checked, checked_calls
 from fsdb.asof import snapshots
 from fsdb.catalog.feature_sets import RegisteredSet, get_set
@@ -447,6 +448,20 @@ class Store:
         """A feature set with its columns, or a model with its versions."""
         with self._database.transaction() as connection:
             return describe(connection, name)
+
+    def audit(
+        self,
+        object: str | None = None,
+        operation: str | None = None,
+        since: datetime | None = None,
+        most: int = audit.MOST,
+    ) -> Table:
+        """What was done to definitions, models, deployments, copies and rights: who, when and to what, newest first.
+
+        object: a feature set, model, deployment, training set or role by name. Needs SELECT on fsdb.audit.
+        """
+        with self._database.transaction() as connection:
+            return audit.entries(connection, object, operation, since, most)
 
     def status(self) -> Status:
         """Server, catalog, and what is installed against what this fsdb would install."""

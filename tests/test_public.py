@@ -9,6 +9,7 @@ STORE = {
     "apply",
     "as_of",
     "attach",
+    "audit",
     "backfill",
     "close",
     "costs",

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from fsdb import __version__
 from fsdb.cli import (
+    audit,
     calibrate,
     catalog,
     data,
@@ -59,6 +60,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "worker": worker.worker,
     "search": finding.search,
     "describe": finding.describe,
+    "audit": audit.audit,
     "doctor": health.doctor,
     "repair": health.repair,
 }

@@ -6,6 +6,7 @@ from psycopg import Connection, errors
 from psycopg.sql import SQL, Composable, Identifier
 
 from fsdb import locks
+from fsdb.access import audit
 from fsdb.catalog import sequences
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.config import HISTORY_SCHEMA
@@ -49,6 +50,13 @@ def repair(connection: Connection[Any], registered: RegisteredSet, source: Sourc
             raise ChangeRefused(
                 f"{left} The repair was taken back: triggers of the table's own change what is written, so repair it from live, or switch them off."
             )
+        if differing:
+            counts = {
+                "changed": differing.changed,
+                "only_live": differing.only_live,
+                "only_history": differing.only_history,
+            }
+            audit.record(connection, "repair", registered.name, {"source": source, **counts})
     return differing
 
 

@@ -12,6 +12,7 @@ from alembic.script.revision import RevisionError
 from alembic.util import CommandError
 from psycopg import errors
 
+from fsdb.access import audit
 from fsdb.config import CATALOG_SCHEMA
 from fsdb.errors import CatalogMissing, ChangeRefused, ConnectionFailed
 from fsdb.migrate.engine import PROJECT_VERSION_TABLE, connected, driver, locked
@@ -38,6 +39,7 @@ def upgrade(url: str, revision: str = "head") -> None:
             connection.execute(sa.schema.CreateSchema(CATALOG_SCHEMA, if_not_exists=True))
             with _known_revision(revision):
                 command.upgrade(_config(connection), revision)
+            _record(connection, "upgrade", current)
         except sa.exc.ProgrammingError as error:
             if not isinstance(error.orig, errors.InsufficientPrivilege):
                 raise
@@ -70,6 +72,7 @@ def downgrade(url: str, revision: str) -> None:
             _refuse_while_deployed(connection)
         if scripts.get_base() not in leaving:
             command.downgrade(_config(connection), revision)
+            _record(connection, "downgrade", current)
             return
         registered = [
             f"{kind} {name}" for kind, name in driver(connection).execute(query("migrate/catalog", "registered"))
@@ -117,6 +120,13 @@ def check_revision(current: str | None) -> None:
         raise CatalogMissing(
             f"The fsdb catalog is at revision {current} and this fsdb works with {head_revision()}: run fsdb upgrade."
         )
+
+
+def _record(connection: sa.Connection, operation: str, before: str | None) -> None:
+    """Notes a migration of the catalog in fsdb.audit, where the revision that it led to has that."""
+    own = driver(connection)
+    if audit.is_kept(own):
+        audit.record(own, operation, "catalog", {"from": before, "to": current_revision(connection)})
 
 
 def _refuse_while_versions_have_left(connection: sa.Connection) -> None:

@@ -8,6 +8,7 @@ import psycopg
 from psycopg import Connection, sql
 
 from fsdb import deployments, history, training
+from fsdb.access import audit
 from fsdb.catalog import feature_sets as catalog
 from fsdb.catalog.deployments import using_set
 from fsdb.catalog.feature_sets import default_text, get_set
@@ -29,6 +30,9 @@ def perform(connection: Connection[Any], change: Change) -> None:
         raise ChangeRefused(obstacle)
     locking.take(connection, [change])
     PERFORMERS[type(change)](connection, change)
+    # Its sentence may quote descriptions, defaults and queries, which may hold what a record must not.
+    operation = "track" if isinstance(change, changes.TrackTable) else "apply"
+    audit.record(connection, operation, change.subject, {"change": type(change).__name__})
 
 
 def _create_set(connection: Connection[Any], change: Any) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from psycopg import Connection
 
 from fsdb import deployments, history, locks, training
+from fsdb.access import audit
 from fsdb.catalog import sequences
 from fsdb.catalog.feature_sets import list_sets
 from fsdb.locks import Mode
@@ -39,13 +40,16 @@ def repair(connection: Connection[Any]) -> list[str]:
         history.refresh(connection, registered)
     for view in views:
         training.register_view(connection, view)
-    return [
+    repaired = [
         *(f"feature set {one.name}, with its live table from history," for one in gone),
         *(f"feature set {one.name}" for one in sets),
         *(f"training view {one.name}" for one in views),
         *(f"deployment {name}" for name in deployed),
         *(f"sequence {one.name[1]}" for one in numbered),
     ]
+    if repaired:
+        audit.record(connection, "repair objects", "catalog", {"repaired": audit.named(repaired)})
+    return repaired
 
 
 def left(connection: Connection[Any]) -> list[str]:

@@ -1,0 +1,41 @@
+"""fsdb audit: what was done, by whom and when."""
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from fsdb.access.audit import MOST
+from fsdb.cli.output import JsonOption, show
+from fsdb.cli.session import UrlOption, opened
+from fsdb.errors import InvalidData
+
+
+def audit(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[OBJECT]", help="A feature set, model, deployment, training set or role; else all."),
+    ] = None,
+    operation: Annotated[
+        str | None, typer.Option(help="Only this operation, such as deploy or erase.", show_default=False)
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Only from this moment on, as 2026-03-01T12:00+01:00.", show_default=False)
+    ] = None,
+    most: Annotated[int, typer.Option("--most", min=1, help="At most this many lines, the newest ones.")] = MOST,
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+) -> None:
+    """Show who did what and when: definitions, models, deployments, copies, rights, repairs and erasures."""
+    with opened(url) as store:
+        found = store.audit(name, operation, None if since is None else moment(since), most)
+    show(found, as_json, empty="Nothing was recorded.")
+
+
+def moment(text: str) -> datetime:
+    """A moment as people write it, where it says its zone no other way in the zone of this machine. Raises InvalidData."""
+    try:
+        found = datetime.fromisoformat(text)
+        return found if found.utcoffset() is not None else found.astimezone()
+    except (ValueError, OverflowError) as error:
+        raise InvalidData(f"{text!r} is no moment: write it as 2026-03-01 or 2026-03-01T12:00+01:00.") from error

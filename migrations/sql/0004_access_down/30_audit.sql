@@ -1,0 +1,10 @@
+DROP TRIGGER record ON fsdb.removals;
+DROP TRIGGER record_delete ON fsdb.training_sets;
+DROP TRIGGER record ON fsdb.training_sets;
+DROP TRIGGER record ON fsdb.model_versions;
+DROP TRIGGER record ON fsdb.stage_events;
+DROP TRIGGER record ON fsdb.deployment_events;
+DROP TRIGGER record ON fsdb_iceberg.iceberg_tables;
+DROP FUNCTION fsdb.record_row(), fsdb.record_copy(), fsdb.record_operation(text, text, jsonb), fsdb.append_audit(text, text, jsonb), fsdb.acting_role();
+DROP TABLE fsdb.audit;
+DROP FUNCTION fsdb.guard_audit();
