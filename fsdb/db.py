@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
@@ -12,14 +13,23 @@ import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from fsdb import locks, rights
-from fsdb.config import MINIMUM_SERVER
-from fsdb.errors import ConnectionFailed
+from fsdb.config import CATALOG_SCHEMA, MINIMUM_SERVER
+from fsdb.errors import CatalogMissing, ConnectionFailed, FsdbError
 from fsdb.session import CONNECT_SECONDS, FORKED, NOT_PREPARED, Session, configure, connect
 from fsdb.urls import shown, without_secrets
 
 __all__ = ["CONNECT_SECONDS", "Database", "configure", "connect"]
 
 Done = TypeVar("Done")
+# Errors of a name that is not there.
+NOT_THERE = (
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.UndefinedColumn,
+    psycopg.errors.UndefinedFunction,
+    psycopg.errors.InvalidSchemaName,
+)
+
+_OF_CATALOG = re.compile(rf"\b{CATALOG_SCHEMA}\.|\"{CATALOG_SCHEMA}\"")
 
 
 class Database:
@@ -165,11 +175,14 @@ class Database:
             if users:
                 raise
             raise locks.sentence(error) from error
-        except psycopg.OperationalError as error:
-            if not went_away(error):
+        except psycopg.Error as error:
+            lost = went_away(error)
+            if lost:
+                self._pool.check()
+            said = explained(self.url, error)
+            if said is None or (users and not lost):
                 raise
-            self._pool.check()
-            raise gone(self.url, error) from error
+            raise said from error
 
     @contextmanager
     def _inside(self, current: Session, users: bool = False) -> Iterator[None]:
@@ -186,6 +199,11 @@ class Database:
             if users:
                 raise
             raise locks.sentence(error) from error
+        except NOT_THERE as error:
+            said = explained(self.url, error)
+            if said is None or users:
+                raise
+            raise said from error
 
     def _anothers(self) -> ConnectionFailed:
         self._shared = True
@@ -193,8 +211,16 @@ class Database:
             f"A pooler before {shown(self.url)} gave this call another one's session: nothing of it is in the database, and nothing will be prepared there any more. Call again."
         )
 
+    def check_open(self) -> None:
+        """Raises ConnectionFailed where `close` was called, or `open` was not."""
+        if not self._is_open:
+            raise ConnectionFailed(
+                f"This store on database {self.name} is closed, as one is after close() or at the end of its with block: open another one with fsdb.connect()."
+            )
+
     def _ready(self) -> ConnectionPool[Session]:
-        if self._is_open and self._pool.closed:  # in a forked child
+        self.check_open()
+        if self._pool.closed:  # in a forked child
             self._pool.open()
         return self._pool
 
@@ -241,10 +267,25 @@ def gone(url: str, error: psycopg.Error) -> ConnectionFailed:
     )
 
 
+def explained(url: str, error: psycopg.Error) -> FsdbError | None:
+    """What to say of a server that is gone or gave up, and of a catalog that lacks something; None of what is no fault of these."""
+    if isinstance(error, NOT_THERE):
+        said = error.diag.message_primary or str(error).strip()
+        if not _OF_CATALOG.search(said):
+            return None
+        return CatalogMissing(
+            f"The fsdb catalog lacks what this fsdb works with ({said}): it was changed by hand, or downgraded meanwhile. Run fsdb doctor."
+        )
+    if not isinstance(error, psycopg.OperationalError):
+        return None
+    return gone(url, error) if went_away(error) else gave_up(url, error)
+
+
 def gave_up(url: str, error: psycopg.Error) -> ConnectionFailed:
-    """What to say where a timeout, a lock or a shortage ended a statement about the catalog."""
+    """What to say where a timeout, a lock or a shortage ended a statement."""
     return ConnectionFailed(
-        f"The server at {shown(url)} gave up: {error.diag.message_primary or str(error).strip()}. Nothing was changed; another session may hold the catalog, or statement_timeout or lock_timeout is short: call again."
+        f"The server at {shown(url)} gave up: {error.diag.message_primary or str(error).strip()}. Nothing was changed. Another session may hold what was "
+        "needed, statement_timeout or lock_timeout may be short, or the server may be out of memory, disk or connections: call again."
     )
 
 

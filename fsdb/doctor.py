@@ -130,6 +130,7 @@ def _catalog(connection: Connection[Any]) -> Iterator[Check]:
     current = None if row is None else row[0]
     try:
         catalog.check_revision(current)
+        catalog.check_build(connection, str(current))
     except FsdbError as error:
         yield Check("catalog", "wrong", f"revision {current}", str(error))
     else:

@@ -48,7 +48,7 @@ def connect(url: str | None = None, warehouse: str | None = None) -> "Store":
         owned = (url or config.configured_url() or embedded.ALIAS).startswith(embedded.ALIAS)
         if owned or catalog.catalog_revision(database.url) is None:
             catalog.upgrade(database.url)
-        catalog.check_revision(catalog.catalog_revision(database.url))
+        catalog.check(database.url)
         with database.transaction() as connection:
             snapshots.adopt(connection)
     except BaseException:
@@ -243,6 +243,7 @@ class Store:
         """
         if self._database.in_transaction:
             raise ChangeRefused("A sync reads what is committed and commits on its own: call it outside transaction().")
+        self._database.check_open()
         return columnar.sync(self.url, feature_sets, warehouse=self._warehouse, progress=progress)
 
     # Training sets

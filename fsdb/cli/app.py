@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import psycopg
+import sqlalchemy as sa
 import typer
 from rich.text import Text
 
@@ -123,8 +124,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refuse(str(refused))
     except OSError as error:
         return _refuse(f"{error.filename or 'A file'}: {error.strerror or error}.")
-    except psycopg.Error as error:
-        return _refuse(f"The database refused: {error.diag.message_primary or str(error).strip()}.")
+    except (psycopg.Error, sa.exc.DBAPIError) as error:
+        cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+        said = cause.diag.message_primary if isinstance(cause, psycopg.Error) else None
+        return _refuse(f"The database refused: {said or str(cause).strip()}.")
     return 0
 
 

@@ -45,7 +45,10 @@ def working(url: str, warehouse: str | None = None) -> Iterator["Work"]:
         if isinstance(cause, psycopg.errors.InsufficientPrivilege):
             raise rights.explained(url, cause) from error
         if not isinstance(cause, psycopg.Error) or not db.went_away(cause):
-            raise
+            said = db.explained(url, cause) if isinstance(cause, psycopg.Error) else None
+            if said is None:
+                raise
+            raise said from error
         raise ConnectionFailed(
             f"The server went away during work on columnar copies: {str(cause).strip()}. Each copy is as before or complete; sync again when the server is back."
         ) from error

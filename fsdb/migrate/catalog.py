@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+import psycopg
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
@@ -15,6 +17,7 @@ from psycopg import errors
 from fsdb.access import audit
 from fsdb.config import CATALOG_SCHEMA
 from fsdb.errors import CatalogMissing, ChangeRefused, ConnectionFailed
+from fsdb.migrate import builds
 from fsdb.migrate.engine import PROJECT_VERSION_TABLE, connected, driver, locked
 from fsdb.sql import data_folder, query
 
@@ -26,13 +29,14 @@ WITH_RUNTIMES = "0003"  # the revision that brought runtimes, canaries and attac
 def upgrade(url: str, revision: str = "head") -> None:
     """Brings the catalog to `revision`, creating it where there is none.
 
-    Raises ConnectionFailed without the rights, CatalogMissing where a newer fsdb made the catalog, ChangeRefused for an unknown revision.
+    Raises ConnectionFailed without the rights, CatalogMissing where a newer fsdb or another build made the catalog, ChangeRefused for an
+    unknown revision.
     """
-    if revision == "head" and catalog_revision(url) == head_revision():
+    if revision == "head" and _is_current(url):
         return  # nobody is waited for
     with locked(url) as connection:
         current = current_revision(connection)
-        _check_known(current)
+        _check_made(connection, current)
         if current == head_revision() and revision == "head":
             return
         try:
@@ -53,14 +57,14 @@ def upgrade(url: str, revision: str = "head") -> None:
 def downgrade(url: str, revision: str) -> None:
     """Takes the catalog back to `revision`; "base" removes it.
 
-    Raises CatalogMissing where there is none, ChangeRefused for an unknown revision and while feature sets, training
+    Raises CatalogMissing where there is none or another build made it, ChangeRefused for an unknown revision and while feature sets, training
     sets or models are registered that the catalog of that revision could not hold, or versions are in a columnar copy alone.
     """
     with locked(url) as connection:
         current = current_revision(connection)
         if current is None:
             raise CatalogMissing("This database has no fsdb catalog: nothing to downgrade.")
-        _check_known(current)
+        _check_made(connection, current)
         scripts = ScriptDirectory.from_config(_config())
         with _known_revision(revision):
             leaving = [
@@ -111,6 +115,24 @@ def current_revision(connection: sa.Connection) -> str | None:
     return context.get_current_revision()
 
 
+def check(url: str) -> None:
+    """Raises CatalogMissing with what to do unless the database's catalog is the one that this fsdb makes."""
+    with connected(url) as connection:
+        check_in(connection)
+
+
+def check_in(connection: sa.Connection) -> None:
+    """As `check`, as seen by an SQLAlchemy connection."""
+    current = current_revision(connection)
+    check_revision(current)
+    _check_made(connection, current)
+
+
+def check_build(connection: psycopg.Connection[Any], current: str) -> None:
+    """Raises CatalogMissing where another build of fsdb made the catalog at revision `current`."""
+    builds.check(connection, ScriptDirectory.from_config(_config()), current)
+
+
 def check_revision(current: str | None) -> None:
     """Raises CatalogMissing with what to do unless `current` is the revision that this fsdb works with."""
     if current is None:
@@ -143,6 +165,20 @@ def _refuse_while_deployed(connection: sa.Connection) -> None:
         raise ChangeRefused(
             f"Models are deployed as {', '.join(deployed[:10])}{', …' if len(deployed) > 10 else ''}, whose tables and functions belong to this revision: stay at it, or undeploy them first."
         )
+
+
+def _is_current(url: str) -> bool:
+    with connected(url) as connection:
+        current = current_revision(connection)
+        _check_made(connection, current)
+        return current == head_revision()
+
+
+def _check_made(connection: sa.Connection, current: str | None) -> None:
+    """Raises CatalogMissing where a newer fsdb or another build made what is there."""
+    _check_known(current)
+    if current is not None:
+        check_build(driver(connection), current)
 
 
 def _check_known(current: str | None) -> None:

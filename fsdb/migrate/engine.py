@@ -30,9 +30,10 @@ def connected(url: str) -> Iterator[sa.Connection]:
         cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
         if isinstance(cause, psycopg.errors.InsufficientPrivilege):
             raise rights.explained(url, cause) from error
-        if not isinstance(cause, psycopg.OperationalError):
+        said = db.explained(url, cause) if isinstance(cause, psycopg.Error) else None
+        if said is None:
             raise
-        raise (db.gone(url, cause) if db.went_away(cause) else db.gave_up(url, cause)) from error
+        raise said from error
 
 
 @contextmanager

@@ -11,6 +11,22 @@ ORDER BY kind, name
 -- The catalog's revision; fails where there is no catalog.
 SELECT version_num FROM fsdb.catalog_version
 
+-- name: records_migrations
+-- Whether this catalog keeps the fingerprints of its migrations.
+SELECT to_regclass('fsdb.catalog_migrations') IS NOT NULL
+
+-- name: migrations
+-- The fingerprints of the migrations that made this catalog.
+SELECT revision, fingerprint FROM fsdb.catalog_migrations
+
+-- name: record_migration
+-- Notes a migration that ran.
+INSERT INTO fsdb.catalog_migrations (revision, fingerprint) VALUES (%(revision)s, %(fingerprint)s)
+
+-- name: forget_migration
+-- Takes away the note of a migration that was undone.
+DELETE FROM fsdb.catalog_migrations WHERE revision = %(revision)s
+
 -- name: has_catalog
 -- Whether there is a catalog.
 SELECT to_regclass('fsdb.catalog_version') IS NOT NULL

@@ -72,6 +72,29 @@ def test_the_right_arguments_are_right(store: fsdb.Store, calls: list[Call]) -> 
             call.run(**call.arguments)
 
 
+def test_a_closed_store_says_that_it_is_closed(
+    store: fsdb.Store, module_database: TestDatabase, calls: list[Call]
+) -> None:
+    with fsdb.connect(module_database.url) as closed:
+        handles = {
+            "Store": closed,
+            "Deployment": closed.deployment("scores"),
+            "SavedTrainingSet": closed.load_training_set("kept"),
+        }
+    for call in calls:
+        kind, _, name = call.name.partition(".")
+        if kind in handles:
+            with pytest.raises(fsdb.ConnectionFailed, match=r"store on database .* is closed"):
+                getattr(handles[kind], name)(**call.arguments)
+    with (
+        pytest.raises(fsdb.ConnectionFailed, match=r"is closed.*open another one with fsdb\.connect"),
+        closed.transaction(),
+    ):
+        pass
+    closed.close()  # twice is once
+    assert store.status().parts
+
+
 def test_definitions_refuse_what_they_do_not_take(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FSDB_URL", "postgresql://127.0.0.1:1/none")  # what connect() without a URL goes to
     raw = [str(outcome) for call in definitions() for outcome in tried(call) if outcome.raw]

@@ -1,0 +1,51 @@
+"""Which build of fsdb made a catalog: each migration leaves the fingerprint of its SQL texts, beside the revision that Alembic keeps."""
+
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from alembic.runtime.migration import MigrationContext, MigrationInfo
+from alembic.script import ScriptDirectory
+from psycopg import Connection
+
+from fsdb.errors import CatalogMissing
+from fsdb.migrate.engine import driver
+from fsdb.sql import data_folder, query
+
+FILE = "migrate/catalog"
+
+
+def record(*, ctx: MigrationContext, step: MigrationInfo, **_: Any) -> None:
+    """Notes a migration of the catalog that has just run, or forgets one that was undone. Alembic calls it."""
+    revision = step.up_revision_id
+    assert ctx.connection is not None
+    assert ctx.script is not None
+    assert revision is not None
+    if step.is_upgrade:
+        known = {"revision": revision, "fingerprint": _fingerprint(ctx.script, revision)}
+        driver(ctx.connection).execute(query(FILE, "record_migration"), known)
+    elif step.down_revision_ids:  # the first one took the table away
+        driver(ctx.connection).execute(query(FILE, "forget_migration"), {"revision": revision})
+
+
+def check(connection: Connection[Any], scripts: ScriptDirectory, current: str) -> None:
+    """Raises CatalogMissing where the migrations that made this database's catalog are not those of this fsdb."""
+    (recorded,) = connection.execute(query(FILE, "records_migrations")).fetchone() or (False,)
+    made = dict(connection.execute(query(FILE, "migrations")).fetchall()) if recorded else {}
+    for script in reversed(list(scripts.iterate_revisions(current, "base"))):
+        if made.get(script.revision) != _fingerprint(scripts, script.revision):
+            raise CatalogMissing(
+                f"The fsdb catalog of database {connection.info.dbname} is another build of revision {current} (its migration {script.revision} is not "
+                "this fsdb's): use the fsdb that made it, or a database without a catalog."
+            )
+
+
+def _fingerprint(scripts: ScriptDirectory, revision: str) -> str:
+    name = Path(scripts.get_revision(revision).path).stem
+    folder = data_folder("migrations") / "sql"
+    digest = sha256()
+    for file in sorted([*(folder / name).glob("*.sql"), *(folder / f"{name}_down").glob("*.sql")]):
+        lines = [line.rstrip() for line in file.read_text(encoding="utf-8").splitlines()]
+        text = "\n".join(line for line in lines if line and not line.lstrip().startswith("--"))
+        digest.update(f"{file.parent.name}/{file.name}\0{text}\0".encode())
+    return digest.hexdigest()

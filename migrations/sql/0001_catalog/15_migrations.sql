@@ -1,0 +1,7 @@
+CREATE TABLE fsdb.catalog_migrations (
+    revision text PRIMARY KEY,
+    fingerprint text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE fsdb.catalog_migrations IS 'The catalog''s migrations as they were when they ran here: by these another build of the same revision is told apart.';
+COMMENT ON COLUMN fsdb.catalog_migrations.fingerprint IS 'Of the migration''s SQL texts, both ways, without their lines of comment.';

@@ -1,0 +1,1 @@
+DROP TABLE fsdb.catalog_migrations;
