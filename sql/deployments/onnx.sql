@@ -18,6 +18,7 @@ AS {body}
 score = SD.get("score")
 if score is None:
     import ctypes
+    import hashlib
     import os
 
     # Neither library may start threads in a connection: numpy for its arrays, onnxruntime to report on its use to its maker.
@@ -39,6 +40,8 @@ if score is None:
         found = plpy.execute({select})
         if not found:
             raise _unseen()
+        if hashlib.sha256(found[0]["graph"]).hexdigest() != {checksum}:
+            raise plpy.Error("fsdb: the graph is not the one that the function was made for; deploy the model again", sqlstate="22023")
         runner = Runner(found[0]["graph"], {description})
         # What loading a large graph took goes back to the system: for 500 trees of depth 8 two thirds of 50 MB in each connection.
         getattr(ctypes.CDLL(None), "malloc_trim", abs)(0)

@@ -35,12 +35,14 @@ def statements(connection: Connection[Any], program: Program, name: str) -> list
     """What keeps the graph and creates the scoring function `name` of schema fsdb_models, which loads it."""
     graph, description, source = _compiled(program)
     # By the SHA-256 of the graph, a function never scores by another one than it was made for.
-    key = {"function": Literal(name), "checksum": Literal(hashlib.sha256(graph).hexdigest())}
+    checksum = hashlib.sha256(graph).hexdigest()
+    key = {"function": Literal(name), "checksum": Literal(checksum)}
     body = query(
         FILE,
         "body",
         running=SQL(indent(source, "    ")),
         description=_python(description),
+        checksum=_python(checksum),
         select=_python(query(FILE, "graph", **key).as_string(connection)),
         only=SQL("" if program.has_probability else "[0]"),
     )

@@ -31,7 +31,7 @@ class Runner:
         """`threads`: how many a call with many rows may use; a single row always uses one."""
         self.description = json.loads(description)
         self._threads = threads
-        self._run = _session(model).run
+        self._run = session(model).run
         given = self.description
         self.inputs: list[str] = [entry["name"] for entry in given["inputs"]]
         self._feed = _Tensors(given, self.inputs) if "feeds" in given else _Matrix(given)
@@ -116,10 +116,13 @@ class Runner:
         return f"fsdb: onnxruntime does not take this row ({said}); correct the inputs"
 
 
-def _session(model: bytes) -> Any:
+def session(model: bytes, severity: int = 3) -> Any:
+    """An onnxruntime session of one thread. The bytes were looked at before: see contained.py. severity: from which messages are logged."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = severity
+    # Bytes may be both, a model of ONNX that was looked at and one of onnxruntime's own format that was not.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

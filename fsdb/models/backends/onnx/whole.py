@@ -6,6 +6,7 @@ from typing import Any
 
 from fsdb.errors import UnsupportedModel
 from fsdb.models.backends.onnx import checks
+from fsdb.models.backends.onnx.contained import parsed
 from fsdb.models.backends.onnx.description import Compiled, described, output_of, placed
 from fsdb.models.program import Program
 from fsdb.models.steps import Bounds, Graph
@@ -42,4 +43,14 @@ def whole(program: Program) -> Compiled:
         "width": graph.width,
         "batch": _BATCH,
     }
-    return Compiled(base64.b64decode(graph.model), json.dumps(description))
+    return Compiled(_contained(graph), json.dumps(description))
+
+
+def _contained(graph: Graph) -> bytes:
+    """The bytes of the graph, which were looked at when it was registered, and may come from elsewhere now."""
+    try:
+        content = base64.b64decode(graph.model, validate=True)
+    except ValueError:
+        raise UnsupportedModel("the program's ONNX graph is not in base64: register the model again") from None
+    parsed(content)
+    return content

@@ -1,7 +1,8 @@
 """The ONNX front end. onnx and onnxruntime are imported in this folder, in the ONNX back end, and nowhere else."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from fsdb.errors import UnsupportedModel
@@ -15,6 +16,18 @@ from fsdb.models.frontends.onnx.values import Label, Shares, Tensor, Untranslata
 from fsdb.models.program import Argmax, Input, Output, Program, Regression, Threshold
 from fsdb.models.steps import Bounds, Feed, Graph, Linear, Step
 from fsdb.models.user_frame import UserFrame
+
+# What reading a malformed graph raises: tensors shorter than their shapes, attributes that are absent or of other lengths and types.
+_MISFITS = (
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    AssertionError,
+    RuntimeError,
+    MemoryError,
+)
 
 __all__ = ["MOST_BYTES", "class_of", "input_names", "native_outputs", "program_of"]
 
@@ -34,15 +47,19 @@ def program_of(estimator: Any, inputs: Mapping[str, str], _frame: UserFrame | No
     are others than those given.
     """
     source = read(estimator)
-    given, feeds = signature.bound(source, inputs)
-    outputs = signature.outputs(source)
-    labels = known_labels(source, outputs)
-    if source.translate:
-        try:
-            return _stepwise(source, given, feeds, outputs, labels)
-        except Untranslatable:
-            pass
-    return _whole(source, given, feeds, outputs, labels)
+    with _whole_sentences():
+        given, feeds = signature.bound(source, inputs)
+        outputs = signature.outputs(source)
+        labels = known_labels(source, outputs)
+        if source.translate:
+            try:
+                return _stepwise(source, given, feeds, outputs, labels)
+            except (
+                Untranslatable,
+                *_MISFITS,
+            ):  # attributes that do not fit each other: whether onnxruntime takes them is its own to say
+                pass
+        return _whole(source, given, feeds, outputs, labels)
 
 
 def input_names(estimator: Any) -> list[str] | None:
@@ -54,6 +71,17 @@ def class_of(estimator: Any) -> str:
     """What the model is, in a word: ONNX and its operators."""
     shown = operators(read(estimator).model)
     return f"ONNX({', '.join(shown[:8])}{', …' if len(shown) > 8 else ''})"
+
+
+@contextmanager
+def _whole_sentences() -> Iterator[None]:
+    """Says what does not fit in a graph in the project's words."""
+    try:
+        yield
+    except _MISFITS as error:
+        raise UnsupportedModel(
+            f"the ONNX model has attributes or tensors that do not fit each other ({error}): export it again"
+        ) from error
 
 
 def _stepwise(

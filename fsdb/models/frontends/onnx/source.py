@@ -1,21 +1,23 @@
 """The ONNX model that was given: read, and refused where onnxruntime could not run it."""
 
+import math
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import onnx
 import onnxruntime
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from fsdb.errors import UnsupportedModel
+from fsdb.models.backends.onnx.contained import nodes, parsed
+from fsdb.models.backends.onnx.running import session
 from fsdb.models.frontends.onnx import base_values, catboost
 from fsdb.models.frontends.onnx_model import OnnxModel, is_file
 
 MOST_BYTES = 64 * 1024 * 1024
-_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft"})
+MOST_NUMBERS = 1 << 27  # of a tensor that does not depend on how many rows there are
+_SILENT = 4  # only what ends the process is logged: what is refused is said in an error
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +40,7 @@ def read(estimator: Any) -> Source:
             f"the ONNX model is of {len(content):,} bytes, more than the {MOST_BYTES:,} that a model may have: "
             "make it smaller, or quantize its weights"
         )
-    try:
-        model = onnx.load_model_from_string(content)
-    except DecodeError:
-        raise UnsupportedModel(
-            f"these {len(content):,} bytes are no ONNX model: give the bytes of a file that onnx.save wrote"
-        ) from None
+    model = parsed(content)
     _check(model)
     catboost.check(model)
     if base_values.moved(model):
@@ -55,7 +52,7 @@ def read(estimator: Any) -> Source:
 
 def operators(model: Any) -> tuple[str, ...]:
     """The names of the operators in a model, sorted."""
-    return tuple(sorted({node.op_type for node in _nodes(model.graph)}))
+    return tuple(sorted({node.op_type for node in nodes(model.graph)}))
 
 
 def _content(model: Any) -> bytes:
@@ -86,29 +83,7 @@ def _content(model: Any) -> bytes:
     )
 
 
-def _nodes(graph: Any) -> Iterator[Any]:
-    """The nodes of a graph and of the graphs inside it."""
-    for node in graph.node:
-        yield node
-        for attribute in node.attribute:
-            for inner in [attribute.g, *attribute.graphs] if attribute.type in (5, 10) else ():
-                yield from _nodes(inner)
-
-
 def _check(model: Any) -> None:
-    if not model.graph.node or not model.ir_version:
-        raise UnsupportedModel("the ONNX model has no graph: give the bytes of a file that onnx.save wrote")
-    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in _tensors(model.graph)):
-        raise UnsupportedModel(
-            "the ONNX model keeps weights in other files: save it as one, with onnx.save(…, save_as_external_data=False)"
-        )
-    known = {(function.domain, function.name) for function in model.functions}
-    for node in _nodes(model.graph):
-        if node.domain not in _DOMAINS and (node.domain, node.op_type) not in known:
-            raise UnsupportedModel(
-                f"the ONNX model has the custom operator {node.op_type} of the domain {node.domain!r}, which onnxruntime does "
-                "not have: export the model with operators of ONNX"
-            )
     for given in model.opset_import:
         if given.domain in ("", "ai.onnx") and given.version > onnx.defs.onnx_opset_version():
             raise UnsupportedModel(
@@ -119,23 +94,30 @@ def _check(model: Any) -> None:
         onnx.checker.check_model(model)
     except onnx.checker.ValidationError as error:
         raise UnsupportedModel(f"the ONNX model is malformed ({_first_line(error)}): export it again") from None
+    except Exception as error:  # whatever the reader of the format raises for what it does not expect
+        raise UnsupportedModel(f"the ONNX model cannot be checked ({_first_line(error)}): export it again") from None
+    _check_room(model)
 
 
-def _tensors(graph: Any) -> Iterator[Any]:
-    yield from graph.initializer
-    for node in _nodes(graph):
-        for attribute in node.attribute:
-            yield from [attribute.t, *attribute.tensors] if attribute.type in (4, 9) else ()
-            for inner in [attribute.g, *attribute.graphs] if attribute.type in (5, 10) else ():
-                yield from inner.initializer
+def _check_room(model: Any) -> None:
+    """Refuses tensors that are large whatever the rows are: onnxruntime takes the room for them before it looks at one."""
+    try:
+        graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
+    except Exception as error:  # as above
+        raise UnsupportedModel(f"the ONNX model's shapes do not fit ({_first_line(error)}): export it again") from None
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        if value.type.HasField("tensor_type"):
+            sizes = [max(size.dim_value, 1) for size in value.type.tensor_type.shape.dim]
+            if math.prod(sizes) > MOST_NUMBERS:
+                raise UnsupportedModel(
+                    f"the ONNX model has a tensor {value.name!r} of {math.prod(sizes):,} numbers, more than the {MOST_NUMBERS:,} that one "
+                    "may have: make it smaller"
+                )
 
 
 def _session(content: bytes) -> Any:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 4
     try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        return session(content, _SILENT)
     except Exception as error:  # onnxruntime's exceptions share no other class
         raise UnsupportedModel(
             f"onnxruntime {onnxruntime.__version__} cannot load the ONNX model ({_first_line(error)}): export it with operators "
