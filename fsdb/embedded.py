@@ -46,6 +46,19 @@ def resolved(url: str | None) -> str:
     return make_conninfo(server, dbname=name) if name else server
 
 
+def meant(url: str | None) -> bool:
+    """Whether `url`, else `$FSDB_URL`, means the embedded server."""
+    given = url or config.configured_url()
+    return given is None or given.startswith(ALIAS)
+
+
+def program(name: str) -> str | None:
+    """A program that comes with the embedded PostgreSQL, such as psql; None where it brings none of that name."""
+    utils = _package().utils
+    found: Path = utils.POSTGRES_VERSIONS[utils.TARGET_POSTGRES_VERSION] / name
+    return str(found) if found.exists() else None
+
+
 def start(folder: Path) -> str:
     """Starts the embedded server in `folder`, or joins the one that runs there, and returns its URL.
 

@@ -10,6 +10,7 @@ from fsdb.errors import ConnectionFailed
 
 _SCHEME = re.compile(r"\s*([A-Za-z][\w.-]*)(\+[\w.-]+)?:/")
 _SHOWN = ("host", "hostaddr", "port", "dbname", "user", "service")
+_SECRET = ("password", "sslpassword", "oauth_client_secret")
 _UNREADABLE = "a URL that does not parse (in a password, write %, /, @, : and spaces as %25, %2F, %40, %3A and %20)"
 _PASSWORD = re.compile(r"//[^:/?#]*:(.*)@", re.DOTALL)
 _NAMED = re.compile(r"(?:password|secret|token|key)\w*\s*=\s*('(?:[^'\\]|\\.)*'|[^\s&]+)", re.IGNORECASE)
@@ -42,6 +43,19 @@ def shown(url: str) -> str:
     if any("@" in value for name, value in chosen.items() if name != "user") or "//" in chosen.get("dbname", ""):
         return _UNREADABLE  # libpq found a part of the password in another place
     return make_conninfo("", **chosen)
+
+
+def divided(url: str) -> tuple[str, dict[str, str]]:
+    """A URL without what is secret, complete otherwise, and the password as the variable by which libpq takes it.
+
+    For other secrets libpq has no variable: it asks for them. Raises ConnectionFailed for one that does not parse.
+    """
+    try:
+        parts = conninfo_to_dict(url)
+    except psycopg.Error as error:
+        raise ConnectionFailed(f"The database is named by {_UNREADABLE}.") from error
+    secrets = {name: str(parts.pop(name)) for name in _SECRET if name in parts}
+    return make_conninfo("", **parts), {"PGPASSWORD": secrets["password"]} if "password" in secrets else {}
 
 
 def without_secrets(text: str, url: str) -> str:

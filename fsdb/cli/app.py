@@ -25,6 +25,7 @@ from fsdb.cli import (
     models,
     retain,
     revisions,
+    serving,
     sync,
     worker,
 )
@@ -62,6 +63,9 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "search": finding.search,
     "describe": finding.describe,
     "audit": audit.audit,
+    "url": serving.url,
+    "psql": serving.psql,
+    "serve": serving.serve,
     "doctor": health.doctor,
     "repair": health.repair,
 }

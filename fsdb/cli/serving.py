@@ -1,0 +1,63 @@
+"""fsdb url, psql, serve: the database for programs that are not fsdb."""
+
+import os
+import shutil
+import signal
+import subprocess
+from typing import Annotated
+
+import typer
+
+from fsdb import embedded
+from fsdb.cli.output import note, say
+from fsdb.cli.session import UrlOption, reached
+from fsdb.errors import FsdbError
+from fsdb.urls import divided, shown
+
+
+def url(url: UrlOption = None) -> None:
+    """Print the database's URL, without its password. The embedded server runs as long as a program uses it: see serve."""
+    say(divided(reached(url).url)[0])
+
+
+def psql(
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(help="What psql takes, after --, such as -- -c 'SELECT 1'.", show_default=False),
+    ] = None,
+    url: UrlOption = None,
+) -> None:
+    """Open psql on the database: the one that is installed, else the embedded PostgreSQL's."""
+    program = shutil.which("psql") or embedded.program("psql")
+    if program is None:
+        raise FsdbError("There is no psql on this machine: install PostgreSQL's client, such as postgresql-client.")
+    # The list of processes shows arguments to everybody, so a password goes by the environment.
+    where, secrets = divided(reached(url).url)
+    # psql takes Ctrl-C for the statement that runs, and so must not we for the whole.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        command = [program, where, *(arguments or [])]
+        ended = subprocess.run(command, env=os.environ | secrets, check=False, preexec_fn=_interruptible)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if ended.returncode:
+        raise typer.Exit(1)
+
+
+def serve(url: UrlOption = None) -> None:
+    """Keep the embedded PostgreSQL up for other programs, print its URL, and end on Ctrl-C."""
+    if not embedded.meant(url):
+        raise FsdbError(
+            f"fsdb serve keeps the embedded PostgreSQL up; {shown(reached(url).url)} is a server of its own: leave --url and FSDB_URL out."
+        )
+    say(reached(url).url)
+    note("Ctrl-C ends it, once no other process uses the server.")
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        note("Ended.")
+
+
+def _interruptible() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
