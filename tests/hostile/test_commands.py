@@ -18,8 +18,8 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # of late values, which the w
 
 WORDS = ("", '%s {x} "$1', "x" * 5000, "9" * 30, "/", "nowhere.parquet")
 OF_OPTIONS = ("", "no_such_thing", "-1", "9" * 30)
-# What runs for long or for ever, or makes a database of its own.
-UNTRIED = {"demo", "worker", "calibrate"}
+# What runs for long or for ever, makes a database of its own, or lets another program answer.
+UNTRIED = {"demo", "worker", "calibrate", "psql"}
 # Words that are right, so that an option is what is refused.
 RIGHT = {
     "revision": "head",
