@@ -1,4 +1,4 @@
-# Everything runs in .venv, which `make install` prepares from constraints.txt; Python 3.11+ and make are all that is needed (test: Java 17, too, for Spark; test-onnx: Debian).
+# Everything runs in .venv, which `make install` prepares from constraints.txt; Python 3.11+ and make are all that is needed (test-onnx and test-pgbouncer: Debian).
 PYTHON ?= python3
 BIN := .venv/bin
 

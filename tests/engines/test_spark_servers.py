@@ -13,6 +13,7 @@ from pathlib import Path
 import pyspark
 import pytest
 
+from fsdb.engines.spark import java
 from tests.conftest import TestDatabase
 from tests.engines.world import make
 
@@ -39,7 +40,7 @@ def server(log: Path, *command: str, told: str) -> Iterator[str]:
             [str(HOME / "bin" / "spark-class"), *command],
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=os.environ | ENVIRONMENT,
+            env=os.environ | ENVIRONMENT | {"JAVA_HOME": str(java.home())},
             start_new_session=True,
         )
     try:

@@ -56,8 +56,7 @@ def test_without_pyspark_or_java_another_engine_answers(
     readings: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(router.costs, "estimate", lambda name, *_: 0.0 if name == "spark" else 1.0)
-    monkeypatch.setenv("PATH", "")
-    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setattr(session.java, "home", lambda: None)
     with pytest.warns(EnginePassedOver, match="Spark needs Java 17"):
         given = build(readings, spine=SPINE, features=["readings.x"], timestamp="at")
     assert given.to_arrow()["x"].to_pylist() == [7]

