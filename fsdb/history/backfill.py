@@ -8,6 +8,7 @@ from psycopg.sql import SQL, Composable, Identifier
 
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.errors import InvalidData
+from fsdb.history import bounds
 from fsdb.history.columns import Columns
 from fsdb.history.held import refuse_unfit
 from fsdb.history.names import internal
@@ -64,7 +65,7 @@ def backfill(
 
 
 def _check(connection: Connection[Any], registered: RegisteredSet, parts: dict[str, Composable]) -> None:
-    counts = connection.execute(query(FILE, "bad_points", **parts)).fetchone()
+    counts = connection.execute(query(FILE, "bad_points", **parts, **bounds.PARTS)).fetchone()
     assert counts is not None
     no_key, no_time, repeated, earliest = counts
     if no_key:
@@ -73,7 +74,7 @@ def _check(connection: Connection[Any], registered: RegisteredSet, parts: dict[s
         )
     if no_time:
         raise InvalidData(
-            f"{no_time} rows to backfill into {registered.name} have no finite event_time: a backfill needs the time of each value."
+            f"{no_time} rows to backfill into {registered.name} have no finite event_time within {bounds.WORDS}: a backfill needs the time of each value."
         )
     if repeated:
         raise InvalidData(

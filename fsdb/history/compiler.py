@@ -7,7 +7,7 @@ from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.config import HISTORY_SCHEMA
-from fsdb.history import held
+from fsdb.history import bounds, held
 from fsdb.history.columns import Columns
 from fsdb.history.names import as_of_function, history_view, internal
 from fsdb.history.objects import GeneratedObject
@@ -150,6 +150,7 @@ def _trigger(
             "time": Identifier(columns.time),
             "new_time": columns.at("new"),
             "old_time": columns.at("old"),
+            **bounds.PARTS,
         }
     create = query(
         "history/objects",
@@ -204,9 +205,11 @@ def _body_parts(registered: RegisteredSet) -> dict[str, Composable]:
         "truncate_message": Literal(
             f"TRUNCATE of {name} needs isolation level read committed: in this transaction's snapshot rows may be missing. Use DELETE."
         ),
-        "infinite_message": Literal(
-            f"An event_time of {name} is infinite: give a finite time, or none for the time of the change."
+        "bounds_message": Literal(
+            f"An event_time of {name} is infinite or not within {bounds.WORDS}: give a time within, or none for the time of the change."
         ),
+        "h_is_v": columns.same_key("h", "v"),
+        **bounds.PARTS,
         "refused": SQL("true" if registered.event_time_rule == "clock only" else "false"),
         "clock_message": Literal(f"The event_time of {name} is the clock's alone: leave it out of the statement."),
         "late_key_message": Literal(

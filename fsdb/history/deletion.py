@@ -9,6 +9,7 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.errors import InvalidData
+from fsdb.history import bounds
 from fsdb.history.columns import Columns
 from fsdb.history.locking import hold
 from fsdb.history.names import internal
@@ -39,6 +40,8 @@ def delete_as_of(
         )
     if getattr(event_time, "nanosecond", 0):
         raise InvalidData(f"event_time {event_time} has nanoseconds: round it to microseconds.")
+    if not bounds.within(event_time):
+        raise InvalidData(f"event_time {event_time} is not within {bounds.WORDS}: give a time within.")
     if not rows:
         return 0
     with connection.transaction():

@@ -11,6 +11,7 @@ from fsdb.catalog import sequences
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.config import HISTORY_SCHEMA
 from fsdb.errors import ChangeRefused
+from fsdb.history import bounds
 from fsdb.history.columns import Columns
 from fsdb.history.compiler import KEEPS_TIME
 from fsdb.history.differences import FILE, Differences, count, filling, kept, parts_of
@@ -69,7 +70,7 @@ def _history_from_live(connection: Connection[Any], registered: RegisteredSet) -
     if columns.time is not None:
         live_time = SQL("(r.{}).{}").format(Identifier("l:row"), Identifier(columns.time))
         parts |= {"time": Identifier(columns.time), "l_time": columns.at("l"), "live_time": live_time}
-        at = query(FILE, "when_live", **parts)
+        at = query(FILE, "when_live", **parts, **bounds.PARTS)
     values = {
         feature.history_column: SQL("(r.{}).{}").format(Identifier("l:row"), Identifier(feature.name))
         for feature in registered.features

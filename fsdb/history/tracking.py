@@ -10,6 +10,7 @@ from psycopg.sql import SQL, Composable, Identifier
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.definitions import NAME, RESERVED, Feature, FeatureSet
 from fsdb.errors import ChangeRefused, InvalidData, InvalidDefinition
+from fsdb.history import bounds
 from fsdb.history.columns import Columns
 from fsdb.history.live import LiveTable, Needs, Problem, find, held_against, table_of
 from fsdb.sql import query
@@ -35,7 +36,7 @@ def tracked_definition(
     left out. features: column names, or Features that say more about them; where left out, all other columns
     whose types fsdb keeps. event_time: a timestamptz column that says when a row became true; else the clock counts. The
     table stays as its application writes it, this column too: a version takes the column's time where that is later than the key's
-    newest version, and the clock's where it is not, or is NULL or infinite.
+    newest version, and the clock's where it is not, or is NULL, infinite or out of bounds.
     Raises InvalidDefinition with the reason where the table cannot be tracked.
     """
     schema, relation = table_of(table)
@@ -193,8 +194,9 @@ def _check_time(connection: Connection[Any], needs: Needs, time: str) -> None:
             f"Column {time!r} of {needs.table} is its event time and cannot be a key or feature as well."
         )
     live = Identifier(needs.schema, needs.name)
-    row = connection.execute(query("history/tracking", "bad_times", live=live, time=Identifier("l", time))).fetchone()
+    parts = {"live": live, "time": Identifier("l", time), **bounds.PARTS}
+    row = connection.execute(query("history/tracking", "bad_times", **parts)).fetchone()
     if row is not None and row[0]:
         raise InvalidData(
-            f"{row[0]} rows of {needs.table} have no finite {time!r}: fill them in first, or leave event_time= out so that the clock counts."
+            f"{row[0]} rows of {needs.table} have no finite {time!r} within {bounds.WORDS}: fill them in first, or leave event_time= out so that the clock counts."
         )

@@ -8,6 +8,7 @@ from psycopg.sql import SQL, Composable, Composed, Identifier
 
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.errors import InvalidData
+from fsdb.history import bounds
 from fsdb.history.held import refuse_unfit
 from fsdb.history.names import internal
 from fsdb.history.reach import refuse_before
@@ -196,7 +197,8 @@ class Staging:
     def _check(self) -> int:
         """The number of rows, once they have been found to have keys and moments."""
         missing = [SQL("{} IS NULL").format(Identifier(staged)) for staged, _ in self._keys]
-        no_key, no_time, infinite, total = self._one("unusable", keys_missing=joined(missing, " OR "))
+        parts = {"keys_missing": joined(missing, " OR "), **bounds.PARTS}
+        no_key, no_time, infinite, outside, total = self._one("unusable", **parts)
         if no_key:
             raise InvalidData(
                 f"{no_key:,} of {total:,} rows have no value for the key {', '.join(self._set.keys)}: leave them out."
@@ -204,6 +206,10 @@ class Staging:
         if self._timed and (no_time or infinite):
             raise InvalidData(
                 f"{no_time:,} of {total:,} rows have no event time, {infinite:,} an infinite one: give them a moment, or leave them out."
+            )
+        if self._timed and outside:
+            raise InvalidData(
+                f"{outside:,} of {total:,} rows have an event time that is not within {bounds.WORDS}: give them a moment within, or leave them out."
             )
         if not self._timed:
             (repeated,) = self._one("repeated_keys", keys=joined([Identifier(staged) for staged, _ in self._keys]))

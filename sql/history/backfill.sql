@@ -6,7 +6,7 @@
 -- name: bad_points
 -- Rows to backfill without a key or a finite event_time, and rows beyond the first of one key and event_time; and when the first is.
 SELECT count(*) FILTER (WHERE {null_key}),
-       count(*) FILTER (WHERE p.event_time IS NULL OR NOT isfinite(p.event_time)),
+       count(*) FILTER (WHERE p.event_time IS NULL OR p.event_time >= {latest} OR p.event_time < {earliest}),
        count(*) - count(DISTINCT ROW({p_keys}, p.event_time)), min(p.event_time) FILTER (WHERE isfinite(p.event_time))
 FROM {points} p
 

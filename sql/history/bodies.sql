@@ -112,8 +112,9 @@ BEGIN
 END
 
 -- name: named_time
--- Of a tracked table with a time of its own: the time that the application named, where it is later than the key's newest version.
-WHEN isfinite({n_time}) AND (newest.event_time IS NULL OR {n_time} > newest.event_time AND ({seen})) THEN {n_time}
+-- Of a tracked table with a time of its own: the time that the application named, where it is within the bounds and later than the key's
+-- newest version.
+WHEN {n_time} >= {earliest} AND {n_time} < {latest} AND (newest.event_time IS NULL OR {n_time} > newest.event_time AND ({seen})) THEN {n_time}
 
 -- name: seen_of_inserted
 -- Whether no newer version can be there unseen: in a snapshot older than the statement, a tombstone that another session wrote is.
@@ -219,7 +220,7 @@ END
 -- Before INSERT of a row without event_time: the clock, past the newest version of the key.
 BEGIN
     IF {new_time} IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'check_violation', MESSAGE = {infinite_message};
+        RAISE EXCEPTION USING ERRCODE = 'check_violation', MESSAGE = {bounds_message};
     END IF;
     {new_time} := greatest(clock_timestamp(),
         (SELECT newest.event_time + interval '1 microsecond' FROM {newest_of_new} newest));
@@ -275,8 +276,12 @@ END
 -- -infinity for the triggers that follow; an older one is late, recorded, and the live row stays as it is. It counts as updated,
 -- since who updates a row and is told of none takes it for gone.
 BEGIN
-    IF NOT isfinite({new_time}) THEN
-        RAISE EXCEPTION USING ERRCODE = 'check_violation', MESSAGE = {infinite_message};
+    -- A row whose time is at the end may come just after itself all the same.
+    IF {new_time} >= {latest} AND {new_time} - interval '1 microsecond' > {old_time} OR {new_time} < {earliest} AND {new_time} <> {old_time} THEN
+        RAISE EXCEPTION USING ERRCODE = 'check_violation', MESSAGE = {bounds_message};
+    END IF;
+    IF {new_time} > {old_time} THEN
+        RETURN NEW;
     END IF;
     IF {new_time} = {old_time} THEN
         {new_time} := '-infinity';
@@ -304,6 +309,9 @@ BEGIN
     IF {new_time} = '-infinity' THEN
         {new_time} := {old_time};
     ELSIF {new_time} > {old_time} THEN
+        IF {new_time} >= {latest} AND {new_time} - interval '1 microsecond' > {old_time} THEN
+            RAISE EXCEPTION USING ERRCODE = 'check_violation', MESSAGE = {bounds_message};
+        END IF;
         left_at := {new_time};
     ELSE
         {new_time} := greatest(left_at,
@@ -317,6 +325,13 @@ END
 -- Before an UPDATE that does not name event_time: where a feature changes, the clock, past the row's former event_time.
 BEGIN
     IF {new_time} OPERATOR(pg_catalog.=) {old_time} AND NOT pg_catalog.record_image_ne({new_row}, {old_row}) THEN
+        RETURN NEW;
+    END IF;
+    -- Another trigger of the table may have set it, or the statement, which was asked already.
+    IF {new_time} OPERATOR(pg_catalog.>) {old_time} THEN
+        IF {new_time} OPERATOR(pg_catalog.-) interval '1 microsecond' OPERATOR(pg_catalog.>) {old_time} THEN
+            RAISE EXCEPTION USING ERRCODE = 'check_violation', MESSAGE = {bounds_message};
+        END IF;
         RETURN NEW;
     END IF;
     {new_time} := greatest(pg_catalog.clock_timestamp(), {old_time} OPERATOR(pg_catalog.+) interval '1 microsecond');
@@ -347,10 +362,14 @@ BEGIN
 END
 
 -- name: write
--- Writes versions in the order given. version_id, recorded_at and xid are drawn here, whatever the argument holds.
+-- Writes versions in the order given: with times within the bounds, or just after what is at their end. version_id, recorded_at and xid are drawn here, whatever the argument holds.
 DECLARE
     learned timestamptz := clock_timestamp();
 BEGIN
+    IF EXISTS (SELECT FROM unnest($1) v WHERE v.event_time < {earliest} OR v.event_time >= {latest} AND NOT EXISTS (
+        SELECT FROM {history} h WHERE {h_is_v} AND h.event_time >= v.event_time - interval '1 microsecond')) THEN
+        RAISE EXCEPTION USING ERRCODE = 'check_violation', MESSAGE = {bounds_message};
+    END IF;
     INSERT INTO {history} ({every_column}, event_time, recorded_at, deleted)
     SELECT {v_every_column}, v.event_time, learned, v.deleted FROM unnest($1) v;
 END

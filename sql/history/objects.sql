@@ -52,9 +52,9 @@ FOR EACH STATEMENT EXECUTE FUNCTION {function}()
 CREATE OR REPLACE TRIGGER {trigger} BEFORE TRUNCATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION {function}()
 
 -- name: before_insert_unset
--- Fires for rows without an event_time, or with an infinite one.
+-- Fires for rows without an event_time, or with one that is out of bounds.
 CREATE OR REPLACE TRIGGER {trigger} BEFORE INSERT ON {table} FOR EACH ROW
-WHEN ({new_time} IS NULL OR NOT isfinite({new_time})) EXECUTE FUNCTION {function}()
+WHEN ({new_time} IS NULL OR {new_time} >= {latest} OR {new_time} < {earliest}) EXECUTE FUNCTION {function}()
 
 -- name: before_insert_clock
 -- Fires for every row.
@@ -71,9 +71,9 @@ CREATE OR REPLACE TRIGGER {trigger} BEFORE UPDATE OF {time} ON {table} FOR EACH 
 WHEN ({new_time} < {old_time}) EXECUTE FUNCTION {function}()
 
 -- name: before_update_named
--- Fires where the SET list names event_time, for rows that it does not make later.
+-- Fires where the SET list names event_time, for rows that it does not make later, or too late.
 CREATE OR REPLACE TRIGGER {trigger} BEFORE UPDATE OF {time} ON {table} FOR EACH ROW
-WHEN ({new_time} <= {old_time} OR NOT isfinite({new_time})) EXECUTE FUNCTION {function}()
+WHEN ({new_time} <= {old_time} OR {new_time} >= {latest}) EXECUTE FUNCTION {function}()
 
 -- name: before_update_moved
 -- Fires for rows whose key changes.
@@ -81,10 +81,11 @@ CREATE OR REPLACE TRIGGER {trigger} BEFORE UPDATE ON {table} FOR EACH ROW
 WHEN ({new_key_differs}) EXECUTE FUNCTION {function}()
 
 -- name: before_update_unnamed
--- Fires for rows whose event_time is unset, unchanged, or older without having been named. Whether a feature changed its function
+-- Fires for rows whose event_time is unset, unchanged, older without having been named, or out of bounds. Whether a feature changed its function
 -- finds out: a condition over all columns would be read from the catalog anew in every statement.
 CREATE OR REPLACE TRIGGER {trigger} BEFORE UPDATE ON {table} FOR EACH ROW
-WHEN ({new_time} IS NULL OR ({new_time} <= {old_time} AND {new_time} > '-infinity' AND NOT {new_key_differs}))
+WHEN ({new_time} IS NULL OR ({new_time} <= {old_time} AND {new_time} > '-infinity' AND NOT {new_key_differs})
+      OR ({new_time} >= {latest} AND NOT {new_key_differs}))
 EXECUTE FUNCTION {function}()
 
 -- name: before_update_same

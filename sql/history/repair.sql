@@ -53,8 +53,8 @@ GROUP BY chunk.number / 10000 ORDER BY chunk.number / 10000
 greatest(clock_timestamp(), (r."h:row").event_time + interval '1 microsecond')
 
 -- name: when_live
--- The live row's own time where it is later than what history has for its key.
-CASE WHEN isfinite({live_time}) AND {live_time} > coalesce((r."h:row").event_time, '-infinity') THEN {live_time} ELSE {now} END
+-- The live row's own time where it is within the bounds and later than what history has for its key.
+CASE WHEN {live_time} >= {earliest} AND {live_time} < {latest} AND {live_time} > coalesce((r."h:row").event_time, '-infinity') THEN {live_time} ELSE {now} END
 
 -- name: switch
 -- Switches a trigger off or on again.

@@ -1,6 +1,6 @@
 -- name: bad_times
--- Rows of a table without an event time, or with an infinite one.
-SELECT count(*) FROM {live} l WHERE {time} IS NULL OR NOT isfinite({time})
+-- Rows of a table without an event time, or with one out of bounds.
+SELECT count(*) FROM {live} l WHERE {time} IS NULL OR {time} >= {latest} OR {time} < {earliest}
 
 -- name: collation
 -- The collation of a column, where it is not the type's own.

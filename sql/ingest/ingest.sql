@@ -9,8 +9,9 @@ INSERT INTO pg_temp.{staging} (n, {columns}) SELECT row_number() OVER (), {expre
 ) AS given
 
 -- name: unusable
--- How many rows have no key, no event time, or an infinite one.
-SELECT count(*) FILTER (WHERE {keys_missing}), count(*) FILTER (WHERE t IS NULL), count(*) FILTER (WHERE NOT isfinite(t)), count(*) FROM pg_temp.{staging}
+-- How many rows have no key, no event time, an infinite one, or another one out of bounds.
+SELECT count(*) FILTER (WHERE {keys_missing}), count(*) FILTER (WHERE t IS NULL), count(*) FILTER (WHERE NOT isfinite(t)),
+       count(*) FILTER (WHERE isfinite(t) AND (t >= {latest} OR t < {earliest})), count(*) FROM pg_temp.{staging}
 
 -- name: fractions
 -- How many values are no whole numbers.
