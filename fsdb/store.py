@@ -46,10 +46,12 @@ def connect(url: str | None = None, warehouse: str | None = None) -> "Store":
     database.open()
     try:
         owned = (url or config.configured_url() or embedded.ALIAS).startswith(embedded.ALIAS)
-        if owned or catalog.catalog_revision(database.url) is None:
-            catalog.upgrade(database.url)
-        catalog.check(database.url)
         with database.transaction() as connection:
+            revision = catalog.read_revision(connection)
+        if revision is None or (owned and revision != catalog.head_revision()):
+            catalog.upgrade(database.url)
+        with database.transaction() as connection:
+            catalog.check(connection)
             snapshots.adopt(connection)
     except BaseException:
         database.close()

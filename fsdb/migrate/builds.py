@@ -1,5 +1,6 @@
 """Which build of fsdb made a catalog: each migration leaves the fingerprint of its SQL texts, beside the revision that Alembic keeps."""
 
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ def record(*, ctx: MigrationContext, step: MigrationInfo, **_: Any) -> None:
     assert ctx.script is not None
     assert revision is not None
     if step.is_upgrade:
-        known = {"revision": revision, "fingerprint": _fingerprint(ctx.script, revision)}
+        name = Path(ctx.script.get_revision(revision).path).stem
+        known = {"revision": revision, "fingerprint": _fingerprint(name)}
         driver(ctx.connection).execute(query(FILE, "record_migration"), known)
     elif step.down_revision_ids:  # the first one took the table away
         driver(ctx.connection).execute(query(FILE, "forget_migration"), {"revision": revision})
@@ -33,15 +35,16 @@ def check(connection: Connection[Any], scripts: ScriptDirectory, current: str) -
     (recorded,) = connection.execute(query(FILE, "records_migrations")).fetchone() or (False,)
     made = dict(connection.execute(query(FILE, "migrations")).fetchall()) if recorded else {}
     for script in reversed(list(scripts.iterate_revisions(current, "base"))):
-        if made.get(script.revision) != _fingerprint(scripts, script.revision):
+        if made.get(script.revision) != _fingerprint(Path(script.path).stem):
             raise CatalogMissing(
                 f"The fsdb catalog of database {connection.info.dbname} is another build of revision {current} (its migration {script.revision} is not "
                 "this fsdb's): use the fsdb that made it, or a database without a catalog."
             )
 
 
-def _fingerprint(scripts: ScriptDirectory, revision: str) -> str:
-    name = Path(scripts.get_revision(revision).path).stem
+@cache
+def _fingerprint(name: str) -> str:
+    """Of the texts of a migration, by the name of its file; they are read once a process."""
     folder = data_folder("migrations") / "sql"
     digest = sha256()
     for file in sorted([*(folder / name).glob("*.sql"), *(folder / f"{name}_down").glob("*.sql")]):

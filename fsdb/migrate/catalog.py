@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import psycopg
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.script.revision import RevisionError
 from alembic.util import CommandError
@@ -18,7 +18,7 @@ from fsdb.access import audit
 from fsdb.config import CATALOG_SCHEMA
 from fsdb.errors import CatalogMissing, ChangeRefused, ConnectionFailed
 from fsdb.migrate import builds
-from fsdb.migrate.engine import PROJECT_VERSION_TABLE, connected, driver, locked
+from fsdb.migrate.engine import PROJECT_VERSION_TABLE, driver, locked, opened
 from fsdb.sql import data_folder, query
 
 VERSION_TABLE = "catalog_version"
@@ -36,7 +36,7 @@ def upgrade(url: str, revision: str = "head") -> None:
         return  # nobody is waited for
     with locked(url) as connection:
         current = current_revision(connection)
-        _check_made(connection, current)
+        _check_made(driver(connection), current)
         if current == head_revision() and revision == "head":
             return
         try:
@@ -64,8 +64,8 @@ def downgrade(url: str, revision: str) -> None:
         current = current_revision(connection)
         if current is None:
             raise CatalogMissing("This database has no fsdb catalog: nothing to downgrade.")
-        _check_made(connection, current)
-        scripts = ScriptDirectory.from_config(_config())
+        _check_made(driver(connection), current)
+        scripts = _scripts()
         with _known_revision(revision):
             leaving = [
                 script.revision for script in scripts.iterate_revisions(current, revision, select_for_downgrade=True)
@@ -96,41 +96,41 @@ def downgrade(url: str, revision: str) -> None:
 
 def catalog_revision(url: str) -> str | None:
     """The catalog's revision in the database, None where there is no catalog."""
-    with connected(url) as connection:
-        return current_revision(connection)
+    with opened(url) as connection:
+        return read_revision(connection)
+
+
+def read_revision(connection: psycopg.Connection[Any]) -> str | None:
+    """The catalog's revision as a connection sees it."""
+    there = connection.execute(query("migrate/catalog", "has_catalog")).fetchone()
+    if there is None or not there[0]:
+        return None
+    row = connection.execute(query("migrate/catalog", "revision")).fetchone()
+    return None if row is None else str(row[0])
+
+
+def current_revision(connection: sa.Connection) -> str | None:
+    """As `read_revision`, as seen by an SQLAlchemy connection."""
+    return read_revision(driver(connection))
 
 
 def head_revision() -> str:
     """The revision that this version of fsdb works with."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
+    head = _scripts().get_current_head()
     assert head is not None
     return head
 
 
-def current_revision(connection: sa.Connection) -> str | None:
-    """The catalog's revision as seen by an SQLAlchemy connection."""
-    context = MigrationContext.configure(
-        connection, opts={"version_table": VERSION_TABLE, "version_table_schema": CATALOG_SCHEMA}
-    )
-    return context.get_current_revision()
-
-
-def check(url: str) -> None:
+def check(connection: psycopg.Connection[Any]) -> None:
     """Raises CatalogMissing with what to do unless the database's catalog is the one that this fsdb makes."""
-    with connected(url) as connection:
-        check_in(connection)
-
-
-def check_in(connection: sa.Connection) -> None:
-    """As `check`, as seen by an SQLAlchemy connection."""
-    current = current_revision(connection)
+    current = read_revision(connection)
     check_revision(current)
     _check_made(connection, current)
 
 
 def check_build(connection: psycopg.Connection[Any], current: str) -> None:
     """Raises CatalogMissing where another build of fsdb made the catalog at revision `current`."""
-    builds.check(connection, ScriptDirectory.from_config(_config()), current)
+    builds.check(connection, _scripts(), current)
 
 
 def check_revision(current: str | None) -> None:
@@ -168,26 +168,32 @@ def _refuse_while_deployed(connection: sa.Connection) -> None:
 
 
 def _is_current(url: str) -> bool:
-    with connected(url) as connection:
-        current = current_revision(connection)
+    with opened(url) as connection:
+        current = read_revision(connection)
         _check_made(connection, current)
         return current == head_revision()
 
 
-def _check_made(connection: sa.Connection, current: str | None) -> None:
+def _check_made(connection: psycopg.Connection[Any], current: str | None) -> None:
     """Raises CatalogMissing where a newer fsdb or another build made what is there."""
     _check_known(current)
     if current is not None:
-        check_build(driver(connection), current)
+        check_build(connection, current)
 
 
 def _check_known(current: str | None) -> None:
-    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    known = {script.revision for script in _scripts().walk_revisions()}
     if current is not None and current not in known:
         raise CatalogMissing(
             f"The fsdb catalog is at revision {current}, which this fsdb does not know (its newest is {head_revision()}): "
             "a newer fsdb upgraded it. Install that version."
         )
+
+
+@cache
+def _scripts() -> ScriptDirectory:
+    """The migrations that this fsdb brings along, read once a process."""
+    return ScriptDirectory.from_config(_config())
 
 
 @contextmanager

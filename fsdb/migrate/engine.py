@@ -23,9 +23,21 @@ def connected(url: str) -> Iterator[sa.Connection]:
     """A connection in a transaction. Raises ConnectionFailed where no server answers, or one that gives up, RightMissing without the rights."""
     # creator: libpq takes URLs of every form, SQLAlchemy's own parser does not.
     engine = sa.create_engine("postgresql+psycopg://", creator=lambda: _opened(url), poolclass=NullPool)
+    with _told(url), engine.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def opened(url: str) -> Iterator[psycopg.Connection[Any]]:
+    """A connection of psycopg's in a transaction, for what needs nothing of SQLAlchemy. Raises as `connected` does."""
+    with _told(url), _opened(url) as connection:
+        yield connection
+
+
+@contextmanager
+def _told(url: str) -> Iterator[None]:
     try:
-        with engine.begin() as connection:
-            yield connection
+        yield
     except (sa.exc.DBAPIError, psycopg.Error) as error:
         cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
         if isinstance(cause, psycopg.errors.InsufficientPrivilege):

@@ -88,7 +88,7 @@ def write_revision(
     Raises ChangeRefused where the project's migrations have not all been run, or a change is not made in place.
     """
     with connected(url) as connection, _running(project):
-        catalog.check_in(connection)
+        catalog.check(driver(connection))
         config = _config(project, connection, definitions)
 
         def keep(_context: Any, _revision: Any, scripts: list[Any]) -> None:
@@ -103,7 +103,7 @@ def write_revision(
 def upgrade(url: str, project: Project, revision: str = "head") -> str | None:
     """Runs the project's migrations up to `revision` ("heads" are all of several) in one transaction and returns where it is then."""
     with locked(url) as connection, _running(project):
-        catalog.check_in(connection)
+        catalog.check(driver(connection))
         command.upgrade(_config(project, connection), revision)
         return current_revision(connection)
 
@@ -111,7 +111,7 @@ def upgrade(url: str, project: Project, revision: str = "head") -> str | None:
 def downgrade(url: str, project: Project, revision: str) -> str | None:
     """Undoes the project's migrations down to `revision` ("-1" is the last one) and returns where it is then."""
     with locked(url) as connection, _running(project):
-        catalog.check_in(connection)
+        catalog.check(driver(connection))
         command.downgrade(_config(project, connection), revision)
         return current_revision(connection)
 
@@ -119,7 +119,7 @@ def downgrade(url: str, project: Project, revision: str) -> str | None:
 def downgrade_changes(url: str, project: Project, revision: str) -> tuple[Change, ...]:
     """What `downgrade` would change in feature sets and training views: it is done, and taken back."""
     with locked(url) as connection, _running(project):
-        catalog.check_in(connection)
+        catalog.check(driver(connection))
         before = read(driver(connection))
         command.downgrade(_config(project, connection), revision)
         after = read(driver(connection))
