@@ -1,12 +1,13 @@
 """Binding features to a spine: which of its columns are the sets' keys, and what comes out under which name."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from fsdb.asof.description import Column, SetRead, plain_type, set_read
 from fsdb.asof.names import output_names
 from fsdb.catalog.feature_sets import RegisteredFeature, RegisteredSet
 from fsdb.errors import InvalidData, InvalidDefinition
 
+UUID = "uuid"
 _FAMILIES = {
     "smallint": "integer",
     "integer": "integer",
@@ -40,6 +41,12 @@ def bind(
         of_set[owner.name].append((feature, name))
     reads = tuple(set_read(owner, of_set[name]) for name, owner in sets.items())
     return reads, tuple(Column(name, feature.type) for (_, feature), name in zip(chosen, names, strict=True))
+
+
+def as_keys(owners: Iterable[RegisteredSet], spine: Sequence[Column]) -> tuple[Column, ...]:
+    """The spine's columns as keys are read: one of texts is of type uuid where that is the key's."""
+    uuids = {key for owner in owners for key, kind in owner.keys.items() if plain_type(kind) == UUID}
+    return tuple(Column(c.name, UUID) if c.name in uuids and family(c.type) == "text" else c for c in spine)
 
 
 def family(kind: str) -> str:

@@ -8,7 +8,7 @@ from psycopg import Connection
 from psycopg.sql import Composable
 
 from fsdb.asof import NOW, THEN, AsOf, At, Column, Known, Snapshot, snapshots
-from fsdb.asof.binding import bind
+from fsdb.asof.binding import as_keys, bind
 from fsdb.catalog import training as catalog
 from fsdb.catalog.feature_sets import resolve_features
 from fsdb.db import Database
@@ -83,9 +83,10 @@ def build(
         else:
             rows, columns = rows_of(spine, (owner for owner, _ in chosen), timestamp, zone)
         timestamp = _checked(columns, timestamp, label)
-        reads, outputs = bind(chosen, columns)
+        as_read = as_keys((owner for owner, _ in chosen), columns)
+        reads, outputs = bind(chosen, as_read)
         if spine is None or text is not None:
-            taken, seen = take(connection, source, columns, timestamp, zone)
+            taken, seen = take(connection, source, columns, timestamp, zone, as_read)
         else:
             taken, seen = take_rows(rows, columns, timestamp), snapshots.now(connection)
         described = AsOf(taken, reads, outputs, which, pinned or seen)

@@ -42,15 +42,20 @@ def check_timestamp(columns: Sequence[Column], timestamp: str, zone: Zone | None
 
 
 def take(
-    connection: Connection[Any], spine: Composable, columns: Sequence[Column], timestamp: str, zone: Zone | None
+    connection: Connection[Any],
+    spine: Composable,
+    columns: Sequence[Column],
+    timestamp: str,
+    zone: Zone | None,
+    as_read: Sequence[Column] | None = None,
 ) -> tuple[Spine, Snapshot]:
     """Puts the query's rows, in their order, into a temporary table of this transaction; also gives the snapshot that the query saw.
 
-    A naive timestamp column becomes a timestamptz of `zone`. Raises InvalidData for rows without a finite moment,
-    with their count.
+    as_read: the columns in the types that keys are read in, where these are others. A naive timestamp column becomes a timestamptz
+    of `zone`. Raises InvalidData for rows without a finite moment, with their count.
     """
     check_timestamp(columns, timestamp, zone)
-    kept = [Column(c.name, INSTANT) if c.name == timestamp else c for c in columns]
+    kept = [Column(c.name, INSTANT) if c.name == timestamp else c for c in as_read or columns]
     names = names_in_table(kept)
     ordinal = free_name(list(names.values()))
     declared = [query(FILE, "column", name=Identifier(names[c.name]), type=SQL(c.type)) for c in kept]
@@ -58,7 +63,9 @@ def take(
         local_time(Identifier("spine", c.name), zone)
         if c.name == timestamp and plain_type(c.type) == LOCAL and zone is not None
         else Identifier("spine", c.name)
-        for c in columns
+        if c.type == k.type or k.name == timestamp
+        else query(FILE, "as_uuid", value=Identifier("spine", c.name))
+        for c, k in zip(columns, kept, strict=True)
     ]
     table = Identifier(TABLE)
     connection.execute(query(FILE, "create", table=table, ordinal=Identifier(ordinal), columns=joined(declared)))

@@ -7,7 +7,7 @@ from psycopg import Connection
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from fsdb.asof import Column, SetRead
-from fsdb.asof.binding import bind, family
+from fsdb.asof.binding import UUID, as_keys, bind, family
 from fsdb.catalog.feature_sets import RegisteredFeature, RegisteredSet
 from fsdb.definitions import TrainingView
 from fsdb.engines.postgres.join import SPINE, keys_of
@@ -47,6 +47,7 @@ def compile_view(
         raise InvalidDefinition(
             f"The spine of {view.name} has no column {view.label!r}, which is to be the label (it has {', '.join(names)})."
         )
+    columns = as_keys((owner for owner, _ in chosen), columns)
     reads, results = bind(chosen, columns)
     if len(columns) + len(results) > MOST_COLUMNS:
         return []
@@ -70,12 +71,7 @@ def _view(
     schema, name = schema_and_name(view)
     keys = {binding.spine_column for read in reads for binding in read.keys}
     # A key compares by the feature set's collation, whichever the spine's column has.
-    given = [
-        SQL(
-            '{column} COLLATE "default" AS {column}' if c.name in keys and family(c.type) == "text" else "{column}"
-        ).format(column=Identifier(c.name))
-        for c in columns
-    ]
+    given = [_given(c) if c.name in keys else Identifier(c.name) for c in columns]
     at = Identifier(SPINE, view.timestamp)
     # Vectors need no bound: they read as of now, which is later than any reach.
     moments = {r.feature_set: bounded(r.feature_set, at) if r.feature_set in limited else at for r in reads}
@@ -112,6 +108,13 @@ def _view(
         f"the rows of training view {view.name}, point-in-time correct",
         create,
     )
+
+
+def _given(key: Column) -> Composable:
+    column = Identifier(key.name)
+    if key.type == UUID:  # or a text that is one
+        return SQL("{} AS {}").format(query("training/spine", "as_uuid", value=column), column)
+    return SQL('{0} COLLATE "default" AS {0}' if family(key.type) == "text" else "{0}").format(column)
 
 
 def _vector(

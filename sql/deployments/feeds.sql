@@ -195,6 +195,19 @@ BEGIN
         RAISE WARNING USING MESSAGE = {gone_message};
         RETURN NULL;
     END IF;
+    -- Nor whoever took away a column or a right that is needed, or gave a column another type: then planning tells whether it can go on.
+    IF NOT (SELECT has_table_privilege({source_name}, 'SELECT') AND has_table_privilege({source_name}, 'UPDATE')
+                   AND count(*) = cardinality({taken}::name[])
+            FROM unnest({taken}::name[], {given}::name[]) AS pair(taken, given)
+            JOIN pg_attribute s ON s.attrelid = to_regclass({source_name}) AND s.attname = pair.taken AND NOT s.attisdropped
+            JOIN pg_attribute r ON r.attrelid = to_regclass({records_name}) AND r.attname = pair.given AND r.atttypid = s.atttypid) THEN
+        BEGIN
+            EXECUTE 'EXPLAIN ' || {statement} USING clock_timestamp();
+        EXCEPTION WHEN syntax_error_or_access_rule_violation THEN
+            RAISE WARNING USING MESSAGE = {unfit_message} || ' (' || SQLERRM || ')', HINT = 'fsdb doctor says what to do.';
+            RETURN NULL;
+        END;
+    END IF;
     EXECUTE {statement} USING clock_timestamp();
     RETURN NULL;
 END

@@ -22,6 +22,10 @@ FROM {relation} AS spine ORDER BY {ordinal}
 -- name: column
 {name} {type}
 
+-- name: as_uuid
+-- Texts as the uuids that they are. What pads a char goes first.
+CAST(CAST({value} AS pg_catalog.text) AS pg_catalog.uuid)
+
 -- name: entity_versions
 -- A feature set's own history as spine: the moments at which an entity had a new version that holds.
 SELECT {keys}, event_time FROM (

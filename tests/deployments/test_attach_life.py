@@ -433,6 +433,66 @@ def test_a_source_that_its_application_changed(connection: Connection) -> None:
     assert all(state.state == "installed" for state in status(connection, "orders_predictions"))
 
 
+# What an application does to its table, and how it mends that. PostgreSQL itself keeps the types of columns that row triggers name.
+CHANGES = (
+    ("RENAME COLUMN {distance} TO renamed_since", "RENAME COLUMN renamed_since TO {distance}", True),
+    ('RENAME COLUMN "Order No" TO number', 'RENAME COLUMN number TO "Order No"', True),
+    (
+        "ALTER COLUMN {distance} TYPE jsonb USING to_jsonb({distance})",
+        "ALTER COLUMN {distance} TYPE float8 USING {distance}::text::float8",
+        False,
+    ),
+    ("ALTER COLUMN {tailnum} TYPE text", "ALTER COLUMN {tailnum} TYPE integer USING {tailnum}::integer", False),
+    ("DROP COLUMN {distance} CASCADE", "ADD COLUMN {distance} float8", False),
+)
+
+
+@pytest.mark.parametrize("columns", [False, True])
+def test_features_are_written_whatever_an_application_does_to_its_table(connection: Connection, columns: bool) -> None:
+    """What the rows lack is a warning to who changes features, whose statement goes on; mended, rows are scored again."""
+    make(connection, gradient_boosted())
+    attached(connection, columns=columns)
+    insert(connection, row(1), row(2))
+    if not columns:
+        connection.execute("DROP VIEW orders_scored")  # names the columns
+    notices: list[str] = []
+    connection.add_notice_handler(lambda notice: notices.append(str(notice.message_primary)))
+    names = {name: Identifier(column) for name, column in NAMED.items()}
+    statements = (
+        "UPDATE weather SET wind = wind + 1 WHERE origin = 'JFK'",
+        "INSERT INTO weather (origin, temp, wind) VALUES ('BOS', 1, 2)",
+        "DELETE FROM weather WHERE origin = 'BOS'",
+        "TRUNCATE weather",
+    )
+    for change, mending, with_columns in CHANGES:
+        if columns and not with_columns:
+            continue
+        connection.execute(SQL("ALTER TABLE orders " + change).format(**names))
+        before = len(records(connection))
+        notices.clear()
+        for number, statement in enumerate(statements, start=1):
+            connection.execute(statement)
+            told = [n for n in notices if "orders cannot be scored again in orders_predictions, since" in n]
+            assert len(told) == number, (change, statement, notices)
+        assert len(records(connection)) == before
+        assert "orders" in [state.name for state in status(connection, "orders_predictions") if state.state == "unfit"]
+        connection.execute(SQL("ALTER TABLE orders " + mending).format(**names))
+        notices.clear()
+        connection.execute("INSERT INTO weather (origin, temp, wind) VALUES ('JFK', 1, 2)")
+        assert (len(records(connection)), notices) == (before + 2, [])
+
+
+def test_features_of_rows_whose_columns_became_wider_are_followed(connection: Connection) -> None:
+    make(connection, gradient_boosted())
+    attached(connection)
+    insert(connection, row(1))
+    connection.execute("DROP VIEW orders_scored")
+    connection.execute("ALTER TABLE orders ALTER COLUMN origin TYPE text, ALTER COLUMN hour TYPE integer")
+    before = len(records(connection))
+    connection.execute("UPDATE weather SET wind = 8 WHERE origin = 'JFK'")
+    assert len(records(connection)) == before + 1
+
+
 def test_a_model_table_that_is_tracked(connection: Connection) -> None:
     """Undeploying it is refused while a feature set lives on it; its sequence is seen and mended as history's are."""
     make(connection, gradient_boosted())

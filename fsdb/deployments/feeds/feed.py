@@ -201,6 +201,12 @@ def _check(connection: Connection[Any], deployed: RegisteredDeployment, feed: Fe
         given = _given(connection, live)
         source = replace(source, columns={name: kind for name, kind in source.columns.items() if name in given})
         advice = f"deploy that version in place of {live.name}'s, or shadow one that takes what {live.name} is given"
+    for column in feed.links.values():
+        if column not in source.columns and feed.shadow_of is None:
+            raise ChangeRefused(
+                f"Table {source.shown} has no column {column!r}, by which the predictions of {deployed.name} find its rows: rename it back, "
+                f"or undeploy {deployed.name} and attach the model again."
+            )
     wanted = wanted_inputs(connection, deployed)
     named = {name: column for name, column in feed.inputs.items() if name in wanted}
     taker = f"Version {deployed.version} of model {deployed.model}"

@@ -174,6 +174,10 @@ def _on_features(plan: Plan) -> list[Placed]:
         f"fsdb: table {plan.feed.source_name}, whose rows {plan.deployed.name} scores, is gone: undeploy {plan.deployed.name}, "
         "or attach the model again where the table was renamed"
     )
+    unfit = f"fsdb: rows of {plan.feed.source_name} cannot be scored again in {plan.deployed.name}, since the table was changed"
+    shown = plan.shown if plan.feed.result_columns else ()
+    given = [*plan.values, *shown]
+    taken = [*plan.values.values(), *shown]
     reads = {read.feature_set: (release, read) for release in reversed(plan.deployed.scoring) for read in release.sets}
     for number, (name, (release, read)) in enumerate(sorted(reads.items()), start=1):
         registered = plan.sets[name]
@@ -203,6 +207,10 @@ def _on_features(plan: Plan) -> list[Placed]:
                 rows=registered.live if rows is None else Identifier(rows),
                 source_name=Literal(plan.feed.source.as_string()),
                 gone_message=Literal(gone),
+                unfit_message=Literal(unfit),
+                records_name=Literal(plan.deployed.table.as_string()),
+                given=Literal(given),
+                taken=Literal(taken),
                 statement=Literal(statement.as_string()),
             )
             function = f"{function_prefix(plan.deployed.deployment_id)}set{number}_{event}"
