@@ -11,6 +11,7 @@ from pyiceberg.table import Table as IcebergTable
 from fsdb.catalog.feature_sets import list_sets
 from fsdb.columnar import table
 from fsdb.columnar.iceberg import data_files, file_system, reading
+from fsdb.columnar.places import is_within
 from fsdb.columnar.work import COPIES, Work, working
 from fsdb.errors import FsdbError
 from fsdb.sql import query
@@ -92,7 +93,7 @@ def _clean(location: str, needed: set[str], ripe: dict[str, bool], older_than: t
     removed = 0
     for info in system.get_file_info(pafs.FileSelector(folder, allow_not_found=True, recursive=True)):
         path = prefix + info.path
-        if info.type != pafs.FileType.File or path in needed:
+        if info.type != pafs.FileType.File or path in needed or not is_within(path, location):
             continue
         if ripe.get(path, info.mtime is not None and info.mtime <= limit):
             system.delete_file(info.path)

@@ -11,15 +11,16 @@ import fsspec
 import psycopg
 import pyarrow.fs as pafs
 import sqlalchemy as sa
-from pyiceberg.io import S3_ENDPOINT, S3_REGION, FileIO, load_file_io
+from pyiceberg.io import S3_ENDPOINT, S3_REGION, FileIO, InputFile, OutputFile, load_file_io
 from pyiceberg.io.pyarrow import PyArrowFileIO
-from pyiceberg.manifest import DataFile, ManifestFile
+from pyiceberg.manifest import DataFile, DataFileContent, FileFormat, ManifestFile
 from pyiceberg.serializers import FromInputFile
 from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.snapshots import Snapshot
 
 from fsdb.columnar.bounds import unpacked
 from fsdb.columnar.copies import Copy, CopyColumn, CopyFile
+from fsdb.columnar.places import Outside, is_within, table_folder
 from fsdb.columnar.reading import broken
 from fsdb.columnar.schema import arrow_of, note
 from fsdb.columnar.watermark import Watermark
@@ -64,10 +65,46 @@ def _file_io(scheme: str, properties: tuple[tuple[str, str], ...]) -> FileIO:
     return load_file_io(dict(properties), f"{scheme}://")
 
 
-def read(location: str, feature_set: str) -> Copy | None:
-    """The copy whose metadata is at this place; None where nothing was synced into it yet. Raises CopyBroken where it cannot be read."""
+class OwnFiles(FileIO):
+    """Reads, writes and removes files in some tables' folders, and refuses any other that a metadata file names.
+
+    The classes that a table's properties name are not asked, nor are the properties: what is needed is in the environment.
+    """
+
+    def __init__(self, folders: Sequence[str]) -> None:
+        super().__init__()
+        self._folders = list(folders)
+
+    def add(self, folder: str) -> None:
+        """Takes a further folder for the table's own."""
+        self._folders.append(folder)
+
+    def new_input(self, location: str) -> InputFile:
+        """The file at this location, to read. Raises Outside."""
+        return self._of(location).new_input(location)
+
+    def new_output(self, location: str) -> OutputFile:
+        """The file at this location, to write. Raises Outside."""
+        return self._of(location).new_output(location)
+
+    def delete(self, location: str | InputFile | OutputFile) -> None:
+        """Removes the file at this location. Raises Outside."""
+        place = location if isinstance(location, str) else location.location
+        self._of(place).delete(place)
+
+    def _of(self, location: str) -> FileIO:
+        if not any(is_within(location, folder) for folder in self._folders):
+            raise Outside(location, self._folders)
+        return file_io(location)
+
+
+def read(location: str, feature_set: str, former: Sequence[str], owners: Sequence[str]) -> Copy | None:
+    """The copy whose metadata is at this place; None where nothing was synced into it yet. Raises CopyBroken where it cannot be read.
+
+    former: folders that its files may be in beside its own. owners: names of databases' folders.
+    """
     with reading(feature_set, location):
-        io = file_io(location)
+        io = OwnFiles([table_folder(location, owners), *former])
         metadata = FromInputFile.table_metadata(io.new_input(location))
         checked_layout(metadata, feature_set)
         snapshot = metadata.current_snapshot()
@@ -88,6 +125,8 @@ def read(location: str, feature_set: str) -> Copy | None:
             )
             for file in data_files(io, snapshot)
         )
+        for file in files:
+            io.new_input(file.path)  # which refuses one elsewhere: others than Iceberg's library open it
         return Copy(feature_set, snapshot.snapshot_id, watermark_of(snapshot), columns, files)
 
 
@@ -127,7 +166,12 @@ def data_files(io: FileIO, snapshot: Snapshot) -> Iterator[DataFile]:
     manifests: Sequence[ManifestFile] = snapshot.manifests(io)
     for manifest in manifests:
         for entry in manifest.fetch_manifest_entry(io, discard_deleted=True):
-            yield entry.data_file
+            file = entry.data_file
+            if file.content != DataFileContent.DATA or file.file_format != FileFormat.PARQUET:
+                raise ValueError(f"{file.file_path} is no Parquet file of rows, and fsdb writes no others")
+            if file.record_count < 0 or file.file_size_in_bytes < 0:
+                raise ValueError(f"{file.file_path} is said to have {file.record_count} rows")
+            yield file
 
 
 @contextmanager

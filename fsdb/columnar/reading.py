@@ -35,13 +35,13 @@ def read_copy(connection: Connection[Any], feature_set: str) -> Copy | None:
         _refuse_lost(connection, feature_set)
         return None
     try:
-        copy = _at(row[0], feature_set)
+        copy = _at(row, feature_set)
     except CopyBroken:
         again = _place(connection, feature_set)  # replaced and cleaned up while it was read
         if again is None or again[0] == row[0]:
             raise
         row = again
-        copy = _at(row[0], feature_set)
+        copy = _at(row, feature_set)
     return None if copy is None else _named(copy, row[1], row[2], row[3])
 
 
@@ -76,18 +76,22 @@ def broken(feature_set: str, path: str, problem: str) -> CopyBroken:
     )
 
 
-def _place(connection: Connection[Any], feature_set: str) -> tuple[str, list[int], list[str], list[str]] | None:
+_Place = tuple[str, list[int], list[str], list[str], list[str], list[str]]
+
+
+def _place(connection: Connection[Any], feature_set: str) -> _Place | None:
     return connection.execute(query(FILE, "place"), {"feature_set": feature_set}).fetchone()
 
 
-def _at(location: str, feature_set: str) -> Copy | None:
+def _at(place: _Place, feature_set: str) -> Copy | None:
+    location, _, _, _, former, owners = place
     with _remembering:
         if location in _remembered:
             _remembered.move_to_end(location)
             return _remembered[location]
     from fsdb.columnar.iceberg import read  # pyiceberg takes a second to import, and most readers have no copy
 
-    copy = read(location, feature_set)
+    copy = read(location, feature_set, former, owners)
     with _remembering:
         _remembered[location] = copy
         while len(_remembered) > _KEPT:

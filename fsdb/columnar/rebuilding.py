@@ -144,5 +144,6 @@ def _replace(work: Work, registered: RegisteredSet) -> None:
         named = {"namespace": namespace, "table": name, "old": name + NEW}
         row = apart.execute(query(COPIES, "take_out"), named).fetchone()
         apart.execute(query(COPIES, "rename_table"), named)
+        apart.execute(query(COPIES, "forget_folders"), {"feature_set": registered.name})
         if row is not None:
             apart.execute(query(COPIES, "leave"), {"locations": [row[0]], "folder": True})

@@ -26,7 +26,7 @@ from pyiceberg.table.update import (
 from pyiceberg.transforms import BucketTransform, IdentityTransform
 
 from fsdb.catalog.feature_sets import RegisteredSet
-from fsdb.columnar.catalog import DatabaseCatalog
+from fsdb.columnar.catalog import PROPERTIES, DatabaseCatalog
 from fsdb.columnar.iceberg import (
     FLOOR,
     HIGH,
@@ -38,21 +38,12 @@ from fsdb.columnar.iceberg import (
     reading,
     watermark_of,
 )
-from fsdb.columnar.schema import EVENT_TIME, VERSION_ID, followed, new_schema, note
+from fsdb.columnar.schema import EVENT_TIME, VERSION_ID, arrow_of, followed, new_schema, note
 from fsdb.columnar.watermark import Watermark
 
 FILE = "columnar/copies"
 OWNER_PROPERTY = "fsdb.warehouse"
 KEPT_SNAPSHOTS = 10  # in the metadata, which is written anew with each commit; readers hold on to files, not to these
-PROPERTIES = {
-    "format-version": "2",
-    LAYOUT_PROPERTY: str(LAYOUT),
-    # Another sync's commit in between must fail this one: its versions would be there twice.
-    "commit.retry.num-retries": "0",
-    "write.manifest-merge.enabled": "true",
-    "commit.manifest.min-count-to-merge": "8",
-    "write.parquet.compression-codec": "snappy",
-}
 
 Identifier = tuple[str, str]
 
@@ -71,6 +62,7 @@ def load(catalog: DatabaseCatalog, name: Identifier, feature_set: str) -> Iceber
             except NoSuchTableError:
                 return None
             checked_layout(table.metadata, feature_set)
+            _check(table.metadata)
     except ModuleNotFoundError:
         raise
     return table
@@ -93,8 +85,34 @@ def create(
         location=new_location(registered, warehouse, owner),
         partition_spec=_spec(schema, bucketed),
         sort_order=_order(schema),
-        properties={**PROPERTIES, OWNER_PROPERTY: owner, "fsdb.feature_set": registered.name},
+        properties={
+            **PROPERTIES,
+            LAYOUT_PROPERTY: str(LAYOUT),
+            OWNER_PROPERTY: owner,
+            "fsdb.feature_set": registered.name,
+        },
     )
+
+
+def _check(metadata: TableMetadata) -> None:
+    """Raises what reading a table's description raises, where it is not as fsdb writes it."""
+    schema = metadata.schema()
+    for field in schema.fields:
+        note(field)
+        arrow_of(field.field_type)
+    for part in metadata.spec().fields:
+        schema.find_field(part.source_id)
+        if not isinstance(part.transform, BucketTransform):
+            raise ValueError(f"it is partitioned by {part.transform}")
+    snapshot = metadata.current_snapshot()
+    if snapshot is not None:
+        watermark_of(snapshot)
+        if (
+            snapshot.summary is None
+            or int(snapshot.summary["total-records"] or 0) < 0
+            or int(snapshot.summary["total-data-files"] or 0) < 0
+        ):
+            raise ValueError("its snapshot does not say what it holds")
 
 
 def new_location(registered: RegisteredSet, warehouse: str, owner: str) -> str:
@@ -159,9 +177,9 @@ class Change:
 
     def move_to(self, warehouse: str, owner: str, registered: RegisteredSet) -> None:
         """Writes to a new folder from here on, where the table's is another database's."""
-        if self.metadata.properties.get(OWNER_PROPERTY) != owner:
-            location = new_location(registered, warehouse, owner)
-            self._stage(SetLocationUpdate(location=location), SetPropertiesUpdate(updates={OWNER_PROPERTY: owner}))
+        location = new_location(registered, warehouse, owner)
+        self._table.io.add(location)  # type: ignore[attr-defined]  # tables of this catalog's have OwnFiles
+        self._stage(SetLocationUpdate(location=location), SetPropertiesUpdate(updates={OWNER_PROPERTY: owner}))
 
     def append(self, files: Iterable[DataFile], watermark: Watermark) -> None:
         """Adds files, and says which versions the table holds then."""

@@ -18,8 +18,9 @@ from fsdb.columnar import moment, table, turns
 from fsdb.columnar.catalog import DatabaseCatalog, opened
 from fsdb.columnar.claims import claim
 from fsdb.columnar.files import FileWriter
-from fsdb.columnar.folders import is_in, own_folder, parent
-from fsdb.columnar.reading import AWAY, lost
+from fsdb.columnar.folders import own_folder, parent
+from fsdb.columnar.places import Outside, is_table_of
+from fsdb.columnar.reading import AWAY, broken, lost
 from fsdb.errors import ChangeRefused, ConnectionFailed, FsdbError
 from fsdb.sql import query
 from fsdb.types import base_name
@@ -111,9 +112,9 @@ class Work:
 
     def owns(self, location: str) -> bool:
         """Whether a table's folder is this database's; where a clone has gone on with it, this database takes a new one from here on."""
-        if not is_in(f"{location}/", self.owner):
-            return False
         folder = parent(location)
+        if not folder.endswith(f"/{self.owner}") or not is_table_of(location, folder) or not self._is_known(folder):
+            return False
         if folder not in self._claimed:
             if not claim(self.url, folder):
                 self.owner = own_folder(self.control, other_than=self.owner)
@@ -121,12 +122,21 @@ class Work:
             self._claimed.add(folder)
         return True
 
+    def _is_known(self, folder: str) -> bool:
+        """Whether this database has worked in a folder, or is about to by its settings: a row or a metadata file may name any."""
+        if folder in self._claimed or folder == f"{self.warehouse}/{self.owner}":
+            return True
+        return (folder,) in self.control.execute(query(COPIES, "claimed_folders")).fetchall()
+
     def settle(self, change: table.Change, registered: RegisteredSet) -> None:
         """Makes sure that a change writes into this database's folder: else into a new one of it, and says so."""
         before = change.metadata.location
         while not (
             change.metadata.properties.get(table.OWNER_PROPERTY) == self.owner and self.owns(change.metadata.location)
         ):
+            with db.connect(self.url, "fsdb sync", autocommit=True) as apart:
+                left = {"feature_set": registered.name, "folder": before.rstrip("/")}
+                apart.execute(query(COPIES, "leave_folder"), left)
             change.move_to(self.warehouse, self.owner, registered)
         if change.metadata.location != before and change.metadata.current_snapshot() is not None:
             self.notices.append(
@@ -143,6 +153,8 @@ class Work:
         try:
             last()
             change.commit()
+        except (psycopg.Error, sa.exc.SQLAlchemyError, FsdbError):
+            raise
         except (CommitFailedException, OSError) as error:
             writer.abandon()
             change.discard()
@@ -151,6 +163,10 @@ class Work:
             raise ChangeRefused(
                 f"The columnar copy of {feature_set} was changed by another process meanwhile: sync it again. Nothing was written twice."
             ) from error
+        except Exception as error:  # whatever the formats' readers raise for manifests that are none
+            writer.abandon()
+            change.discard()
+            raise broken(feature_set, "a manifest", f"is not readable ({error})") from error
 
     def bucketed(self, registered: RegisteredSet) -> tuple[str, int] | None:
         """The key column with the most distinct values, and how many buckets its values go to; None for a small set."""
@@ -172,6 +188,8 @@ def writing(feature_set: str) -> Iterator[None]:
     """Says a place that cannot be written in the project's words."""
     try:
         yield
+    except Outside as error:
+        raise broken(feature_set, "its metadata", f"names what is not its own ({error})") from error
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         reason = "the disk is full" if full else str(error)

@@ -3,10 +3,25 @@
 SELECT t.metadata_location,
        ARRAY(SELECT f.feature_id FROM fsdb.features AS f WHERE f.feature_set = c.feature_set ORDER BY f.feature_id),
        ARRAY(SELECT f.history_column FROM fsdb.features AS f WHERE f.feature_set = c.feature_set ORDER BY f.feature_id),
-       ARRAY(SELECT f.type FROM fsdb.features AS f WHERE f.feature_set = c.feature_set ORDER BY f.feature_id)
+       ARRAY(SELECT f.type FROM fsdb.features AS f WHERE f.feature_set = c.feature_set ORDER BY f.feature_id),
+       c.former_folders, ARRAY(SELECT w.warehouse_id FROM fsdb.warehouses AS w)
 FROM fsdb.copies AS c
 JOIN fsdb_iceberg.iceberg_tables AS t ON (t.catalog_name, t.table_namespace, t.table_name) = ('fsdb', c.table_namespace, c.table_name)
 WHERE c.feature_set = %(feature_set)s
+
+-- name: places
+-- Folders that a table's files may be in beside its own, and the names of databases' folders.
+SELECT coalesce((SELECT c.former_folders FROM fsdb.copies AS c WHERE (c.table_namespace, c.table_name) = (%(namespace)s, %(table)s)), '{{}}'),
+       ARRAY(SELECT w.warehouse_id FROM fsdb.warehouses AS w)
+
+-- name: leave_folder
+-- Notes a folder that holds files of a copy, before the copy goes on in another one.
+UPDATE fsdb.copies SET former_folders = former_folders || %(folder)s::text
+WHERE feature_set = %(feature_set)s AND %(folder)s::text <> ALL (former_folders)
+
+-- name: forget_folders
+-- All files of a copy are in its own folder.
+UPDATE fsdb.copies SET former_folders = '{{}}' WHERE feature_set = %(feature_set)s AND former_folders <> '{{}}'
 
 -- name: claim
 -- Notes that a set has a copy, before there is one.
@@ -54,6 +69,10 @@ SELECT system.system_identifier, (SELECT oid FROM pg_database WHERE datname = cu
        CASE WHEN pg_has_role('pg_read_all_settings', 'USAGE') THEN current_setting('data_directory') END
 FROM pg_control_system() AS system, pg_control_checkpoint() AS checkpoint, pg_control_recovery() AS recovery
 RETURNING warehouse_id
+
+-- name: claimed_folders
+-- Folders in which this database, or one that it was restored or cloned from, has worked on copies.
+SELECT DISTINCT folder FROM fsdb.warehouse_claims
 
 -- name: noted_claims
 -- The words that this database has left in a folder.

@@ -23,9 +23,11 @@ CREATE TABLE fsdb.copies (
     table_namespace text NOT NULL,
     table_name      text NOT NULL,
     created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    former_folders  text[] NOT NULL DEFAULT '{}',
     UNIQUE (table_namespace, table_name)
 );
 COMMENT ON TABLE fsdb.copies IS 'Feature sets that have a columnar copy, and which table of the Iceberg catalog it is. What it holds is said in the table''s snapshots.';
+COMMENT ON COLUMN fsdb.copies.former_folders IS 'Folders that hold files of the copy beside its own: of the database that this one was restored or cloned from. No file anywhere else is read.';
 
 CREATE TABLE fsdb.copy_leftovers (
     location text PRIMARY KEY,
