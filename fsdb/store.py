@@ -11,7 +11,8 @@ import pyarrow as pa
 from psycopg import Connection
 
 from fsdb import columnar, config, deployments, embedded, history, retention, training, vectors
-from fsdb.access import audit
+from fsdb.access import audit, roles
+from fsdb.access.deploying import acting, as_deployer
 from fsdb.arguments import checked, checked_calls
 from fsdb.asof import snapshots
 from fsdb.catalog.feature_sets import RegisteredSet, get_set
@@ -341,7 +342,7 @@ class Store:
         MLflow model by its URI (runs:/…, models:/…) or folder.
         """
         trained_on = training_set.rebuild() if isinstance(training_set, SavedTrainingSet) else training_set
-        with self._database.transaction() as connection:
+        with self._database.transaction() as connection, acting(connection):
             return deployments.register_model(
                 connection,
                 name,
@@ -375,7 +376,7 @@ class Store:
         to the runtime worker.
         """
         deployed = self._database.changing(
-            lambda connection: deployments.deploy(connection, name, table, version, runtime, on_error)
+            as_deployer(lambda connection: deployments.deploy(connection, name, table, version, runtime, on_error))
         )
         _tell_of_worker(deployed, runtime)
         return Deployment(self._database, deployed.name)
@@ -422,7 +423,7 @@ class Store:
 
     def set_stage(self, model: str, version: int, stage: str) -> None:
         """Puts a model version into a stage: "staging", "production" (the former one goes to the archive), "archived" or "none"."""
-        with self._database.transaction() as connection:
+        with self._database.transaction() as connection, acting(connection):
             deployments.set_stage(connection, model, version, stage)
 
     def stages(self, model: str) -> Table:
@@ -439,6 +440,40 @@ class Store:
         """The deployment of that table."""
         with self._database.transaction() as connection:
             return Deployment(self._database, deployments.get_deployment(connection, table).name)
+
+    # Roles
+
+    def grant(self, role: str, to: str | Sequence[str], on: str | Sequence[str] = ()) -> None:
+        """Gives users or groups of the cluster a role: reader, writer, scorer, deployer or admin.
+
+        on: for a writer the feature sets, for a scorer the deployments that it is limited to; for a deployer schemas in which to make model
+        tables. What is made later gives its rights by itself. Raises RightMissing with the statement that an administrator must run.
+        """
+        with self._database.transaction() as connection:
+            roles.grant(connection, role, _several(to), _several(on))
+
+    def revoke(self, role: str, users: str | Sequence[str], on: str | Sequence[str] = ()) -> None:
+        """Takes a role from users or groups. Rights that they were granted by hand stay. Raises ChangeRefused where they do not have it."""
+        with self._database.transaction() as connection:
+            roles.revoke(connection, role, _several(users), _several(on))
+
+    def roles(self) -> Table:
+        """Who has which role: role, called, user, on, how."""
+        with self._database.transaction() as connection:
+            return roles.listed(connection)
+
+    def name_roles(self, prefix: str) -> None:
+        """Calls the roles `prefix`reader, `prefix`writer and so on in this database from now on, such as "shop_"; "fsdb_" at first.
+
+        They are made where that is allowed, and rights move to them; their members are yours to name anew.
+        """
+        with self._database.transaction() as connection:
+            roles.rename(connection, prefix)
+
+    def missing_roles(self) -> list[str]:
+        """The statements that an administrator of the server must run so that all roles are there and fsdb may use them."""
+        with self._database.transaction() as connection:
+            return roles.missing(connection)
 
     # The catalog
 
@@ -481,6 +516,10 @@ def _tell_of_worker(deployed: deployments.RegisteredDeployment, wanted: str) -> 
             NeedsWorker,
             stacklevel=4,  # the caller of deploy or attach, past what checks its arguments
         )
+
+
+def _several(given: str | Sequence[str]) -> list[str]:
+    return [given] if isinstance(given, str) else list(given)
 
 
 def _registered(connection: Connection[Any], feature_set: str | FeatureSet) -> RegisteredSet:

@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 import pyarrow as pa
 
+from fsdb.access.deploying import as_deployer
 from fsdb.arguments import checked_calls
 from fsdb.catalog.deployments import RegisteredDeployment, get_deployment, list_events
 from fsdb.db import Database
@@ -91,32 +92,34 @@ class Deployment:
         runtime: str = "auto",
     ) -> "Deployment":
         """Lets another version score a share of the keys, always the same ones; by: the columns that make up a key."""
-        self._database.changing(lambda connection: start_canary(connection, self.name, version, share, by, runtime))
+        self._database.changing(
+            as_deployer(lambda connection: start_canary(connection, self.name, version, share, by, runtime))
+        )
         return self
 
     def stop_canary(self) -> "Deployment":
         """Lets the live version score every key again."""
-        self._database.changing(lambda connection: stop_canary(connection, self.name))
+        self._database.changing(as_deployer(lambda connection: stop_canary(connection, self.name)))
         return self
 
     def promote_canary(self) -> "Deployment":
         """Makes the canary's version the live one."""
-        self._database.changing(lambda connection: promote_canary(connection, self.name))
+        self._database.changing(as_deployer(lambda connection: promote_canary(connection, self.name)))
         return self
 
     def shadow(self, version: int | str | None = None, runtime: str = "auto") -> "Deployment":
         """Lets another version score every row beside the live one, into the table `<table>_shadow`; returns that deployment."""
-        made = self._database.changing(lambda connection: shadow(connection, self.name, version, runtime))
+        made = self._database.changing(as_deployer(lambda connection: shadow(connection, self.name, version, runtime)))
         return Deployment(self._database, made.name)
 
     def stop_shadow(self, drop_predictions: bool = False) -> "Deployment":
         """Ends the scoring beside the live version; what the shadow predicted stays, unless it may be dropped."""
-        self._database.changing(lambda connection: stop_shadow(connection, self.name, drop_predictions))
+        self._database.changing(as_deployer(lambda connection: stop_shadow(connection, self.name, drop_predictions)))
         return self
 
     def promote_shadow(self) -> "Deployment":
         """Makes the shadow's version the live one."""
-        self._database.changing(lambda connection: promote_shadow(connection, self.name))
+        self._database.changing(as_deployer(lambda connection: promote_shadow(connection, self.name)))
         return self
 
     def compare(self, labels: str, label: str, id_column: str = "prediction_id") -> Table:
@@ -134,12 +137,14 @@ class Deployment:
 
     def rollback(self) -> "Deployment":
         """Lets the former version score again."""
-        self._database.changing(lambda connection: deployments.rollback(connection, self.name))
+        self._database.changing(as_deployer(lambda connection: deployments.rollback(connection, self.name)))
         return self
 
     def undeploy(self, drop_predictions: bool = False) -> None:
         """Removes table, triggers and functions; refused where there are predictions, unless they may be dropped."""
-        self._database.changing(lambda connection: deployments.undeploy(connection, self.name, drop_predictions))
+        self._database.changing(
+            as_deployer(lambda connection: deployments.undeploy(connection, self.name, drop_predictions))
+        )
 
     def events(self) -> Table:
         """What happened to the deployment: at, action, model, version, by."""

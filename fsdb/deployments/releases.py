@@ -7,6 +7,7 @@ from psycopg import Connection
 from psycopg.sql import Identifier
 
 from fsdb import locks
+from fsdb.access.giving import give
 from fsdb.catalog import deployments as catalog
 from fsdb.catalog import models
 from fsdb.catalog.deployments import Canary, RegisteredDeployment, Release
@@ -129,6 +130,7 @@ def install(connection: Connection[Any], deployed: RegisteredDeployment) -> None
     for trigger in model_table.triggers(connection, deployed, list_sets(connection)):
         objects.install(connection, trigger, deployed.table)
     feeds.settle(connection, deployed)
+    give(connection)
 
 
 def settle(connection: Connection[Any], changed: Sequence[RegisteredDeployment], also: Locks | None = None) -> None:

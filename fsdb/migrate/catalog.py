@@ -14,7 +14,7 @@ from alembic.script.revision import RevisionError
 from alembic.util import CommandError
 from psycopg import errors
 
-from fsdb.access import audit
+from fsdb.access import audit, giving, roles
 from fsdb.config import CATALOG_SCHEMA
 from fsdb.errors import CatalogMissing, ChangeRefused, ConnectionFailed
 from fsdb.migrate import builds
@@ -44,6 +44,9 @@ def upgrade(url: str, revision: str = "head") -> None:
             with _known_revision(revision):
                 command.upgrade(_config(connection), revision)
             _record(connection, "upgrade", current)
+            if driver(connection).execute(query("migrate/catalog", "has_roles")).fetchone() == (True,):
+                roles.make(driver(connection))
+                giving.give(driver(connection))
         except sa.exc.ProgrammingError as error:
             if not isinstance(error.orig, errors.InsufficientPrivilege):
                 raise

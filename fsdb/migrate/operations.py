@@ -20,6 +20,7 @@ from alembic.util import DispatchPriority, PriorityDispatchResult
 from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection as SQLAlchemyConnection
 
+from fsdb.access.giving import give
 from fsdb.catalog.feature_sets import get_set
 from fsdb.catalog.training import get_view
 from fsdb.definitions import Feature, FeatureSet, TrainingView, fixed_duration
@@ -83,7 +84,7 @@ class ChangeOperation(MigrateOperation):
     ) -> None:
         """Creates a feature set. attributes: max_age, retention, event_time, description, tags, owner."""
         definition = FeatureSet(name, keys=keys, features=tuple(features), **attributes)
-        perform(_psycopg(operations.get_bind()), changes.CreateFeatureSet(definition))
+        _performed(_psycopg(operations.get_bind()), changes.CreateFeatureSet(definition))
 
     @classmethod
     def track_table(
@@ -98,13 +99,13 @@ class ChangeOperation(MigrateOperation):
     ) -> None:
         """Makes an existing table a feature set. attributes: event_time, max_age, retention, description, tags, owner."""
         definition = FeatureSet(name, keys=keys, features=tuple(features), tracks=table, **attributes)
-        perform(_psycopg(operations.get_bind()), changes.TrackTable(definition))
+        _performed(_psycopg(operations.get_bind()), changes.TrackTable(definition))
 
     @classmethod
     def drop_feature_set(cls, operations: Operations, name: str) -> None:
         """Drops a feature set with its history; a tracked table stays."""
         connection = _psycopg(operations.get_bind())
-        perform(connection, changes.DropFeatureSet(set_definition(get_set(connection, name))))
+        _performed(connection, changes.DropFeatureSet(set_definition(get_set(connection, name))))
 
     @classmethod
     def alter_feature_set(cls, operations: Operations, name: str, **attributes: Any) -> None:
@@ -114,7 +115,9 @@ class ChangeOperation(MigrateOperation):
         for duration in ("max_age", "retention"):
             if duration in attributes:
                 attributes[duration] = fixed_duration(attributes[duration], name, duration)
-        perform(connection, changes.AlterFeatureSet(name, before, _replaced(before, attributes, "alter_feature_set")))
+        _performed(
+            connection, changes.AlterFeatureSet(name, before, _replaced(before, attributes, "alter_feature_set"))
+        )
 
     @classmethod
     def follow_table(
@@ -131,29 +134,29 @@ class ChangeOperation(MigrateOperation):
         before = set_definition(get_set(connection, name))
         pairs = tuple((columns or {}).items())
         change = changes.FollowTable(name, before.tracks or "", table, (before.event_time, event_time), pairs)
-        perform(connection, change)
+        _performed(connection, change)
 
     @classmethod
     def remake_live_table(cls, operations: Operations, name: str) -> None:
         """Makes a live table that is gone again from history."""
-        perform(_psycopg(operations.get_bind()), changes.RemakeLiveTable(name))
+        _performed(_psycopg(operations.get_bind()), changes.RemakeLiveTable(name))
 
     @classmethod
     def add_feature(cls, operations: Operations, set_name: str, feature: Feature) -> None:
         """Adds a feature; versions that are there already have NULL for it."""
-        perform(_psycopg(operations.get_bind()), changes.AddFeature(set_name, feature))
+        _performed(_psycopg(operations.get_bind()), changes.AddFeature(set_name, feature))
 
     @classmethod
     def drop_feature(cls, operations: Operations, set_name: str, name: str) -> None:
         """Drops a feature; its past stays in history."""
         connection = _psycopg(operations.get_bind())
         feature = feature_definition(get_set(connection, set_name).feature(name))
-        perform(connection, changes.DropFeature(set_name, feature))
+        _performed(connection, changes.DropFeature(set_name, feature))
 
     @classmethod
     def restore_feature(cls, operations: Operations, set_name: str, feature: Feature) -> None:
         """Takes back the feature dropped last under this name, with its history; adds it where none was dropped."""
-        perform(_psycopg(operations.get_bind()), changes.RestoreFeature(set_name, feature))
+        _performed(_psycopg(operations.get_bind()), changes.RestoreFeature(set_name, feature))
 
     @classmethod
     def alter_feature(cls, operations: Operations, set_name: str, name: str, **attributes: Any) -> None:
@@ -163,10 +166,12 @@ class ChangeOperation(MigrateOperation):
         if "type" in attributes:
             old, new = before.sql_type, sql_type(attributes.pop("type"), f"feature {name!r}")
             if old != new:
-                perform(connection, _retyped(set_name, name, old, new))
+                _performed(connection, _retyped(set_name, name, old, new))
                 before = replace(before, type=new)
         if attributes:
-            perform(connection, changes.AlterFeature(set_name, before, _replaced(before, attributes, "alter_feature")))
+            _performed(
+                connection, changes.AlterFeature(set_name, before, _replaced(before, attributes, "alter_feature"))
+            )
 
     @classmethod
     def create_training_view(
@@ -182,7 +187,7 @@ class ChangeOperation(MigrateOperation):
         """Creates a training view. attributes: label, description, tags, owner."""
         listed = features if isinstance(features, str) else tuple(features)
         view = TrainingView(name, spine=spine, timestamp=timestamp, features=listed, **attributes)
-        perform(_psycopg(operations.get_bind()), changes.CreateTrainingView(view))
+        _performed(_psycopg(operations.get_bind()), changes.CreateTrainingView(view))
 
     @classmethod
     def alter_training_view(cls, operations: Operations, name: str, **attributes: Any) -> None:
@@ -190,13 +195,13 @@ class ChangeOperation(MigrateOperation):
         connection = _psycopg(operations.get_bind())
         before = get_view(connection, name)
         after = _replaced(before, attributes, "alter_training_view")
-        perform(connection, changes.AlterTrainingView(before, after))
+        _performed(connection, changes.AlterTrainingView(before, after))
 
     @classmethod
     def drop_training_view(cls, operations: Operations, name: str) -> None:
         """Drops a training view; training sets saved from it stay."""
         connection = _psycopg(operations.get_bind())
-        perform(connection, changes.DropTrainingView(get_view(connection, name)))
+        _performed(connection, changes.DropTrainingView(get_view(connection, name)))
 
 
 def register() -> None:
@@ -247,6 +252,12 @@ def _rendered(context: AutogenContext, operation: ChangeOperation) -> list[str]:
     if any("fsdb." in line for line in lines):
         context.imports.add("import fsdb")
     return ["\n".join(lines)]
+
+
+def _performed(connection: psycopg.Connection[Any], change: Change) -> None:
+    """Makes one change, and gives the rights on what it makes."""
+    perform(connection, change)
+    give(connection)
 
 
 def _psycopg(bind: object) -> psycopg.Connection[Any]:

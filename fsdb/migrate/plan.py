@@ -6,6 +6,7 @@ from typing import Any
 
 from psycopg import Connection, errors
 
+from fsdb.access.giving import give
 from fsdb.errors import ChangeRefused
 from fsdb.migrate import locking
 from fsdb.migrate.changes import Change, DropFeatureSet
@@ -131,6 +132,8 @@ def apply(
         locking.take(connection, made)
         for change in made:
             perform(connection, change)
+        if made:
+            give(connection)
     except errors.OutOfMemory as error:
         raise ChangeRefused(
             f"{len(made)} changes in one transaction are more than the server's lock table holds: apply fewer definitions at a time, "

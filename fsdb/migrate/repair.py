@@ -7,6 +7,7 @@ from psycopg import Connection
 
 from fsdb import deployments, history, locks, training
 from fsdb.access import audit
+from fsdb.access.giving import give
 from fsdb.catalog import sequences
 from fsdb.catalog.feature_sets import list_sets
 from fsdb.locks import Mode
@@ -40,6 +41,7 @@ def repair(connection: Connection[Any]) -> list[str]:
         history.refresh(connection, registered)
     for view in views:
         training.register_view(connection, view)
+    give(connection)
     repaired = [
         *(f"feature set {one.name}, with its live table from history," for one in gone),
         *(f"feature set {one.name}" for one in sets),

@@ -10,6 +10,7 @@ from psycopg import Connection
 from psycopg.sql import SQL, Identifier
 from rich.table import Table as RichTable
 
+from fsdb.access.giving import give
 from fsdb.arguments import checked_calls
 from fsdb.asof import At, Column, snapshots
 from fsdb.catalog import training as catalog
@@ -222,3 +223,6 @@ def _keep_spine(connection: Connection[Any], training_set: TrainingSet, name: st
     held = [Column(names[column.name], column.type) for column in columns]
     with frames.staged(connection, spine.schema, spine.to_batches(), held) as rows:
         connection.execute(query(FILE, "fill_spine", table=Identifier(name), rows=rows))
+    row = connection.execute(query(FILE, "spine"), {"name": name}).fetchone()
+    assert row is not None
+    give(connection, [row[0]])

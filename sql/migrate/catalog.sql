@@ -52,3 +52,7 @@ SELECT name FROM fsdb.feature_sets WHERE reach IS NOT NULL ORDER BY name
 -- name: deployed
 -- Deployments by name.
 SELECT name FROM fsdb.deployments ORDER BY name
+
+-- name: has_roles
+-- Whether the catalog is of a revision that knows roles.
+SELECT to_regclass('fsdb.roles') IS NOT NULL

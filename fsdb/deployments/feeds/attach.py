@@ -7,6 +7,7 @@ from psycopg import Connection, errors
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from fsdb import locks
+from fsdb.access.giving import give
 from fsdb.catalog import deployments as deployments_catalog
 from fsdb.catalog import feeds as catalog
 from fsdb.catalog.deployments import RegisteredDeployment
@@ -81,6 +82,7 @@ def attach(
             locks.take(connection, feeds.locks(connection, deployed, model_table.columns(connection, deployed)))
             feeds.add_links(connection, deployed, feed, source.columns)
             feeds.settle(connection, deployed)
+            give(connection)
         except errors.InsufficientPrivilege as error:
             raise ChangeRefused(
                 f"Attaching a model to {source.shown} needs more rights than this role has ({error.diag.message_primary}): "

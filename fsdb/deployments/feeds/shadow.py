@@ -5,6 +5,7 @@ from typing import Any
 from psycopg import Connection
 
 from fsdb import locks
+from fsdb.access.giving import give
 from fsdb.catalog import deployments as deployments_catalog
 from fsdb.catalog import feeds as catalog
 from fsdb.catalog.deployments import RegisteredDeployment
@@ -66,6 +67,7 @@ def shadow(
         else:
             _lock(connection, beside)
         feeds.settle(connection, beside)
+        give(connection)
         deployments_catalog.insert_event(connection, live.name, "shadow", live.model, beside.version)
         return beside
 

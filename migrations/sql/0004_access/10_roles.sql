@@ -1,0 +1,55 @@
+CREATE TABLE fsdb.roles (
+    role    text PRIMARY KEY CHECK (role IN ('reader', 'writer', 'scorer', 'deployer', 'admin')),
+    rolname text NOT NULL UNIQUE CHECK (rolname <> '' AND octet_length(rolname) <= 63)
+);
+INSERT INTO fsdb.roles (role, rolname) VALUES
+    ('reader', 'fsdb_reader'), ('writer', 'fsdb_writer'), ('scorer', 'fsdb_scorer'), ('deployer', 'fsdb_deployer'), ('admin', 'fsdb_admin');
+COMMENT ON TABLE fsdb.roles IS 'What the five roles are called in this cluster. Where there is no such role, rights are given to users themselves.';
+
+CREATE TABLE fsdb.grants (
+    role        text NOT NULL REFERENCES fsdb.roles,
+    grantee     text NOT NULL,
+    grantee_oid oid NOT NULL,
+    target      text NOT NULL DEFAULT '',
+    granted_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    by          text NOT NULL DEFAULT session_user,
+    PRIMARY KEY (role, grantee, target)
+);
+COMMENT ON TABLE fsdb.grants IS 'Users who have a role''s rights themselves: for some sets, deployments or schemas, or where the role of the cluster is not there or not fsdb''s to give. Members of the cluster''s roles are not listed.';
+COMMENT ON COLUMN fsdb.grants.grantee_oid IS 'Which user of that name: another one who is called so later has no part in it.';
+COMMENT ON COLUMN fsdb.grants.target IS 'The feature set (writer), deployment (scorer) or schema (deployer) that it is for; empty: all.';
+
+-- Who deploys without being fsdb's role changes deployments whose tables are his, and no others.
+CREATE FUNCTION fsdb.refuse_others_deployment() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    changed jsonb := to_jsonb(CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END);
+    deployed record;
+    owner oid;
+BEGIN
+    IF NOT pg_has_role(current_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = TG_RELID), 'USAGE') THEN
+        IF TG_TABLE_NAME = 'deployments' THEN
+            deployed := CASE WHEN TG_OP = 'INSERT' THEN NEW ELSE OLD END;
+        ELSE
+            SELECT d.* INTO deployed FROM fsdb.deployments d WHERE d.deployment_id = (changed ->> 'deployment_id')::integer;
+        END IF;
+        SELECT c.relowner INTO owner FROM pg_class c WHERE c.oid = to_regclass(format('%I.%I', deployed.schema_name, deployed.table_name));
+        IF NOT pg_has_role(current_user, owner, 'USAGE') THEN
+            RAISE EXCEPTION 'fsdb: table %.% belongs to %, and user % does not have that role''s rights', deployed.schema_name, deployed.table_name, owner::regrole, current_user
+                USING ERRCODE = 'insufficient_privilege', HINT = 'Let an admin of fsdb change that deployment.';
+        END IF;
+    END IF;
+    RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
+END
+$$;
+COMMENT ON FUNCTION fsdb.refuse_others_deployment IS 'Trigger of the tables of deployments: a deployer changes those whose table is his, or is not there yet.';
+CREATE TRIGGER own_deployments BEFORE INSERT OR UPDATE OR DELETE ON fsdb.deployments
+    FOR EACH ROW EXECUTE FUNCTION fsdb.refuse_others_deployment();
+CREATE TRIGGER own_deployments BEFORE INSERT OR UPDATE OR DELETE ON fsdb.deployment_releases
+    FOR EACH ROW EXECUTE FUNCTION fsdb.refuse_others_deployment();
+CREATE TRIGGER own_deployments BEFORE INSERT OR UPDATE OR DELETE ON fsdb.deployment_sets
+    FOR EACH ROW EXECUTE FUNCTION fsdb.refuse_others_deployment();
+CREATE TRIGGER own_deployments BEFORE INSERT OR UPDATE OR DELETE ON fsdb.deployment_inputs
+    FOR EACH ROW EXECUTE FUNCTION fsdb.refuse_others_deployment();
+CREATE TRIGGER own_deployments BEFORE INSERT OR UPDATE OR DELETE ON fsdb.deployment_feeds
+    FOR EACH ROW EXECUTE FUNCTION fsdb.refuse_others_deployment();
