@@ -46,6 +46,8 @@ def entries(
     """
     if since is not None and since.utcoffset() is None:
         raise InvalidData(f"since {since} has no time zone: give an aware datetime.")
+    if not 0 <= most < 2**63:
+        raise InvalidData(f"most={most} is no number of lines: give one from 0 on.")
     values = {"object": object, "operation": operation, "since": since, "most": most}
     with connection.cursor(row_factory=tuple_row) as cursor:
         rows = cursor.execute(query(FILE, "entries"), values).fetchall()

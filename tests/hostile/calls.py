@@ -63,6 +63,7 @@ def make_world(store: fsdb.Store) -> list[Call]:
     spine_query = "SELECT 'A' AS origin, timestamptz '2024-02-02Z' AS at, 1.0::float8 AS y"
     view = fsdb.TrainingView("at_noon", spine=spine_query, timestamp="at", features=["weather.temp"], label="y")
     store.apply([weather, view])
+    store.grant("reader", "pg_monitor")
     rows = pd.DataFrame({"origin": ["A", "B"], "temp": [1.0, 2.0], "wind": [3, 4], "event_time": [AT, AT]})
     store.ingest("weather", rows)
     spine = pd.DataFrame({"origin": ["A", "B"], "at": [datetime(2024, 2, 2, tzinfo=UTC)] * 2, "y": [1.0, 2.0]})
@@ -144,6 +145,12 @@ def make_world(store: fsdb.Store) -> list[Call]:
         "search": {"text": "weather"},
         "describe": {"name": "weather"},
         "status": {},
+        "grant": {"role": "reader", "to": "pg_monitor", "on": []},
+        "revoke": {"role": "reader", "users": "pg_monitor", "on": []},
+        "roles": {},
+        "audit": {"object": "weather", "operation": "apply", "since": AT, "most": 10},
+        "name_roles": {"prefix": "fsdb_"},
+        "missing_roles": {},
     }
     alone: dict[str, dict[str, Any]] = {
         "repair": {"feature_set": "weather", "source": None, "confirm": None},
