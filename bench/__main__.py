@@ -43,6 +43,7 @@ BENCHES = {
 def fresh_database() -> Iterator[str]:
     """The URL of a database with the fsdb catalog: on the server at $FSDB_TEST_URL, else on an embedded one of its own."""
     with tempfile.TemporaryDirectory(prefix="fsdb-bench-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o711)  # run by root, the server is another user's, who must reach its data
         given = os.environ.get("FSDB_TEST_URL")
         server = given or embedded.start(Path(folder) / "data")
         name = f"fsdb_bench_{uuid4().hex[:8]}"

@@ -70,7 +70,15 @@ def place_of_servers() -> Path:
 def server_folder() -> Iterator[Path]:
     """A folder for an embedded server's data, gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="fsdb-test-", dir=place_of_servers(), ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o711)  # run by root, the server is another user's, who must reach its data
         yield Path(folder)
+
+
+@pytest.fixture
+def server_place() -> Iterator[Path]:
+    """A folder for the data of servers that a test starts."""
+    with server_folder() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")

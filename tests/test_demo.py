@@ -45,8 +45,8 @@ def interrupted_at(folder: Path, heading: str, seconds: float) -> tuple[int, str
 
 
 @pytest.mark.slow
-def test_the_demo_can_be_interrupted_and_run_again(tmp_path: Path) -> None:
-    folder = tmp_path / "data"
+def test_the_demo_can_be_interrupted_and_run_again(server_place: Path) -> None:
+    folder = server_place / "data"
     status, printed = interrupted_at(folder, "2. January to November", 6)
     assert status == 130, printed
     assert "Interrupted" in printed

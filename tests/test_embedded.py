@@ -1,5 +1,8 @@
 """The embedded server: started on demand, shared by processes, settings applied, errors that say what to do."""
 
+import os
+import shutil
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +12,7 @@ import pytest
 
 import fsdb
 from fsdb import embedded
+from fsdb.embedded import folders
 from fsdb.errors import ConnectionFailed
 
 CHILD = """
@@ -35,8 +39,8 @@ def run_child(folder: Path) -> str:
 
 
 @pytest.mark.slow
-def test_two_processes_share_one_server_and_the_first_may_leave(tmp_path: Path) -> None:
-    folder = tmp_path / "data"
+def test_two_processes_share_one_server_and_the_first_may_leave(server_place: Path) -> None:
+    folder = server_place / "data"
     with subprocess.Popen(
         [sys.executable, "-c", CHILD, str(folder), "stay"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as first:
@@ -53,9 +57,9 @@ def test_two_processes_share_one_server_and_the_first_may_leave(tmp_path: Path) 
 
 @pytest.mark.slow
 def test_stores_find_the_embedded_server_and_its_other_databases(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server_place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("FSDB_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("FSDB_DATA", str(server_place / "data"))
     monkeypatch.delenv("FSDB_URL", raising=False)
     with fsdb.connect() as store:
         with psycopg.connect(store.url, autocommit=True) as connection:
@@ -65,8 +69,8 @@ def test_stores_find_the_embedded_server_and_its_other_databases(
     monkeypatch.setenv("FSDB_URL", "embedded:///other")
     with fsdb.connect() as store:
         assert store.status().database == "other"
-    embedded.stop(tmp_path / "data")
-    assert not (tmp_path / "data" / "postmaster.pid").exists()
+    embedded.stop(server_place / "data")
+    assert not (server_place / "data" / "postmaster.pid").exists()
 
 
 def test_settings_reach_the_server(other_server: str) -> None:
@@ -90,3 +94,91 @@ def test_a_folder_that_cannot_be_used_is_an_error_with_advice(tmp_path: Path) ->
     blocked.write_text("not a folder")
     with pytest.raises(ConnectionFailed, match="set FSDB_DATA to another folder or FSDB_URL"):
         embedded.start(blocked)
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_nobody_else_can_open_the_socket_however_long_the_path_and_whatever_the_umask(server_place: Path) -> None:
+    folder = server_place / ("x" * 90) / "a folder's data"
+    before = os.umask(0)
+    try:
+        url = embedded.start(folder)
+    finally:
+        os.umask(before)
+    with psycopg.connect(url) as connection:
+        place = Path(str(connection.info.host))
+        assert connection.execute("SHOW listen_addresses").fetchone() == ("",)
+    assert place != folder
+    assert mode(place) == mode(folder) == mode(place / ".s.PGSQL.5432") == 0o700
+    assert place.stat().st_uid in (os.geteuid(), folder.stat().st_uid)
+    embedded.stop(folder)
+    place.rmdir()
+
+
+def test_folders_that_another_user_made_are_refused(server_place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands there may be anything: a configuration that runs commands, a socket that listens to what is asked."""
+    foreign = server_place / "foreign"
+    foreign.mkdir(mode=0o777)
+    if os.geteuid() == 0:
+        os.chown(foreign, 12345, 12345)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    with pytest.raises(ConnectionFailed, match="belongs to another user"):
+        folders.data(foreign, None)
+    link = server_place / "link"
+    link.symlink_to(server_place)
+    if os.geteuid() == 0:
+        os.chown(link, 12345, 12345, follow_symlinks=False)
+    with pytest.raises(ConnectionFailed, match="is a link that another user made"):
+        folders.data(link, None)
+
+
+def test_a_socket_folder_that_stands_there_already(server_place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(server_place))
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    long = server_place / ("x" * 100)
+    made = folders.socket(long, None)
+    made.chmod(0o777)
+    assert mode(folders.socket(long, None)) == 0o700
+    made.rmdir()
+    made.symlink_to(server_place)
+    with pytest.raises(OSError, match="File exists"):
+        folders.socket(long, None)
+
+
+def test_open_folders_are_mended_and_links_in_place_of_files_refused(server_place: Path) -> None:
+    folder = server_place / "data"
+    folder.mkdir(mode=0o777)
+    folder.chmod(0o777)
+    assert mode(folders.data(folder, None)) == 0o700
+    (folder / "fsdb.conf").symlink_to(server_place / "precious")
+    with pytest.raises(ConnectionFailed, match="a link in the place of its file"):
+        folders.data(folder, None)
+    with pytest.raises(OSError, match="symbolic links"):
+        folders.write(folder / "fsdb.conf", "text")
+    assert not (server_place / "precious").exists()
+    for name in ("$(touch precious)", "`touch precious`", 'a"b', "a\nb", "a\\b"):
+        with pytest.raises(ConnectionFailed, match="reads as commands"):
+            embedded.start(server_place / name)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="of servers that root starts")
+def test_the_server_of_root_opens_no_folder(server_place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(server_place))
+    private = server_place / "private"
+    private.mkdir(mode=0o700)
+    asked = private / "home" / "data"
+    with psycopg.connect(embedded.start(asked)) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+    assert mode(private) == 0o700
+    assert asked.is_symlink()
+    assert mode(asked.resolve()) == 0o700
+    embedded.stop(asked)
+    shutil.rmtree(asked.resolve())
+    from fsdb.embedded.server import server_user  # which loads the package
+
+    again = folders.data(asked, server_user())
+    assert again.is_dir()
+    assert asked.resolve() == again

@@ -53,11 +53,11 @@ def test_serve_is_for_the_embedded_server(database: TestDatabase, capsys: pytest
 
 @pytest.mark.slow
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
-def test_serve_keeps_the_server_up_until_it_is_ended(tmp_path: Path, ending: signal.Signals) -> None:
+def test_serve_keeps_the_server_up_until_it_is_ended(server_place: Path, ending: signal.Signals) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "FSDB_URL"}
     with subprocess.Popen(
         [sys.executable, "-m", "fsdb", "serve"],
-        env=environment | {"FSDB_DATA": str(tmp_path / "data"), "PYTHONUNBUFFERED": "1"},
+        env=environment | {"FSDB_DATA": str(server_place / "data"), "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

