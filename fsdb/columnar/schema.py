@@ -26,7 +26,7 @@ from pyiceberg.types import (
 
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.columnar.types import copy_type, same_digits
-from fsdb.errors import CopyBroken
+from fsdb.errors import CopyBroken, InvalidDefinition
 
 VERSION_ID, EVENT_TIME, RECORDED_AT, XID, DELETED = 1, 2, 3, 4, 5
 FIXED = (
@@ -86,7 +86,8 @@ def new_schema(registered: RegisteredSet) -> Schema:
 def followed(schema: Schema, last_id: int, registered: RegisteredSet) -> Schema:
     """The schema with history's columns of now: those that came at the end, with ids above `last_id`; the same schema where nothing changed.
 
-    Raises CopyBroken for a type that cannot follow, which `fsdb sync --rebuild` resolves.
+    Raises CopyBroken for a type that cannot follow, which `fsdb sync --rebuild` resolves, and InvalidDefinition for names that Iceberg
+    takes for one.
     """
     known = {
         (n.feature_id, field.name if n.feature_id is None else ""): field
@@ -106,7 +107,20 @@ def followed(schema: Schema, last_id: int, registered: RegisteredSet) -> Schema:
         fields.append(field)
     if tuple(fields) == schema.fields:
         return schema
+    _check_names(fields, registered.name)
     return Schema(*fields, schema_id=schema.schema_id + 1, identifier_field_ids=[VERSION_ID])
+
+
+def _check_names(fields: list[NestedField], owner: str) -> None:
+    """Iceberg calls what is in a list x by the name x.element, which a column may bear that an application named."""
+    names = {field.name for field in fields}
+    for field in fields:
+        inner = f"{field.name}.element"
+        if isinstance(field.field_type, ListType) and inner in names:
+            raise InvalidDefinition(
+                f"Feature set {owner} cannot have a columnar copy: Iceberg calls the items of its array {field.name!r} {inner!r}, as another column is "
+                "called. Rename or leave out one of them; without a copy PostgreSQL and DuckDB read the set from its history."
+            )
 
 
 def _field(old: NestedField | None, name: str, wanted: FieldNote, last_id: int, owner: str) -> tuple[NestedField, int]:

@@ -131,6 +131,28 @@ def test_yes_and_prune(folder: Path, connection: psycopg.Connection) -> None:
     assert connection.execute("SELECT name FROM fsdb.feature_sets").fetchall() == [("other",)]
 
 
+def test_undeploying_asks_and_takes_a_yes(
+    folder: Path, connection: psycopg.Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = pd.DataFrame({"x": [1.0, 2.0, 3.0]})
+    model = DecisionTreeClassifier(random_state=0).fit(frame, [0, 1, 1])
+    register_model(connection, "late", model, inputs={"x": "double precision"}, rows=frame)
+    for yes in ("-y", "--yes"):
+        deploy(connection, "late", "scores")
+        assert main(["undeploy", "scores", yes]) == 0  # there is nothing to ask of an empty one
+        deploy(connection, "late", "scores")
+        connection.execute("INSERT INTO scores (x) VALUES (1)")
+        assert main(["undeploy", "scores", yes]) == 1
+        assert "drop_predictions=True" in capsys.readouterr().err
+        assert main(["undeploy", "scores", "--drop-predictions"]) == 1  # nobody can be asked
+        assert "confirm with --yes" in capsys.readouterr().err
+        assert connection.execute("SELECT count(*) FROM scores").fetchone() == (1,)
+        assert main(["undeploy", "scores", "--drop-predictions", yes]) == 0
+        assert connection.execute("SELECT to_regclass('scores')").fetchone() == (None,)
+    assert main(["undeploy", "scores", "-y"]) == 1
+    assert "No model is deployed as table 'scores'" in capsys.readouterr().err
+
+
 def test_a_plan_with_something_in_the_way(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["apply", "features.py"]) == 0
     (folder / "features.py").write_text(FEATURES.replace('"temp", "real"', '"temp", "smallint"'))

@@ -12,8 +12,10 @@ import pytest
 
 from fsdb import columnar
 from fsdb.columnar import read_copy, sync, table
+from fsdb.columnar.catalog import DatabaseCatalog
 from fsdb.columnar.files import FileWriter
 from fsdb.columnar.work import Work
+from fsdb.errors import ConnectionFailed
 from tests.columnar.made import history_ids, ids, simple_set, tail_ids, write
 from tests.conftest import TestDatabase
 
@@ -145,4 +147,27 @@ def test_a_killed_rebuild_leaves_the_old_copy(
     assert read_copy(connection, "readings") == before
     columnar.rebuild(database.url, "readings")
     assert read_copy(connection, "readings") != before
+    assert_whole(connection)
+
+
+def test_a_connection_that_is_lost_while_a_table_is_loaded_is_no_broken_copy(
+    database: TestDatabase, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simple_set(connection)
+    write(connection, 10)
+    sync(database.url)
+    write(connection, 5)
+    whole = DatabaseCatalog.load_table
+
+    def cut(self: DatabaseCatalog, name: Any) -> Any:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        return whole(self, name)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(DatabaseCatalog, "load_table", cut)
+        with pytest.raises(ConnectionFailed, match="went away during work on columnar copies"):
+            sync(database.url)
+    sync(database.url)
     assert_whole(connection)

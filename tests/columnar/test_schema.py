@@ -12,7 +12,8 @@ from fsdb import columnar, history
 from fsdb.catalog.feature_sets import get_set
 from fsdb.columnar import read_copy, sync
 from fsdb.definitions import Feature, FeatureSet
-from fsdb.errors import CopyBroken
+from fsdb.errors import CopyBroken, InvalidDefinition
+from fsdb.training import build
 from tests.columnar.made import copied
 from tests.conftest import TestDatabase
 
@@ -137,6 +138,23 @@ def test_a_tracked_table_s_names_are_kept(database: TestDatabase, connection: ps
     assert copy is not None
     (row,) = copied(copy)
     assert (row["id"], row["a.b"], row["Ä %%s"], row["element"]) == (1, 2, "x", [1.0])
+
+
+def test_names_that_iceberg_takes_for_one_are_refused(database: TestDatabase, connection: psycopg.Connection) -> None:
+    connection.execute('CREATE TABLE spans (id int PRIMARY KEY, x int[], "x.element" int)')
+    with connection.transaction():
+        history.create(connection, history.tracked_definition(connection, "spans"))
+    connection.execute("INSERT INTO spans VALUES (1, '{1,2}', 3)")
+    for _ in range(2):
+        with pytest.raises(
+            InvalidDefinition, match=r"items of its array 'x' 'x\.element', as another column is called"
+        ):
+            sync(database.url)
+    spine = "SELECT 1 AS id, timestamptz '2100-01-01Z' AS at"
+    for engine in ("postgres", "duckdb"):
+        built = build(connection, spine=spine, features=["spans.*"], timestamp="at", engine=engine)
+        (row,) = built.to_arrow().to_pylist()
+        assert (row["x"], row["x.element"]) == ([1, 2], 3)
 
 
 def test_a_set_that_was_dropped_and_made_again(database: TestDatabase, connection: psycopg.Connection) -> None:

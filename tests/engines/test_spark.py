@@ -230,9 +230,16 @@ def test_nothing_to_read(database: TestDatabase, connection: psycopg.Connection,
     both(connection, spine=spine((1, T)), **asked)
     write(connection, (1, 1.0, T))
     none = both(connection, spine=spine(), **asked)
-    none.to_parquet(tmp_path / "none")
-    assert none.to_spark().count() == 0
-    assert none.to_batches().read_all().equals(none.to_arrow())
+    # Neither has a query that gives nothing, whatever is asked of it.
+    of_query = both(connection, spine="SELECT 1::int AS k, now() AS at WHERE false", **asked)
+    for number, one in enumerate((none, of_query)):
+        one.to_parquet(tmp_path / f"none{number}")
+        assert pq.read_table(tmp_path / f"none{number}").num_rows == 0
+        assert one.to_spark().count() == 0
+        assert one.to_batches().read_all().equals(one.to_arrow())
+        assert len(one.to_pandas()) == len(one.to_polars()) == 0
+        saved = save(connection, one, f"none{number}")
+        assert verify(connection, saved.saved, "spark") == one.content_hash
 
 
 def test_a_frame_outlives_its_training_set(connection: psycopg.Connection, spark: SparkSession) -> None:

@@ -1,11 +1,12 @@
 """Vectors of handmade cases: what comes out, what is refused, and that nothing stale is served."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 import psycopg
 import pytest
 
+import fsdb
 from fsdb.catalog import feature_sets as catalog
 from fsdb.definitions import Feature, FeatureSet
 from fsdb.errors import InvalidData, InvalidDefinition, UnknownName
@@ -145,6 +146,26 @@ def test_changed_definitions_are_never_served_stale(database: TestDatabase, weat
         weather.execute("UPDATE fsdb.features SET default_value = '9' WHERE name = 'gusts'")
         assert feature_vector(other, asked[0], {"origin": "JFK"})["gusts"] == 9
         assert feature_vectors(other, asked[0], [{"origin": "JFK"}])["gusts"].to_pylist() == [9]
+
+
+def test_a_set_that_is_defined_again_with_other_types_is_read_at_once(database: TestDatabase) -> None:
+    """By a store that kept a statement of the former set, in a transaction and outside of one, and by a new one."""
+    kinds = [("integer", 5), ("date", date(2024, 5, 6)), ("text", "soon"), ("integer[]", [1, 2]), ("integer", 7)]
+    asked = (["stock.arrival"], {"sku": "a"})
+    with fsdb.connect(database.url) as store, database.connect() as connection:
+        for kind, value in kinds:
+            store.apply([FeatureSet("stock", {"sku": "text"}, [Feature("arrival", kind)])])
+            connection.execute("INSERT INTO stock (sku, arrival) VALUES ('a', %s)", [value])
+            wanted = {"arrival": value, "found": True}
+            with fsdb.connect(database.url) as another:
+                for one in (store, store, another):
+                    assert one.feature_vector(*asked) == wanted
+                    assert one.feature_vectors(asked[0], [asked[1]])["arrival"].to_pylist() == [value]
+            with store.transaction():
+                assert store.feature_vector(*asked) == wanted
+            store.apply([], prune=True, allow_destructive=True)
+            with pytest.raises(UnknownName):
+                store.feature_vector(*asked)
 
 
 def test_a_rolled_back_change_leaves_no_trace(weather: psycopg.Connection) -> None:
