@@ -11,9 +11,12 @@ WHERE p.pronamespace = ANY (ARRAY(SELECT to_regnamespace(s)::oid FROM unnest(%(s
 ORDER BY 1
 
 -- name: open_schemas
--- Schemas of fsdb in which other roles than their owner may create objects.
+-- Schemas of fsdb in which other roles than their owner may create objects; deployers may in two.
 SELECT n.nspname FROM pg_namespace AS n, LATERAL aclexplode(n.nspacl) AS a
 WHERE n.nspname = ANY (%(schemas)s) AND a.privilege_type = 'CREATE' AND a.grantee <> n.nspowner
+  AND NOT (n.nspname IN ('fsdb_models', 'fsdb_training')
+           AND a.grantee IN (SELECT r.oid FROM pg_roles AS r JOIN fsdb.roles AS f ON f.rolname = r.rolname AND f.role = 'deployer'
+                             UNION ALL SELECT g.grantee_oid FROM fsdb.grants AS g WHERE g.role = 'deployer'))
 ORDER BY 1
 
 -- name: foreign_owners
