@@ -334,12 +334,14 @@ class Store:
         tags: str | Sequence[str] = (),
         owner: str = "",
         rows: Any = (),
+        trust_code: bool = False,
     ) -> ModelVersion:
         """Registers a fitted estimator as the next version of a model, compiled and compared with its native predict.
 
         The training set tells which inputs are features; without one, `inputs` maps each to "set.feature" or a type. The
         comparison is made on rows of the training set and on `rows`, a frame or mappings of input names to values. estimator: also an
-        MLflow model by its URI (runs:/…, models:/…) or folder.
+        MLflow model by its URI (runs:/…, models:/…) or folder; one that runs code of its maker's when it is loaded, such as a pickle, only
+        with trust_code=True.
         """
         trained_on = training_set.rebuild() if isinstance(training_set, SavedTrainingSet) else training_set
         with self._database.transaction() as connection, acting(connection):
@@ -354,6 +356,7 @@ class Store:
                 tags=tags,
                 owner=owner,
                 rows=rows,
+                trust_code=trust_code,
             )
 
     def describe_model(self, name: str, version: int | None = None) -> ModelCard:

@@ -31,6 +31,10 @@ def register(
     ] = None,
     metric: Annotated[list[str] | None, typer.Option(help="name=value; repeat for several.")] = None,
     description: Annotated[str, typer.Option(help="What the model predicts.")] = "",
+    trust_code: Annotated[
+        bool,
+        typer.Option("--trust-code", help="Load an MLflow model by running what its maker wrote, such as a pickle."),
+    ] = False,
     as_json: JsonOption = False,
     url: UrlOption = None,
 ) -> None:
@@ -39,7 +43,9 @@ def register(
     fitted = estimator if is_logged(estimator) else load_object(estimator)
     with opened(url) as store, err().status("Comparing with the native predict"):
         trained_on = store.load_training_set(training_set) if training_set else None
-        store.register_model(name, fitted, training_set=trained_on, metrics=metrics, description=description)
+        store.register_model(
+            name, fitted, training_set=trained_on, metrics=metrics, description=description, trust_code=trust_code
+        )
         show(store.describe(name), as_json)
 
 

@@ -34,6 +34,7 @@ def register_model(
     tags: Sequence[str] = (),
     owner: str = "",
     rows: Any = (),
+    trust_code: bool = False,
 ) -> ModelVersion:
     """Registers a fitted estimator as the next version of a model.
 
@@ -42,7 +43,8 @@ def register_model(
     column of the inserted row (PostgreSQL's name of it, or SQLAlchemy's type); instead of a training set, or where it binds
     otherwise. rows: inputs on which the compiled model is compared with the native predict besides those of the training set: a
     pandas, polars or Arrow table, or mappings of input names to values. estimator: also the URI
-    (runs:/…, models:/…) or the folder of an MLflow model; the metrics of its run are taken besides those given.
+    (runs:/…, models:/…) or the folder of an MLflow model; the metrics of its run are taken besides those given. trust_code: also an MLflow
+    model that runs code of its maker's when it is loaded, such as a pickle.
 
     Raises UnsupportedModel for what the program cannot express or an input that is bound to nothing, ParityFailed where
     the compiled model computes anything else than the native predict. Nothing is registered then.
@@ -55,7 +57,7 @@ def register_model(
     source: str | None = None
     names: tuple[str, ...] = ()
     if logged.is_logged(estimator):
-        found = logged.load(estimator)
+        found = logged.load(estimator, trust_code)
         estimator, source, names = found.estimator, found.source, found.names
         metrics = {**found.metrics, **(metrics or {})}
     measured = _numbers(metrics or {})

@@ -66,11 +66,13 @@ def tracked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 @pytest.mark.slow
 def test_a_run_and_the_registry(world: World, tracked: str) -> None:
     uri = f"runs:/{tracked}/model"
-    first = register_model(world.connection, "late", uri, inputs=INPUTS, metrics={"loss": 0.25, "mine": 1})
+    first = register_model(
+        world.connection, "late", uri, inputs=INPUTS, metrics={"loss": 0.25, "mine": 1}, trust_code=True
+    )
     assert first.source == uri
     assert first.metrics == {"auc": 0.71, "loss": 0.25, "mine": 1.0}
     assert first.estimator == "LogisticRegression"
-    second = register_model(world.connection, "late", "models:/late/1", inputs=INPUTS)
+    second = register_model(world.connection, "late", "models:/late/1", inputs=INPUTS, trust_code=True)
     assert second.source == f"models:/late/1 (run {tracked})"
     assert (second.version, second.checksum, second.metrics) == (2, first.checksum, {"auc": 0.71, "loss": 0.5})
     deploy(world.connection, "late", "late")
@@ -101,7 +103,8 @@ def saved(folder: Path, flavor: str) -> Any:
 @pytest.mark.parametrize("flavor", ["sklearn", "xgboost", "lightgbm"])
 def test_folders(world: World, tmp_path: Path, flavor: str) -> None:
     saved(tmp_path / "model", flavor)
-    version = register_model(world.connection, "late", tmp_path / "model", inputs=INPUTS)
+    pickled = flavor == "sklearn"
+    version = register_model(world.connection, "late", tmp_path / "model", inputs=INPUTS, trust_code=pickled)
     assert version.source == str(tmp_path / "model")
     assert version.framework == flavor
     assert [given.name for given in version.inputs] == ["temp", "distance"]
@@ -201,7 +204,9 @@ def test_without_skops(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_what_is_refused(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     saved(tmp_path / "model", "sklearn")
     with pytest.raises(UnsupportedModel, match="signature has the inputs 'temp', which nothing is bound to"):
-        register_model(world.connection, "late", tmp_path / "model", inputs={"distance": "double precision"})
+        register_model(
+            world.connection, "late", tmp_path / "model", inputs={"distance": "double precision"}, trust_code=True
+        )
     description = tmp_path / "model" / "MLmodel"
     text = description.read_text()
     description.write_text(text.replace("  sklearn:", "  keras:"))
@@ -212,7 +217,7 @@ def test_what_is_refused(world: World, tmp_path: Path, monkeypatch: pytest.Monke
     description.write_text(text)
     (tmp_path / "model" / "model.pkl").write_bytes(b"nothing")
     with pytest.raises(UnsupportedModel, match=r"cannot be loaded by mlflow\.sklearn"):
-        register_model(world.connection, "late", tmp_path / "model", inputs=INPUTS)
+        register_model(world.connection, "late", tmp_path / "model", inputs=INPUTS, trust_code=True)
     monkeypatch.setitem(sys.modules, "mlflow", None)
     with pytest.raises(
         UnsupportedModel, match=r"MLflow, which is not installed: pip install 'fsdb-postgres\[mlflow\]'"
