@@ -269,6 +269,19 @@ def _rights(connection: Connection[Any]) -> Iterator[Check]:
         )
 
 
+def _policies(connection: Connection[Any]) -> Iterator[Check]:
+    found = connection.execute(query("doctor/checks", "feature_policies")).fetchall()
+    for name, policy, column in found:
+        yield Check(
+            f"policies on history of {name}",
+            "advice",
+            f"{policy} reads {column}, which is no key",
+            "Write it on keys alone: an as-of read skips the versions that a policy hides, and shows an older one as if it held.",
+        )
+    if not found:
+        yield Check("policies on history", "good", "read keys alone")
+
+
 def _models(connection: Connection[Any]) -> Iterator[Check]:
     """Whether the models that onnxruntime scores in the server can be loaded there."""
     try:
@@ -298,4 +311,5 @@ PARTS: dict[str, Callable[[Connection[Any]], Iterator[Check]]] = {
     "models of runtime onnx": _models,
     "rows for a worker": _backlog,
     "rights": _rights,
+    "policies on history": _policies,
 }

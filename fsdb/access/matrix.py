@@ -107,6 +107,7 @@ _CATALOG = [
 
 _FUNCTIONS = [
     *_called("key_share owns within_reach reach last_number last_version tree_masks warm_up"),
+    *_called("policy_of_history all_versions sees_all_versions"),
     *_called("record_operation"),  # under the caller's own name, and only for who may change something
     *_called("rejections deployment_costs model_comparison prediction_lineage"),
     # Triggers that a deployer puts on tables of his own.
@@ -129,6 +130,7 @@ _SETS = [
     Row("trigger function of history"),
     Row("function :write of history", writer="EXECUTE"),
     Row("function :hold of history", public="EXECUTE"),
+    Row("function :seen of history", public="EXECUTE"),  # as whoever asks, who may see no more by it
     Row("function :remove of history"),
     Row("training view", reader="SELECT", deployer="SELECT"),
     Row("vector function", public="EXECUTE"),

@@ -13,6 +13,7 @@ from psycopg import Connection, IsolationLevel
 from pyiceberg.manifest import DataFile
 
 from fsdb import db
+from fsdb.access.rows import require_all
 from fsdb.catalog.feature_sets import RegisteredSet, get_set, list_sets
 from fsdb.columnar import moment, table
 from fsdb.columnar.compaction import compact_if_needed
@@ -92,6 +93,7 @@ def fill(
         reader.read_only = True
         reader.execute(query(FILE, "unhurried"))
         reader.execute(query(FILE, "hold", history=registered.history))
+        require_all(reader, [registered.name], f"A columnar copy of {registered.name}")
         seen = moment.seen(reader, registered, before, floor)
         current = get_set(reader, registered.name)
         change.follow(current)

@@ -12,6 +12,7 @@ from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.table import Table as IcebergTable
 
 from fsdb import config, db, rights
+from fsdb.access.rows import require_all
 from fsdb.asof import snapshots
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.columnar import moment, table, turns
@@ -75,6 +76,7 @@ class Work:
         with self.control.transaction():
             self.control.execute(query(SYNC, "patience"))
             turns.take(self.control, feature_set)
+            require_all(self.control, [feature_set], f"Work on the columnar copy of {feature_set}")
             yield
 
     def loaded(self, registered: RegisteredSet) -> IcebergTable | None:

@@ -8,6 +8,7 @@ from typing import Any
 from psycopg import Connection
 from psycopg.sql import SQL, Literal
 
+from fsdb.access.rows import require_all
 from fsdb.catalog.deployments import Release, ReleaseInput, ReleaseSet
 from fsdb.catalog.feature_sets import RegisteredFeature, RegisteredSet, list_sets
 from fsdb.catalog.models import ModelInput, ModelVersion
@@ -117,6 +118,8 @@ def bound_release(
         owner, feature = current[given.feature_id]
         used[owner.name] = owner
         inputs.append(_feature_input(connection, given, owner, feature))
+    # The scoring function runs as whoever deploys.
+    require_all(connection, list(used), f"A deployment of model {version.model}")
     features = sum(given.feature_id is not None for given in inputs)
     if features + len(used) > MOST_LOOKED_UP:
         raise UnsupportedModel(

@@ -7,6 +7,7 @@ from typing import Any
 from psycopg import Connection
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
+from fsdb.access.rows import require_all
 from fsdb.catalog.deployments import RegisteredDeployment, Release, ReleaseInput
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.engines.postgres.lookup import duration, typed_literal
@@ -66,6 +67,7 @@ def recorded_rows(
 
     results: columns of the model table to give, too. Raises psycopg.DataError where an input is no float64.
     """
+    require_all(connection, [one.feature_set for one in release.sets], f"Reading what {deployed.name} recorded")
     text = recorded(release, sets)
     kinds: dict[str, list[str]] = {"fractions": [], "integers": [], "texts": []}
     casts: dict[str, list[Composable]] = {kind: [] for kind in kinds}

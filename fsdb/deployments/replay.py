@@ -8,6 +8,7 @@ import psycopg
 from psycopg import Connection
 from psycopg.sql import Composed, Identifier, Literal
 
+from fsdb.access.rows import require_all
 from fsdb.catalog.deployments import RegisteredDeployment, Release, get_deployment
 from fsdb.catalog.feature_sets import RegisteredSet, list_sets
 from fsdb.catalog.models import get_version
@@ -71,6 +72,8 @@ def replay(connection: Connection[Any], name: str, limit: int | None = 1000) -> 
         newest = query(FILE, "newest", table=deployed.table)
         counts = connection.execute(newest, {"limit": limit}).fetchall()
         found: list[tuple[Any, ...]] = []
+        looked_up = [one.feature_set for number, *_ in counts for one in deployed.releases[number].sets]
+        require_all(connection, looked_up, f"A replay of {name}")
         for number, together, _ in counts:
             found += _replayed(connection, deployed, deployed.releases[number], together, sets, limit)
     rows = Table.of(("prediction_id", "recorded", "replayed", "reason"), sorted(found), f"Replay of {name}")

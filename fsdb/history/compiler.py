@@ -12,6 +12,7 @@ from fsdb.history.columns import Columns
 from fsdb.history.names import as_of_function, history_view, internal
 from fsdb.history.objects import GeneratedObject
 from fsdb.history.reach import LOCK, bounded
+from fsdb.history.row_policy import row_policy
 from fsdb.sql import joined, query
 
 # Triggers of one event fire in order of name: history is written before other triggers that fire once a statement, and the
@@ -70,7 +71,7 @@ def compile_set(registered: RegisteredSet) -> list[GeneratedObject]:
         for trigger, text in _GUARDS
     ]
     own = [write_function(registered, bodies), _remove_function(registered, bodies), held.hold_function(registered)]
-    return [*functions, *own, *triggers, *views(registered)]
+    return [*functions, *own, *triggers, *row_policy(registered), *views(registered)]
 
 
 def views(registered: RegisteredSet) -> list[GeneratedObject]:

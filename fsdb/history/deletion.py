@@ -7,6 +7,7 @@ from typing import Any
 from psycopg import Connection, DataError
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
+from fsdb.access.rows import require_all
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.errors import InvalidData
 from fsdb.history import bounds
@@ -45,7 +46,9 @@ def delete_as_of(
     if not rows:
         return 0
     with connection.transaction():
-        return _delete(connection, hold(connection, registered), rows, event_time)
+        current = hold(connection, registered)
+        require_all(connection, [current.name], f"A delete as of a moment in {current.name}")
+        return _delete(connection, current, rows, event_time)
 
 
 def _delete(

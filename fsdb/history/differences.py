@@ -8,6 +8,7 @@ from typing import Any
 from psycopg import Connection, errors
 from psycopg.sql import SQL, Composable, Composed, Identifier
 
+from fsdb.access.rows import hiding
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.errors import ConnectionFailed
 from fsdb.history.columns import Columns, listed
@@ -87,18 +88,21 @@ def kept(connection: Connection[Any], registered: RegisteredSet) -> Iterator[Dif
 @contextmanager
 def seeing_all(connection: Connection[Any], registered: RegisteredSet) -> Iterator[None]:
     """Around reads of a set's tables that must not lack a row."""
-    row = connection.execute(query(FILE, "see_all")).fetchone()
-    assert row is not None
+    said = (
+        f"This database user does not see every row of {shown(registered.live_schema, registered.live_table)} and of its history: "
+        "{}. Connect as a user with SELECT on both whom no row security holds."
+    )
     try:
         with connection.transaction():
+            live = registered.live.as_string()
+            if connection.execute(query(FILE, "hidden_live"), {"live": live}).fetchone() == (True,):
+                raise ConnectionFailed(said.format(f"row security of {live} binds it"))
+            hidden = hiding(connection, [registered.name])
+            if hidden is not None:
+                raise ConnectionFailed(said.format(hidden))
             yield
     except errors.InsufficientPrivilege as error:
-        raise ConnectionFailed(
-            f"This database user does not see every row of {shown(registered.live_schema, registered.live_table)} and of its history: "
-            f"{error.diag.message_primary}. Connect as a user with SELECT on both whom no row security holds."
-        ) from error
-    finally:
-        connection.execute(query(FILE, "see_as_before"), {"before": row[0]})
+        raise ConnectionFailed(said.format(error.diag.message_primary)) from error
 
 
 def parts_of(registered: RegisteredSet) -> dict[str, Composable]:

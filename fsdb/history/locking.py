@@ -22,11 +22,13 @@ def refresh_locks(
     connection: Connection[Any], registered: RegisteredSet, objects: Sequence[GeneratedObject]
 ) -> dict[Relation, Mode]:
     """For making anew what is not as it should be: nothing for functions, writers wait for a trigger that comes, everybody for one
-    that goes and for a view that is replaced."""
+    that goes, for a view that is replaced, and for row security of history."""
     needed: dict[Relation, Mode] = {}
     for generated in outdated_objects(connection, registered, objects):
         if generated.kind == "trigger" and generated.table is not None:
             needed[generated.table] = Mode.SHARE_ROW_EXCLUSIVE
+        elif generated.kind == "policy":
+            needed[_history(registered)] = Mode.ACCESS_EXCLUSIVE
         elif generated.kind == "view":
             needed[_view(registered)] = Mode.ACCESS_EXCLUSIVE
     wanted = {generated.signature.as_string() for generated in objects}

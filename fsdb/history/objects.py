@@ -12,10 +12,10 @@ MARK = "fsdb "
 
 @dataclass(frozen=True)
 class GeneratedObject:
-    """One function, trigger or view.
+    """One function, trigger, policy or view.
 
     name: as people write it. signature: as DROP and COMMENT name it. body: what a function's source must be.
-    private: a function that only its owner may call or attach. table: a trigger's, schema and name.
+    private: a function that only its owner may call or attach. table: a trigger's or policy's, schema and name.
     """
 
     kind: str

@@ -13,6 +13,8 @@ from fsdb.config import HISTORY_SCHEMA
 from fsdb.history.compiler import compile_set
 from fsdb.history.live import Needs, Problem, find, held_against
 from fsdb.history.objects import MARK, GeneratedObject
+from fsdb.history.row_policy import FILE as ROWS
+from fsdb.history.row_policy import POLICY
 from fsdb.sql import query
 
 State = Literal["installed", "outdated", "missing", "foreign", "unfit"]
@@ -99,6 +101,10 @@ class _Found:
                 query("history/status", "relation"),
                 {"schema": registered.schema_name, "name": f"{registered.table_name}_history"},
             ).fetchone()
+            self._policy = cursor.execute(
+                query(ROWS, "state"),
+                {"schema": HISTORY_SCHEMA, "table": registered.history_table, "policy": POLICY},
+            ).fetchone()
         self._triggers = {
             SQL("{} ON {}").format(Identifier(row["name"]), _supposed(registered, row)).as_string(): row
             for row in _triggers(connection, registered)
@@ -111,16 +117,18 @@ class _Found:
             "function": self._functions.get(signature),
             "trigger": self._triggers.get(signature),
             "view": self._view,
+            "policy": self._policy,
         }[wanted.kind]
         if row is None:
             return "missing"
         mark = row["mark"] or ""
-        if not mark.startswith(MARK) or (wanted.kind == "view" and row["kind"] != "v"):
+        if wanted.kind != "policy" and (not mark.startswith(MARK) or (wanted.kind == "view" and row["kind"] != "v")):
             return "foreign"
         changed = (
             mark != wanted.comment
             or (wanted.kind == "function" and row["source"] != wanted.body)
             or (wanted.kind == "trigger" and row["enabled"] not in ("O", "A"))
+            or (wanted.kind == "policy" and not row["holds"])
         )
         return "outdated" if changed else "installed"
 

@@ -1,6 +1,6 @@
 """Creates, refreshes and drops the tables of a feature set with everything that keeps its history."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from psycopg import Connection
@@ -21,6 +21,7 @@ from fsdb.history.locking import all_locks, refresh_locks, track_locks
 from fsdb.history.names import history_table, internal
 from fsdb.history.objects import GeneratedObject
 from fsdb.history.refusals import refusals
+from fsdb.history.row_policy import row_policy
 from fsdb.history.status import ObjectStatus, foreign_objects, live_status, marked_triggers, outdated_objects
 from fsdb.locks import Mode, Relation
 from fsdb.sql import joined, query
@@ -73,20 +74,20 @@ def drop(connection: Connection[Any], registered: RegisteredSet) -> None:
         locks.take(connection, _locks_to_drop(registered, live, bool(foreign)))
         for signature in marked_triggers(connection, registered):
             connection.execute(query("history/objects", "drop", kind=SQL("TRIGGER"), signature=signature))
-        for generated in reversed(objects):
-            if generated.kind != "trigger" and f"{generated.kind} {generated.name}" not in foreign:
-                connection.execute(
-                    query(
-                        "history/objects",
-                        "drop",
-                        kind=SQL("{} IF EXISTS").format(SQL(generated.kind.upper())),
-                        signature=generated.signature,
-                    )
-                )
+        left = [one for one in objects if one.kind != "trigger" and f"{one.kind} {one.name}" not in foreign]
+        asked = [one for one in row_policy(registered) if one.kind == "function"]  # policies of others may ask it, too
+        _drop_objects(connection, [one for one in reversed(left) if one not in asked])
         connection.execute(query("history/tables", "drop_table", table=registered.history))
+        _drop_objects(connection, asked)
         if live is not None and not registered.tracked and live.is_own:
             connection.execute(query("history/tables", "drop_table", table=registered.live))
         catalog.delete_set(connection, registered.name)
+
+
+def _drop_objects(connection: Connection[Any], objects: Iterable[GeneratedObject]) -> None:
+    for generated in objects:
+        kind = SQL("{} IF EXISTS").format(SQL(generated.kind.upper()))
+        connection.execute(query("history/objects", "drop", kind=kind, signature=generated.signature))
 
 
 def can_remake(

@@ -11,6 +11,7 @@ import psycopg
 from psycopg import Connection
 from psycopg.sql import Composable, Composed, Identifier
 
+from fsdb.access.rows import require_all
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.errors import InvalidData
 from fsdb.exchange.queries import first_line
@@ -52,6 +53,9 @@ def ingest(
     zone = zone_of(timezone)
     with refusing(registered), connection.transaction(), ExitStack() as staged:
         registered = hold(connection, registered)
+        require_all(
+            connection, [registered.name], f"An ingest into {registered.name}, which compares with what is known,"
+        )
         types = partial(wanted_types, registered, event_time=event_time)
         columns, rows = staged.enter_context(opened(connection, data, types, registered.name, zone, progress))
         matching = match(registered, columns, event_time, zone)

@@ -15,6 +15,7 @@ from psycopg import Connection
 from psycopg.pq import TransactionStatus
 from psycopg.sql import Composable, Composed, Identifier, Literal
 
+from fsdb.access.rows import require_all
 from fsdb.asof import snapshots
 from fsdb.catalog.feature_sets import RegisteredSet, get_set, list_sets
 from fsdb.columnar import Copy, read_copy, turns
@@ -83,6 +84,7 @@ def _removed(connection: Connection[Any], registered: RegisteredSet) -> SetReten
         raise RetentionRefused(
             f"Feature set {name} has no retention: define it with retention=, such as FeatureSet(…, retention='90 days'), and apply that first."
         )
+    require_all(connection, [name], f"Retention of {name}")
     copy = read_copy(connection, name)
     if copy is None:
         return SetRetention(name, 0, registered.reach, "never synced: run fsdb sync first")

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from psycopg import Connection
 from psycopg.sql import Identifier
 
+from fsdb.access.rows import hiding
 from fsdb.asof import NOW, AsOf
 from fsdb.config import HISTORY_SCHEMA
 from fsdb.engines.protocol import Result
@@ -76,6 +77,9 @@ def _reason(connection: Connection[Any], description: AsOf, result: Result, feat
     latest = _latest(description, result)
     row = connection.execute(query(FILE, "earliest", history=history), {"latest": latest}).fetchone()
     earliest, is_later = row or (None, None)
+    hidden = hiding(connection, [feature_set])
+    if hidden is not None:
+        return f"{hidden}, and of those that it sees none holds at these keys and moments."
     if earliest is None:
         return "it has no version in PostgreSQL. Ingest its rows, each with the event_time from which it holds."
     if is_later and latest is not None:

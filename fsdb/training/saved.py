@@ -11,6 +11,7 @@ from psycopg.sql import SQL, Identifier
 from rich.table import Table as RichTable
 
 from fsdb.access.giving import give
+from fsdb.access.rows import require_all
 from fsdb.arguments import checked_calls
 from fsdb.asof import At, Column, snapshots
 from fsdb.catalog import training as catalog
@@ -164,10 +165,14 @@ def load(connection: Connection[Any], name: str, database: Database | None = Non
 def rebuild(
     connection: Connection[Any], saved: SavedSet, engine: str = "auto", database: Database | None = None
 ) -> TrainingSet:
-    """A saved training set built again from its spine and from history as its snapshot saw it."""
+    """A saved training set built again from its spine and from history as its snapshot saw it.
+
+    Raises RightMissing where row security hides versions from the user: what came out would be another set.
+    """
     snapshots.adopt(connection)
     hold(connection)
     named = [read.feature_set for read in saved_asof(connection, saved).reads]
+    require_all(connection, named, f"Building training set {saved.name} again")
     hold_history(connection, list_sets(connection, named).values())
     description = saved_asof(connection, saved)
     answer = router.run(connection, description, engine)

@@ -28,6 +28,16 @@ JOIN pg_proc AS p ON p.oid = t.tgfoid AND p.pronamespace = 'fsdb_history'::regna
 WHERE c.relnamespace = 'fsdb_history'::regnamespace AND c.relowner <> p.proowner
 ORDER BY 1
 
+-- name: feature_policies
+-- Policies on history tables that read other columns than keys, with one such column: an as-of read skips versions that they hide.
+SELECT s.name, p.polname, min(a.attname) FROM pg_policy AS p
+JOIN pg_class AS c ON c.oid = p.polrelid AND c.relnamespace = 'fsdb_history'::regnamespace
+JOIN fsdb.feature_sets AS s ON s.history_table = c.relname
+JOIN pg_depend AS d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid
+JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = d.refobjsubid
+WHERE NOT EXISTS (SELECT FROM fsdb.feature_set_keys AS k WHERE k.feature_set = s.name AND k.name = a.attname)
+GROUP BY s.name, p.polname ORDER BY s.name, p.polname
+
 -- name: versions_left
 -- How many versions of a set retention has removed; a former set of the same name had others.
 SELECT coalesce(sum(r.versions), 0)::bigint FROM fsdb.removals AS r JOIN fsdb.feature_sets AS s ON s.name = r.feature_set

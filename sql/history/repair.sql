@@ -1,10 +1,6 @@
--- name: see_all
--- Lets reads fail that row security would leave rows out of, and gives the setting as it was.
-SELECT s.before, pg_catalog.set_config('row_security', 'off', true) FROM (SELECT pg_catalog.current_setting('row_security') AS before) s
-
--- name: see_as_before
--- Puts the setting back.
-SELECT pg_catalog.set_config('row_security', %(before)s, true)
+-- name: hidden_live
+-- Whether row security leaves out rows of the live table for whoever asks.
+SELECT pg_catalog.row_security_active(%(live)s::pg_catalog.text)
 
 -- name: differing
 -- Every key at which the live table and history as of infinity differ, with both. A colon keeps the names from being those of keys.

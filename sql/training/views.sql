@@ -1,6 +1,7 @@
 -- name: view
--- A training view's rows: those of its spine, in which every feature is as of the row's own moment.
-CREATE OR REPLACE VIEW {view} AS
+-- A training view's rows: those of its spine, in which every feature is as of the row's own moment. Whoever reads it needs the
+-- rights on the tables of the spine and on history, and row security of both binds the reader.
+CREATE OR REPLACE VIEW {view} WITH (security_invoker = true) AS
 SELECT {columns}
 FROM (SELECT {given} FROM (
 {spine}

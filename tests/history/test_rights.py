@@ -1,6 +1,7 @@
 """Who may write what: an application needs rights on the live table alone, and nobody writes history directly (invariant 2)."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -62,6 +63,13 @@ def _grant(connection: psycopg.Connection, role: str, *rights: str) -> None:
         connection.execute(SQL("GRANT {} TO {}").format(SQL(right), Identifier(role)))
 
 
+def _refused_to_others(statement: str) -> Any:
+    """What tells a role that does not own history; a COPY into it row security stops first."""
+    if statement.startswith("COPY"):
+        return pytest.raises(psycopg.errors.FeatureNotSupported, match="row-level security")
+    return pytest.raises(REFUSED, match="triggers alone")
+
+
 def _try(connection: psycopg.Connection, statement: str, registered: RegisteredSet) -> None:
     query = SQL(statement).format(history=registered.history)
     if statement.startswith("COPY"):
@@ -93,7 +101,7 @@ def test_grants_on_history_do_not_help(
         "ALL ON ALL SEQUENCES IN SCHEMA fsdb_history",
     )
     before = versions(connection, weather)
-    with pytest.raises(REFUSED, match="written by its triggers alone"):
+    with _refused_to_others(statement):
         _try(application, statement, weather)
     assert versions(connection, weather) == before
 
@@ -333,7 +341,7 @@ def test_whoever_owns_history_now_is_its_owner(server_url: str, database: TestDa
                 """
             )
             for statement in (*DIRECT, "INSERT INTO mine VALUES (1)"):
-                with pytest.raises(REFUSED, match="triggers alone"):
+                with _refused_to_others(statement):
                     _try(former, statement, registered)
             for change in CHANGES[1:]:
                 change(present, registered)

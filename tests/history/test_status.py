@@ -21,7 +21,7 @@ def _not_installed(connection: psycopg.Connection, registered: RegisteredSet) ->
 
 def test_a_new_set_is_installed(connection: psycopg.Connection, weather: RegisteredSet) -> None:
     found = history.status(connection, weather)
-    assert {s.kind for s in found} == {"table", "function", "trigger", "view"}
+    assert {s.kind for s in found} == {"table", "function", "trigger", "policy", "view"}
     assert {s.state for s in found} == {"installed"}
 
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 from psycopg import Connection, errors
 from psycopg.sql import Identifier, Literal
 
+from fsdb.access.rows import hiding
 from fsdb.asof import Column
 from fsdb.catalog.deployments import RegisteredDeployment, get_deployment
 from fsdb.config import MODEL_SCHEMA
@@ -34,7 +35,9 @@ def takes(connection: Connection[Any], deployed: RegisteredDeployment) -> bool:
         return False
     names = {"schema": deployed.schema_name, "table": deployed.table_name, "trigger": SCORE_TRIGGER}
     row = connection.execute(query(FILE, "takes_scored"), names).fetchone()
-    return bool(row and row[0])
+    # Where row security hides features from the caller, the trigger looks them up, with its owner's rights.
+    looked_up = [one.feature_set for release in deployed.scoring for one in release.sets]
+    return bool(row and row[0]) and hiding(connection, looked_up) is None
 
 
 def keep_releases(connection: Connection[Any], deployed: RegisteredDeployment) -> None:
