@@ -53,6 +53,10 @@ class NotReproducible(FsdbError):
     """A saved training set or prediction does not come out as it was recorded."""
 
 
+class Erased(NotReproducible):
+    """What an erasure took out, or what cannot be verified any more because of one; the message names the erasure."""
+
+
 class CopyBroken(FsdbError):
     """A columnar copy that cannot be read as its catalog describes it: files gone, cut short, or of a newer fsdb."""
 
@@ -67,6 +71,10 @@ class EnginePassedOver(UserWarning):
 
 class NeedsWorker(UserWarning):
     """runtime="auto" chose the runtime worker: rows have no prediction until a process `fsdb worker` scores them."""
+
+
+class PartlyErased(UserWarning):
+    """A saved training set that is built again lacks what an erasure took out since."""
 
 
 class LateValues(UserWarning):

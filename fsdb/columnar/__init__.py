@@ -25,6 +25,7 @@ __all__ = [
     "expire",
     "read_copy",
     "rebuild",
+    "resume_erasures",
     "sync",
 ]
 
@@ -45,9 +46,9 @@ def sync(
     other. Copies of sets that were dropped leave the Iceberg catalog; their files stay until `expire`. Raises CopyBroken for a
     copy that cannot be carried on, InvalidData for values that no copy can hold, FsdbError for a place that cannot be written.
     """
-    from fsdb.columnar import syncing
+    from fsdb.columnar import erasing, syncing
 
-    return syncing.sync(url, feature_sets, warehouse=warehouse, progress=progress)
+    return syncing.sync(url, feature_sets, warehouse=warehouse, progress=progress, first=erasing.settle)
 
 
 def compact(url: str, feature_sets: Sequence[str] | None = None) -> SyncResult:
@@ -79,3 +80,15 @@ def rebuild(
     from fsdb.columnar import rebuilding
 
     return rebuilding.rebuild(url, feature_set, warehouse=warehouse, progress=progress)
+
+
+def resume_erasures(
+    url: str, feature_sets: Sequence[str] | None = None, *, warehouse: str | None = None
+) -> tuple[list[str], list[str]]:
+    """Writes copies anew of which an erasure has still to take something, those of the named sets or all, and removes the files of before.
+
+    Returns the sets, and what could not be done as sentences. Who is reading the files of before is told that they are gone.
+    """
+    from fsdb.columnar import erasing
+
+    return erasing.resume(url, feature_sets, warehouse=warehouse)

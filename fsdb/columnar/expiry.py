@@ -28,7 +28,7 @@ def expire(url: str, older_than: timedelta) -> int:
                 if copy is None:
                     continue
                 locations.add(copy.location())
-                with _cleaning(copy.location()):
+                with cleaning(copy.location()):
                     if not work.owns(copy.location()):
                         continue  # another database's folder, which this one was restored or cloned from
                 _forget_snapshots(copy, older_than)
@@ -36,13 +36,13 @@ def expire(url: str, older_than: timedelta) -> int:
                 kept |= needed
                 # Asked for while nobody else works on this copy: what was replaced a moment ago is among them.
                 ripe = {location: long_enough for location, _, long_enough in _leftovers(work, older_than)}
-                with _cleaning(copy.location()):
+                with cleaning(copy.location()):
                     removed += _clean(copy.location(), needed, ripe, older_than)
         left = _leftovers(work, older_than)
         for location, folder, long_enough in left:
             if folder and long_enough and location not in locations:
-                with _cleaning(location):
-                    removed += _removed_folder(location) if work.owns(location) else 0
+                with cleaning(location):
+                    removed += removed_folder(location) if work.owns(location) else 0
         done = [location for location, _, long_enough in left if long_enough and location not in kept | locations]
         work.control.execute(query(COPIES, "forget_leftovers"), {"locations": done})
         return removed
@@ -75,7 +75,7 @@ def _needed(copy: IcebergTable, feature_set: str) -> Iterator[str]:
 
 
 @contextmanager
-def _cleaning(location: str) -> Iterator[None]:
+def cleaning(location: str) -> Iterator[None]:
     """Says a folder that cannot be cleaned up in the project's words."""
     try:
         yield
@@ -101,7 +101,8 @@ def _clean(location: str, needed: set[str], ripe: dict[str, bool], older_than: t
     return removed
 
 
-def _removed_folder(location: str) -> int:
+def removed_folder(location: str) -> int:
+    """Removes a folder with all that is in it, and returns how many files that were."""
     system, folder = file_system(location)
     found = system.get_file_info(pafs.FileSelector(folder, allow_not_found=True, recursive=True))
     if system.get_file_info(folder).type != pafs.FileType.NotFound:

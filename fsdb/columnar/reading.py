@@ -8,6 +8,7 @@ from typing import Any
 
 from psycopg import Connection
 
+from fsdb.access import erasures
 from fsdb.columnar.copies import Copy
 from fsdb.columnar.types import same_digits
 from fsdb.errors import CopyBroken
@@ -55,6 +56,10 @@ def lost(feature_set: str, reach: datetime) -> CopyBroken:
 def _refuse_lost(connection: Connection[Any], feature_set: str) -> None:
     row = connection.execute(query("history/reach", "reach"), {"name": feature_set}).fetchone()
     if row is not None and row[0] is not None:
+        if erasures.pending(connection, feature_set):
+            raise CopyBroken(
+                f"An erasure of {feature_set} has not reached its columnar copy, which alone has versions before {row[0]}: run fsdb erase --resume, or fsdb sync."
+            )
         raise lost(feature_set, row[0])
 
 

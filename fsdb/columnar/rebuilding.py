@@ -14,6 +14,7 @@ from pyiceberg.table import Table as IcebergTable
 from pyiceberg.types import NestedField
 
 from fsdb import db
+from fsdb.access import erasures
 from fsdb.catalog.feature_sets import RegisteredSet, get_set
 from fsdb.columnar import table
 from fsdb.columnar.contents import FIELD_ID, batches
@@ -38,18 +39,27 @@ def rebuild(
     with working(url, warehouse) as work:
         registered = get_set(work.control, feature_set)
         with work.alone(feature_set):
-            partly = registered.reach is not None
-            old = _old(work, registered) if partly else None
-            new = work.created(registered, NEW)
-            change = table.Change(new)
-            taken = None if old is None else _Taken(work, registered, old)
-            filled = fill(work, registered, change, None, progress, taken)
-            with writing(feature_set):
-                work.commit(feature_set, change, filled.writer, lambda: change.append(filled.files, filled.watermark))
-            _replace(work, registered)
-            return SyncResult(
-                (SetSync(feature_set, filled.rows, change.rows, time.perf_counter() - begun),), tuple(work.notices)
-            )
+            erased = erasures.pending_versions(work.control, feature_set)
+            written, rows = rebuild_set(work, registered, progress, erased)
+            done = SetSync(feature_set, written, rows, time.perf_counter() - begun)
+            return SyncResult((done,), tuple(work.notices))
+
+
+def rebuild_set(
+    work: Work, registered: RegisteredSet, progress: Progress | None, erased: NDArray[np.int64]
+) -> tuple[int, int]:
+    """Makes the copy anew for who is alone with it, without the versions that were erased; how many it wrote, and how many it has."""
+    name = registered.name
+    partly = registered.reach is not None
+    old = _old(work, registered) if partly else None
+    new = work.created(registered, NEW)
+    change = table.Change(new)
+    taken = None if old is None else _Taken(work, registered, old, erased)
+    filled = fill(work, registered, change, None, progress, taken)
+    with writing(name):
+        work.commit(name, change, filled.writer, lambda: change.append(filled.files, filled.watermark))
+    _replace(work, registered)
+    return filled.rows, change.rows
 
 
 def _old(work: Work, registered: RegisteredSet) -> IcebergTable:
@@ -65,10 +75,11 @@ def _old(work: Work, registered: RegisteredSet) -> IcebergTable:
 
 
 class _Taken:
-    """Takes over from an old copy what PostgreSQL has not any more."""
+    """Takes over from an old copy what PostgreSQL has not any more, but for what was erased."""
 
-    def __init__(self, work: Work, registered: RegisteredSet, old: IcebergTable) -> None:
+    def __init__(self, work: Work, registered: RegisteredSet, old: IcebergTable, erased: NDArray[np.int64]) -> None:
         self._work = work
+        self._erased = erased
         self._set = registered
         self._old = old
 
@@ -76,7 +87,7 @@ class _Taken:
         """Writes the old copy's versions that the transaction does not find in history; returns how many."""
         snapshot = self._old.metadata.current_snapshot()
         assert snapshot is not None
-        known = _version_ids(connection, self._set)
+        known = np.concatenate([_version_ids(connection, self._set), self._erased])
         before = _matching(self._old.metadata.schema(), writer.fields)
         there = pa.schema(
             [

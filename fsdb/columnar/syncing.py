@@ -34,13 +34,16 @@ def sync(
     *,
     warehouse: str | None = None,
     progress: Progress | None = None,
+    first: Callable[[Work, list[str]], object] | None = None,
 ) -> SyncResult:
-    """What fsdb.columnar.sync does."""
+    """What fsdb.columnar.sync does. first: what is to be done with the copies of the sets before."""
     with working(url, warehouse) as work:
         chosen = (
             list_sets(work.control) if feature_sets is None else {n: get_set(work.control, n) for n in feature_sets}
         )
         work.forget_dropped()
+        if first is not None:
+            first(work, list(chosen))
         return SyncResult(tuple(sync_set(work, name, progress) for name in chosen), tuple(work.notices))
 
 

@@ -8,6 +8,7 @@ import psycopg
 from psycopg import Connection
 from psycopg.sql import Composed, Identifier, Literal
 
+from fsdb.access import erasures
 from fsdb.access.rows import require_all
 from fsdb.catalog.deployments import RegisteredDeployment, Release, get_deployment
 from fsdb.catalog.feature_sets import RegisteredSet, list_sets
@@ -27,6 +28,8 @@ from fsdb.sql import joined, query
 from fsdb.table import Table
 
 FILE = "deployments/replay"
+GONE = "version is gone"
+REASONS = (GONE, "result differs")
 OUTSIDE_ROWS = 5000  # at once, of those scored outside of the server
 
 
@@ -34,17 +37,22 @@ OUTSIDE_ROWS = 5000  # at once, of those scored outside of the server
 class Replay:
     """How many predictions were scored again, and how many came out otherwise.
 
-    rows: those, with prediction_id, recorded and replayed prediction, and the reason ("result differs", "version is gone").
+    rows: those, with prediction_id, recorded and replayed prediction, and the reason ("result differs", "version is gone"), and those that
+    cannot be scored again because of an erasure, whose reason names it; `erased` is how many of these there are.
     """
 
     deployment: str
     checked: int
     different: int
     rows: Table
+    erased: int = 0
 
     def __repr__(self) -> str:
         told = "all came out the same" if not self.different else f"{self.different} came out otherwise:\n{self.rows!r}"
-        return f"{self.checked} predictions of {self.deployment} replayed: {told}"
+        gone = (
+            f"; {self.erased} cannot be scored again, since an erasure took versions of theirs" if self.erased else ""
+        )
+        return f"{self.checked} predictions of {self.deployment} replayed: {told}{gone}"
 
     def _repr_html_(self) -> str:
         told = f"{self.checked} predictions of {self.deployment} replayed, {self.different} came out otherwise."
@@ -76,8 +84,16 @@ def replay(connection: Connection[Any], name: str, limit: int | None = 1000) -> 
         require_all(connection, looked_up, f"A replay of {name}")
         for number, together, _ in counts:
             found += _replayed(connection, deployed, deployed.releases[number], together, sets, limit)
-    rows = Table.of(("prediction_id", "recorded", "replayed", "reason"), sorted(found), f"Replay of {name}")
-    return Replay(name, sum(count for *_, count in counts), len(rows), rows)
+        told = [_told(connection, deployed.name, row) for row in sorted(found)]
+    erased = sum(row[-1] not in REASONS for row in told)
+    rows = Table.of(("prediction_id", "recorded", "replayed", "reason"), told, f"Replay of {name}")
+    return Replay(name, sum(count for *_, count in counts), len(rows) - erased, rows, erased)
+
+
+def _told(connection: Connection[Any], name: str, row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A row of a replay, with the erasure because of which its version is gone."""
+    erased = erasures.of_prediction(connection, name, row[0]) if row[-1] == GONE else []
+    return (*row[:-1], str(erased[-1])) if erased else row
 
 
 def _replayed(
@@ -127,7 +143,7 @@ def _outside(
             gone = rows.missing[place]
             if gone or not same_outputs(was, replayed, program.tolerance):
                 shown = replayed.get("error") or as_text(replayed["prediction"])
-                reason = "version is gone" if gone else "result differs"
+                reason = GONE if gone else "result differs"
                 found.append((rows.predictions[place], as_text(was["prediction"]), shown, reason))
     return found
 

@@ -7,7 +7,7 @@ from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.config import HISTORY_SCHEMA
-from fsdb.history import bounds, held
+from fsdb.history import bounds, erasing, held
 from fsdb.history.columns import Columns
 from fsdb.history.names import as_of_function, history_view, internal
 from fsdb.history.objects import GeneratedObject
@@ -70,7 +70,12 @@ def compile_set(registered: RegisteredSet) -> list[GeneratedObject]:
         _trigger(registered, registered.history, trigger, text, "guard", "keeps history from direct changes")
         for trigger, text in _GUARDS
     ]
-    own = [write_function(registered, bodies), _remove_function(registered, bodies), held.hold_function(registered)]
+    own = [
+        write_function(registered, bodies),
+        _remove_function(registered, bodies),
+        erasing.erase_function(registered, bodies),
+        held.hold_function(registered),
+    ]
     return [*functions, *own, *triggers, *row_policy(registered), *views(registered)]
 
 
@@ -189,7 +194,10 @@ def _body_parts(registered: RegisteredSet) -> dict[str, Composable]:
         "every_column": columns.every(),
         "v_every_column": _v_columns(registered, columns),
         "new_key_differs": columns.key_differs("new", "old"),
-        **{f"{own}_function": _in_context(registered, own) for own in ("write", "remove", "inserted", "updated")},
+        **{
+            f"{own}_function": _in_context(registered, own)
+            for own in ("write", "remove", "erase", "inserted", "updated")
+        },
         "history_name": Literal(registered.history.as_string()),
         "name": Literal(name),
         "w_is_h": Literal(columns.same_key("w", "h").as_string()),

@@ -25,13 +25,16 @@ from fsdb.sql import query
 Source = Literal["live", "history"]
 
 
-def repair(connection: Connection[Any], registered: RegisteredSet, source: Source) -> Differences:
+def repair(
+    connection: Connection[Any], registered: RegisteredSet, source: Source, *, by_clock: bool = False
+) -> Differences:
     """Brings both together, and returns how they differed.
 
     source="live": rows that differ get a version at their own event_time where that is later than their newest version, else at
     the moment of the repair; rows that are gone get a tombstone at that moment. The past stays as it was known. source="history":
     live rows become what their newest versions say, without new versions; other triggers of the table fire. Writers wait meanwhile.
-    Where the sequence that numbers versions is behind them it is set past them.
+    Where the sequence that numbers versions is behind them it is set past them. by_clock: with source="live", every version is of the
+    moment of the repair.
 
     Raises ChangeRefused where the table has become one that history cannot follow, or its own triggers keep it from being so.
     """
@@ -45,7 +48,10 @@ def repair(connection: Connection[Any], registered: RegisteredSet, source: Sourc
         locks.take(connection, track_locks(registered.live_schema, registered.live_table))
         with kept(connection, registered) as differing:
             if differing:
-                (_history_from_live if source == "live" else _live_from_history)(connection, registered)
+                if source == "live":
+                    _history_from_live(connection, registered, by_clock)
+                else:
+                    _live_from_history(connection, registered)
         left = count(connection, registered)
         if left:
             raise ChangeRefused(
@@ -61,7 +67,7 @@ def repair(connection: Connection[Any], registered: RegisteredSet, source: Sourc
     return differing
 
 
-def _history_from_live(connection: Connection[Any], registered: RegisteredSet) -> None:
+def _history_from_live(connection: Connection[Any], registered: RegisteredSet, by_clock: bool) -> None:
     columns = Columns(registered)
     now = query(FILE, "now")
     parts = parts_of(registered) | {"write": internal(registered.history_table, "write"), "now": now}
@@ -70,7 +76,8 @@ def _history_from_live(connection: Connection[Any], registered: RegisteredSet) -
     if columns.time is not None:
         live_time = SQL("(r.{}).{}").format(Identifier("l:row"), Identifier(columns.time))
         parts |= {"time": Identifier(columns.time), "l_time": columns.at("l"), "live_time": live_time}
-        at = query(FILE, "when_live", **parts, **bounds.PARTS)
+        if not by_clock:
+            at = query(FILE, "when_live", **parts, **bounds.PARTS)
     values = {
         feature.history_column: SQL("(r.{}).{}").format(Identifier("l:row"), Identifier(feature.name))
         for feature in registered.features
@@ -80,10 +87,10 @@ def _history_from_live(connection: Connection[Any], registered: RegisteredSet) -
     parts["tombstone"] = version_row(registered, keys=keys, features={}, event_time=now, deleted=True)
     with may_write(registered):
         if columns.time is not None and not registered.tracked:
-            by_clock = [] if registered.event_time_rule is None else [KEEPS_TIME]
-            _switch(connection, registered, "DISABLE", by_clock)
+            kept_by = [] if registered.event_time_rule is None else [KEEPS_TIME]
+            switch(connection, registered, "DISABLE", kept_by)
             connection.execute(query(FILE, "later", **parts))
-            _switch(connection, registered, "ENABLE", by_clock)
+            switch(connection, registered, "ENABLE", kept_by)
             connection.execute(query(FILE, "settled", **parts))
         connection.execute(query(FILE, "write_versions", **parts))
 
@@ -92,10 +99,10 @@ def _live_from_history(connection: Connection[Any], registered: RegisteredSet) -
     parts = parts_of(registered) | filling(registered)
     triggers = live_triggers(connection, registered)
     try:
-        _switch(connection, registered, "DISABLE", triggers)
+        switch(connection, registered, "DISABLE", triggers)
         for text in ("delete_live", "update_live", "insert_live"):
             connection.execute(query(FILE, text, **parts))
-        _switch(connection, registered, "ENABLE", triggers)
+        switch(connection, registered, "ENABLE", triggers)
     except errors.IntegrityError as error:
         raise ChangeRefused(
             f"The live table of {registered.name} does not take what history has: {error.diag.message_primary}. "
@@ -103,7 +110,8 @@ def _live_from_history(connection: Connection[Any], registered: RegisteredSet) -
         ) from error
 
 
-def _switch(connection: Connection[Any], registered: RegisteredSet, switch: str, triggers: list[str]) -> None:
+def switch(connection: Connection[Any], registered: RegisteredSet, switch: str, triggers: list[str]) -> None:
+    """Switches triggers of the live table off ("DISABLE") or on again ("ENABLE"). For who owns the table and holds off its writers."""
     for trigger in triggers:
         names = {"table": registered.live, "switch": SQL(switch), "trigger": Identifier(trigger)}
         connection.execute(query(FILE, "switch", **names))

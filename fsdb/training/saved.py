@@ -1,6 +1,7 @@
 """Saved training sets: kept as spine, definition and snapshot, and built again from these, hash for hash."""
 
 import re
+import warnings
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,7 @@ from psycopg import Connection
 from psycopg.sql import SQL, Identifier
 from rich.table import Table as RichTable
 
+from fsdb.access import erasures
 from fsdb.access.giving import give
 from fsdb.access.rows import require_all
 from fsdb.arguments import checked_calls
@@ -19,7 +21,7 @@ from fsdb.catalog.feature_sets import list_sets
 from fsdb.catalog.training import SavedColumn, SavedSet
 from fsdb.db import Database
 from fsdb.engines import query_log, router
-from fsdb.errors import ChangeRefused, FsdbError, InvalidDefinition, NotReproducible
+from fsdb.errors import ChangeRefused, Erased, FsdbError, InvalidDefinition, NotReproducible, PartlyErased
 from fsdb.exchange import frames
 from fsdb.history import hold_history
 from fsdb.history.reach import hold
@@ -148,6 +150,7 @@ def save(
                 max_ages={read.feature_set: read.max_age for read in description.reads},
             )
             catalog.insert_set(connection, saved)
+            _refuse_erased(connection, training_set, name)
             _keep_spine(connection, training_set, name)
     except (psycopg.errors.UniqueViolation, psycopg.errors.DuplicateTable) as error:
         raise ChangeRefused(
@@ -175,6 +178,9 @@ def rebuild(
     require_all(connection, named, f"Building training set {saved.name} again")
     hold_history(connection, list_sets(connection, named).values())
     description = saved_asof(connection, saved)
+    erased = erasures.of_training_set(connection, saved.name)
+    if erased:
+        warnings.warn(f"{_lacking(saved, erased)} It is built from what is left.", PartlyErased, stacklevel=3)
     answer = router.run(connection, description, engine)
     query_log.write(connection, answer.routing)
     return TrainingSet(
@@ -191,7 +197,10 @@ def rebuild(
 
 
 def verify(connection: Connection[Any], saved: SavedSet, engine: str = "auto") -> str:
-    """Builds it again and compares hashes. Raises NotReproducible with the columns that differ."""
+    """Builds it again and compares hashes. Raises NotReproducible with the columns that differ, Erased where it cannot be the same any more."""
+    erased = erasures.of_training_set(connection, saved.name)
+    if erased:
+        raise Erased(f"{_lacking(saved, erased)} It cannot be verified any more; what is left of it can be built.")
     built = rebuild(connection, saved, engine)
     if built.content_hash == saved.content_hash:
         return saved.content_hash
@@ -203,6 +212,23 @@ def verify(connection: Connection[Any], saved: SavedSet, engine: str = "auto") -
     raise NotReproducible(
         f"Training set {saved.name} does not come out as it was saved: {difference}. Its spine or a history table was changed past fsdb."
     )
+
+
+def _refuse_erased(connection: Connection[Any], training_set: TrainingSet, name: str) -> None:
+    """Raises Erased where the training set may hold what was erased since it was built. To be asked once the set's row is written, which waits for erasures."""
+    snapshot = training_set.description.snapshot
+    named = [read.feature_set for read in training_set.description.reads]
+    erased = erasures.since(connection, named, snapshot.text, snapshot.own)
+    if erased:
+        raise Erased(
+            f"Training set {name} was built before {erased[-1]}, and may hold what that erased: build it again, then save it."
+        )
+
+
+def _lacking(saved: SavedSet, erased: list[erasures.Erasure]) -> str:
+    rows = sum(erasure.rows for erasure in erased)
+    what = f"{rows:,} of {saved.row_count:,} rows" if rows else "versions that it was built from"
+    return f"Training set {saved.name} lacks {what}: {'; '.join(map(str, erased))}."
 
 
 def delete(connection: Connection[Any], name: str) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from psycopg import Connection
 
+from fsdb.access import erasures
 from fsdb.asof import NOW, THEN, AsOf, At, Column, FeatureRead, Known, SetRead, Snapshot, Spine, Then, set_read
 from fsdb.catalog.feature_sets import RegisteredFeature, RegisteredSet, list_sets
 from fsdb.catalog.training import SavedColumn, SavedSet, sets_of_features
@@ -36,7 +37,7 @@ def saved_asof(connection: Connection[Any], saved: SavedSet) -> AsOf:
 
     Its history columns are found by feature_id, under whatever name they have now.
     """
-    spine_columns = tuple(Column(c.name, c.type) for c in saved.columns if c.feature_id is None)
+    given = spine_columns(saved)
     features = [c for c in saved.columns if c.feature_id is not None]
     sets = list_sets(connection, sets_of_features(connection, [c.feature_id for c in features if c.feature_id]))
     owners = {f.feature_id: (s, f) for s in sets.values() for f in (*s.features, *s.dropped_features)}
@@ -48,11 +49,11 @@ def saved_asof(connection: Connection[Any], saved: SavedSet) -> AsOf:
         rows_in_table(
             connection,
             Spine(
-                spine_columns,
+                given,
                 saved.timestamp_column,
-                saved.row_count,
+                saved.row_count - sum(erasure.rows for erasure in erasures.of_training_set(connection, saved.name)),
                 (TRAINING_SCHEMA, saved.name),
-                ordinal_of(spine_columns),
+                ordinal_of(given),
             ),
         ),
         tuple(_read(sets[name], columns, owners, saved) for name, columns in by_set.items()),
@@ -60,6 +61,11 @@ def saved_asof(connection: Connection[Any], saved: SavedSet) -> AsOf:
         known_of(saved),
         snapshot_of(saved),
     )
+
+
+def spine_columns(saved: SavedSet) -> tuple[Column, ...]:
+    """The columns that a saved training set has of its spine."""
+    return tuple(Column(c.name, c.type) for c in saved.columns if c.feature_id is None)
 
 
 def ordinal_of(columns: tuple[Column, ...]) -> str:

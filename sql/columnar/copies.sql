@@ -1,5 +1,5 @@
 -- name: place
--- Where the metadata of a set's copy is, and what its features are called in history now.
+-- Where the metadata of a set's copy is, unless something is still to be erased from it, and what its features are called in history now.
 SELECT t.metadata_location,
        ARRAY(SELECT f.feature_id FROM fsdb.features AS f WHERE f.feature_set = c.feature_set ORDER BY f.feature_id),
        ARRAY(SELECT f.history_column FROM fsdb.features AS f WHERE f.feature_set = c.feature_set ORDER BY f.feature_id),
@@ -7,7 +7,7 @@ SELECT t.metadata_location,
        c.former_folders, ARRAY(SELECT w.warehouse_id FROM fsdb.warehouses AS w)
 FROM fsdb.copies AS c
 JOIN fsdb_iceberg.iceberg_tables AS t ON (t.catalog_name, t.table_namespace, t.table_name) = ('fsdb', c.table_namespace, c.table_name)
-WHERE c.feature_set = %(feature_set)s
+WHERE c.feature_set = %(feature_set)s AND NOT EXISTS (SELECT FROM fsdb.erasure_files e WHERE e.feature_set = c.feature_set)
 
 -- name: places
 -- Folders that a table's files may be in beside its own, and the names of databases' folders.
@@ -105,3 +105,7 @@ SELECT location, folder, left_at <= clock_timestamp() - %(age)s::interval FROM f
 -- name: forget_leftovers
 -- What was removed.
 DELETE FROM fsdb.copy_leftovers WHERE location = ANY (%(locations)s)
+
+-- name: all_leftovers
+-- What nothing refers to any more, however young.
+SELECT location, folder FROM fsdb.copy_leftovers

@@ -346,7 +346,7 @@ BEGIN
 END
 
 -- name: guard
--- Before any direct change of history: refused. fsdb's own functions insert, and retention's deletes, as the owner of the table.
+-- Before any direct change of history: refused. fsdb's own functions insert, and those of retention and erasure delete, as the owner of the table.
 DECLARE
     context text;
 BEGIN
@@ -355,7 +355,9 @@ BEGIN
        AND (TG_OP OPERATOR(pg_catalog.=) 'INSERT'
             AND (pg_catalog.pg_trigger_depth() OPERATOR(pg_catalog.>) 1
                  OR pg_catalog.strpos(context, {write_function}) OPERATOR(pg_catalog.>) 0)
-            OR TG_OP OPERATOR(pg_catalog.=) 'DELETE' AND pg_catalog.strpos(context, {remove_function}) OPERATOR(pg_catalog.>) 0) THEN
+            OR TG_OP OPERATOR(pg_catalog.=) 'DELETE'
+            AND (pg_catalog.strpos(context, {remove_function}) OPERATOR(pg_catalog.>) 0
+                 OR pg_catalog.strpos(context, {erase_function}) OPERATOR(pg_catalog.>) 0)) THEN
         RETURN NULL;
     END IF;
     RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = {guard_message};
