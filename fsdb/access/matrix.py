@@ -64,6 +64,10 @@ _CATALOG = [
     *_read("fsdb.feature_sets fsdb.feature_set_keys fsdb.features fsdb.live_columns", *ROLES),
     *_read("fsdb.training_views fsdb.training_view_features", "reader", "deployer"),
     *_read("fsdb.copies fsdb.removals fsdb.warehouses", "reader", "writer", "deployer"),
+    *_read("fsdb.erasure_files", "reader", "writer", "deployer"),
+    *_read("fsdb.erasures fsdb.erased_predictions", "reader", "scorer", "deployer"),
+    *_read("fsdb.erased_training_sets", "reader", "deployer"),
+    *_owners("fsdb.erased_versions fsdb.erasures_erasure_id_seq fsdb.refuse_erasure_change()"),
     *_read("fsdb.query_log fsdb.query_log_engines fsdb.calibrations fsdb.grants", "reader", "deployer"),
     *_read("fsdb.model_stages fsdb.scoring_backlog", "reader", "scorer", "deployer"),
     *[
@@ -132,6 +136,7 @@ _SETS = [
     Row("function :hold of history", public="EXECUTE"),
     Row("function :seen of history", public="EXECUTE"),  # as whoever asks, who may see no more by it
     Row("function :remove of history"),
+    Row("function :erase of history"),
     Row("training view", reader="SELECT", deployer="SELECT"),
     Row("vector function", public="EXECUTE"),
     Row("saved spine", reader="SELECT", deployer="SELECT"),

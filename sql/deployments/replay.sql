@@ -15,12 +15,12 @@ WHERE model_release = %(release)s AND (scored_by IS NOT NULL) = %(together)s ORD
 
 -- name: replay
 -- Scores the newest predictions again, as far as one release made them, from the versions that they recorded; gives those that
--- come out otherwise or whose versions are gone.
+-- come out otherwise or whose versions are gone. These are not scored, since a model may refuse what is not there: OFFSET has it asked first.
 WITH newest AS MATERIALIZED (
     SELECT * FROM {table} WHERE prediction IS NOT NULL ORDER BY prediction_id DESC LIMIT {limit}
 ), replayed AS MATERIALIZED (
     SELECT p.prediction_id, p.prediction AS recorded, r.prediction AS replayed, {different} AS different, {missing} AS missing
-    FROM newest AS p{reads} CROSS JOIN LATERAL {call} AS r
+    FROM newest AS p{reads} LEFT JOIN LATERAL (SELECT r.* FROM {call} AS r WHERE NOT ({missing}) OFFSET 0) AS r ON true
     WHERE p.model_release = {release} AND p.scored_by IS NULL
 )
 SELECT prediction_id, recorded::text, replayed::text, CASE WHEN missing THEN 'version is gone' ELSE 'result differs' END

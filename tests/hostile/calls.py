@@ -153,7 +153,9 @@ def make_world(store: fsdb.Store) -> list[Call]:
         "missing_roles": {},
     }
     alone: dict[str, dict[str, Any]] = {
-        "repair": {"feature_set": "weather", "source": None, "confirm": None},
+        "repair": {"feature_set": "weather", "source": None, "confirm": None, "dated_after": AT, "why": "a clock"},
+        "erase": {"feature_set": "weather", "keys": [{"origin": "nowhere"}], "why": "asked", "dry_run": True},
+        "resume_erasures": {"feature_sets": ["weather"]},
         "sync": {"feature_sets": ["weather"], "progress": None},
         "retain": {"feature_set": "weather"},
     }
