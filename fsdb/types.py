@@ -48,7 +48,10 @@ KEY_TYPES = frozenset(
     }
 )
 _DIALECT: sa.Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
-_INTEGERS = ("smallint", "integer", "bigint")
+INTEGERS = ("smallint", "integer", "bigint")
+_DIGITS = {"smallint": 5, "integer": 10, "bigint": 19}
+# Types of floating point that hold every value of an integer type.
+_EXACT = {("smallint", "real"), ("smallint", "double precision"), ("integer", "double precision")}
 
 TypeLike = Annotated[str | sa.types.TypeEngine[Any] | type[sa.types.TypeEngine[Any]], BY_ITS_PART]
 
@@ -113,10 +116,15 @@ def widens(old: str, new: str) -> bool:
     """Whether every value of `old` is the same value in `new`, so that a column may change in place."""
     if old == new:
         return False
-    if old in _INTEGERS and new in _INTEGERS:
-        return _INTEGERS.index(new) > _INTEGERS.index(old)
-    if (old, new) == ("real", "double precision"):
+    if old in INTEGERS and new in INTEGERS:
+        return INTEGERS.index(new) > INTEGERS.index(old)
+    if (old, new) == ("real", "double precision") or (old, new) in _EXACT:
         return True
+    if old in INTEGERS and base_name(new) == "numeric":
+        if not _numbers(new):
+            return True
+        precision, scale = _numbers(new)
+        return scale >= 0 and precision - scale >= _DIGITS[old]
     if base_name(old) == "character varying":
         if new in ("text", "character varying"):
             return True

@@ -18,6 +18,8 @@ from fsdb.asof.description import plain_type
 from fsdb.exchange.types import arrow_type
 
 _SCALE = re.compile(r"numeric\(\d+,(-?\d+)\)")
+WHOLE = r"\.0+$"  # what a whole number's text has beyond an integer's, where it is printed as a numeric
+_INTEGERS = (pa.int32(), pa.int64())
 
 
 def copy_type(kind: str) -> pa.DataType:
@@ -29,10 +31,13 @@ def copy_type(kind: str) -> pa.DataType:
 
 
 def same_digits(held: str, kind: str) -> bool:
-    """Whether values that were copied as `held` still read as history's `kind` prints them: a numeric prints all digits of its scale.
+    """Whether values that were copied as `held` still read as history's `kind` prints them: a numeric prints all digits of its scale,
+    and no copy holds an integer where history has a number of another kind.
 
     Where Arrow has a decimal for the type, reading the text as that adds the digits.
     """
+    if (copy_type(held) in _INTEGERS) != (copy_type(kind) in _INTEGERS):
+        return False
     then, now = _SCALE.fullmatch(held), _SCALE.fullmatch(kind)
     if now is None or not pa.types.is_string(arrow_type(kind)):
         return True

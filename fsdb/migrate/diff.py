@@ -91,7 +91,7 @@ def type_refusal(feature: str, old: str, new: str) -> str:
     """Why a feature's type is not changed in place, and what to do instead."""
     return (
         f"Feature {feature} is {old} and is defined as {new}: in place a type is only widened "
-        f"(integer to bigint, real to double precision, varchar to text). Add a feature of another name as {new}, "
+        f"(integer to bigint or numeric, real to double precision, varchar to text). Add a feature of another name as {new}, "
         "backfill it, and drop this one."
     )
 

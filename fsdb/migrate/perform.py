@@ -12,6 +12,7 @@ from fsdb.access import audit
 from fsdb.catalog import feature_sets as catalog
 from fsdb.catalog.deployments import using_set
 from fsdb.catalog.feature_sets import default_text, get_set
+from fsdb.columnar.types import same_digits
 from fsdb.definitions import Feature
 from fsdb.errors import ChangeRefused, InvalidDefinition
 from fsdb.history.tables import comment_on_column, comment_on_table, live_comment
@@ -102,6 +103,12 @@ def _restore_feature(connection: Connection[Any], change: changes.RestoreFeature
 
 
 def _widen(connection: Connection[Any], change: changes.WidenFeature) -> None:
+    registered = get_set(connection, change.set_name)
+    if registered.reach is not None and not same_digits(change.old_type, change.new_type):
+        raise ChangeRefused(
+            f"{change.subject} stays {change.old_type}: versions of {change.set_name} before {registered.reach} are in its columnar copy alone, which cannot "
+            f"hold them as {change.new_type}. Add a feature of another name and backfill it instead."
+        )
     _retype(connection, change)
 
 

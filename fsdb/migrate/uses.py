@@ -19,12 +19,14 @@ from fsdb.migrate.changes import (
     WidenFeature,
 )
 from fsdb.sql import query
+from fsdb.types import INTEGERS, base_name
 
-DEPLOYMENT, PAST_DEPLOYMENT, VIEW, TRAINING_SET = (
+DEPLOYMENT, PAST_DEPLOYMENT, VIEW, TRAINING_SET, MODEL = (
     "deployment",
     "past release of deployment",
     "training view",
     "training set",
+    "model",
 )
 # Dropping a feature leaves its past readable, dropping a set does not.
 HINDER_FEATURE = frozenset({DEPLOYMENT, VIEW})
@@ -52,6 +54,18 @@ class Uses:
             kinds, what = HINDER_SET, f"Feature set {change.subject}"
         elif isinstance(change, DropFeature):
             kinds, what = HINDER_FEATURE, f"Feature {change.subject}"
+        elif (
+            isinstance(change, WidenFeature)
+            and base_name(change.old_type) in INTEGERS
+            and base_name(change.new_type) not in INTEGERS
+        ):
+            models = [name for kind, name in self.found if kind == MODEL]
+            if not models:
+                return None
+            return (
+                f"Feature {change.subject} stays {change.old_type} while models take it as a whole number (model {', '.join(models)}), to which its values "
+                f"would be rounded: add a feature of another name as {change.new_type} and backfill it."
+            )
         else:
             return None
         hindering = [(kind, name) for kind, name in self.found if kind in kinds]

@@ -95,6 +95,9 @@ def test_corrections_keep_what_dropped_features_were(connection: psycopg.Connect
         ("real", "double precision", 0.1),
         ("character varying(3)", "text", "abc"),
         ("numeric(5,2)", "numeric(9,4)", 1),
+        ("integer", "numeric(13,3)", 2**31 - 1),
+        ("bigint", "numeric", 2**53 - 1),
+        ("smallint", "double precision", -7),
     ],
 )
 def test_type_is_widened_in_place(

@@ -179,6 +179,9 @@ def test_widening_goes_back_only_while_values_fit(connection: psycopg.Connection
         ("character varying(3)", "text", "'JFK'", "'JFK1'"),
         ("numeric(4,1)", "numeric", "12.5", "12.55"),
         ("smallint", "bigint", "-7", "40000"),
+        ("integer", "numeric(12,2)", "-7", "7.5"),
+        ("bigint", "numeric", "9007199254740993", "9223372036854775808"),
+        ("smallint", "real", "-7", "0.5"),
     ],
 )
 def test_narrowing_loses_nothing(

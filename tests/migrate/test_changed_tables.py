@@ -1,11 +1,16 @@
 """Plans for tables that their applications changed: what stands against them, what follows, and what is made again."""
 
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
 import psycopg
 import pytest
 
 import fsdb
+from fsdb.columnar import rebuild
 from fsdb.doctor import diagnose
-from fsdb.errors import ChangeRefused
+from fsdb.errors import ChangeRefused, CopyBroken
 from fsdb.migrate.changes import FollowTable, RemakeLiveTable
 from fsdb.migrate.repair import left, repair
 from fsdb.store import Store
@@ -15,7 +20,7 @@ WEATHER = fsdb.FeatureSet("weather", keys={"origin": "text"}, features=[fsdb.Fea
 
 
 def _parcels(
-    feature: str = "weight", kind: str = "integer", table: str = "parcels", time: str = "seen"
+    feature: str = "weight", kind: str = "integer", table: str = "parcels", time: str | None = "seen"
 ) -> fsdb.FeatureSet:
     return fsdb.FeatureSet(
         "parcels", keys={"id": "integer"}, features=[fsdb.Feature(feature, kind)], tracks=table, event_time=time
@@ -96,6 +101,48 @@ def test_a_column_in_a_wider_type_is_widened_in_history(store: Store, connection
     store.apply([_parcels(kind="bigint")])
     connection.execute("UPDATE parcels SET weight = 5000000000, seen = now()")
     assert store.feature_vector(["parcels.weight"], {"id": 1})["weight"] == 5000000000
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "shown"),
+    [
+        ("numeric(13,3)", Decimal("2.455"), Decimal("2.455")),
+        ("numeric", Decimal("1e12"), "1000000000000"),
+        ("double precision", 0.1, 0.1),
+    ],
+)
+def test_whole_numbers_become_numbers_of_another_kind(
+    database: TestDatabase, connection: psycopg.Connection, tmp_path: Path, kind: str, value: Any, shown: Any
+) -> None:
+    """Live table, history, vectors, and each engine have what was written; what was saved before is built again as it was."""
+    with fsdb.connect(database.url, warehouse=str(tmp_path)) as store:
+        connection.execute(
+            "CREATE TABLE parcels (id int PRIMARY KEY, weight int); INSERT INTO parcels VALUES (1, 2), (2, NULL)"
+        )
+        store.track("parcels")
+        spine = "SELECT id, timestamptz '2100-01-01Z' AS at FROM generate_series(1, 3) id ORDER BY 1"
+        asked: dict[str, Any] = {"spine": spine, "features": ["parcels.weight"], "timestamp": "at", "known": "now"}
+        before = store.training_set(**asked)
+        store.sync()
+        before.save("kept")
+        connection.execute(f"ALTER TABLE parcels ALTER weight TYPE {kind}")
+        store.apply([_parcels(kind=kind, time=None)])
+        connection.execute("UPDATE parcels SET weight = %s WHERE id = 1", [value])
+        assert store.feature_vector(["parcels.weight"], {"id": 1})["weight"] == value
+        assert connection.execute("SELECT weight FROM parcels_history WHERE id = 1 ORDER BY version_id").fetchall() == [
+            (2,),
+            (value,),
+        ]
+        for made_anew in (False, True):
+            for engine in ("postgres", "duckdb"):
+                if engine == "postgres" or made_anew:
+                    assert store.load_training_set("kept").verify(engine) == before.content_hash
+                    now = store.training_set(**asked, engine=engine).to_arrow()["weight"].to_pylist()
+                    assert now == [shown, None, None]
+                else:
+                    with pytest.raises(CopyBroken, match="fsdb sync --rebuild parcels"):
+                        store.training_set(**asked, engine=engine)
+            rebuild(database.url, "parcels", warehouse=str(tmp_path))
 
 
 def test_several_features_leave_with_their_columns(store: Store, connection: psycopg.Connection) -> None:

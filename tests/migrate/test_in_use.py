@@ -124,6 +124,17 @@ def test_widening_what_views_and_deployments_read(deployed: psycopg.Connection) 
     assert training.verify(deployed, training.load(deployed, "kept").saved)
 
 
+def test_what_models_take_as_a_whole_number_stays_one(deployed: psycopg.Connection) -> None:
+    other = replace(WEATHER, features=(WEATHER.features[0], Feature("wind", "numeric(12,2)"), WEATHER.features[2]))
+    before = scored(deployed)
+    with (
+        pytest.raises(ChangeRefused, match="wind stays integer while models take it as a whole number"),
+        deployed.transaction(),
+    ):
+        apply_plan(deployed, make_plan(deployed, [other]))
+    assert scored(deployed) == before
+
+
 def test_everything_is_repaired(deployed: psycopg.Connection) -> None:
     assert repair(deployed) == []
     deployed.execute("ALTER TABLE airport_weather DISABLE TRIGGER USER")

@@ -8,11 +8,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from fsdb.columnar import broken
 from fsdb.columnar.copies import Copy, CopyFile
+from fsdb.columnar.types import WHOLE
 from fsdb.engines.duckdb.files import local
 
 COLUMNS = 64  # of a row group that are in memory at a time
@@ -110,9 +112,13 @@ def _read(copy: Copy, piece: _Piece, wanted: Sequence[Wanted], ids: dict[str, in
 
 
 def _cast(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
-    return (
-        column if str(column.type) == str(kind) else column.cast(kind)
-    )  # equal lists may call their items differently
+    if str(column.type) == str(kind):  # equal lists may call their items differently
+        return column
+    if pa.types.is_string(column.type) and pa.types.is_integer(
+        kind
+    ):  # whole numbers that history keeps as numeric by now
+        column = pc.replace_substring_regex(column, WHOLE, "")
+    return column.cast(kind)
 
 
 def _opened(copy: Copy, file: CopyFile) -> pq.ParquetFile:

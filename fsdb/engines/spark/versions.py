@@ -7,13 +7,14 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
+import pyarrow as pa
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql import types as T  # noqa: N812
 
 from fsdb.asof import SetRead, Snapshot
 from fsdb.columnar.copies import Copy, CopyFile
-from fsdb.columnar.types import copy_type
+from fsdb.columnar.types import WHOLE, copy_type
 from fsdb.columnar.watermark import parsed
 from fsdb.engines.spark.spine import Moments
 from fsdb.engines.spark.staging import literally
@@ -112,12 +113,18 @@ def _of_copy(
     return rows.select(
         *(
             # Whoever writes these columns must not write the field ids of another table.
-            (F.col(_read_as(name)) if column in held else F.lit(None))
+            (_given(F.col(_read_as(name)), held[column].type, kind) if column in held else F.lit(None))
             .cast(spark_type(copy_type(kind)))
             .alias(name, metadata={})
             for column, kind, name in columns(read)
         )
     )
+
+
+def _given(value: Column, held: pa.DataType, kind: str) -> Column:
+    """A value of the copy; whole numbers that history keeps as numeric by now as an integer's text."""
+    whole = pa.types.is_string(held) and pa.types.is_integer(copy_type(kind))
+    return F.regexp_replace(value, WHOLE, "") if whole else value
 
 
 def _read_as(name: str) -> str:
