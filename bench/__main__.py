@@ -36,6 +36,7 @@ BENCHES = {
     "spark": "bench.spark",
     "wide": "bench.wide",
     "hostile": "bench.hostile",
+    "roles": "bench.roles",
 }
 
 

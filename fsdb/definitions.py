@@ -21,6 +21,7 @@ RESERVED = frozenset(
     {"version_id", "event_time", "recorded_at", "deleted", "xid", "valid_from", "valid_to", "found"}
     | {"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"}
 )
+OWN_SCHEMAS = frozenset({"information_schema", "fsdb", "fsdb_history", "fsdb_training", "fsdb_models", "fsdb_iceberg"})
 _UNITS = {
     "microsecond": "microseconds",
     "millisecond": "milliseconds",
@@ -42,6 +43,15 @@ def checked_name(name: str, what: str) -> str:
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise InvalidDefinition(
             f"{name!r} cannot name a {what}: use 1 to 50 lower-case letters, digits and underscores, not beginning with a digit."
+        )
+    return name
+
+
+def checked_schema(name: str, what: str) -> str:
+    """The name of a schema itself, where users' things may stand in it. Raises InvalidDefinition for PostgreSQL's own schemas and fsdb's."""
+    if name.startswith("pg_") or name in OWN_SCHEMAS:
+        raise InvalidDefinition(
+            f"A {what} cannot stand in schema {name}, which is not for users' tables: choose another schema."
         )
     return name
 
@@ -129,6 +139,7 @@ class FeatureSet:
         object.__setattr__(self, "name", self.name.removeprefix("public."))
         for part in (self.schema, self.table_name):
             checked_name(part, "feature set")
+        checked_schema(self.schema, "feature set")
         keys = {key: sql_type(kind, f"key {key!r} of {self.name}") for key, kind in dict(self.keys).items()}
         object.__setattr__(self, "keys", MappingProxyType(keys))
         object.__setattr__(self, "features", tuple(self.features))
@@ -246,6 +257,7 @@ class TrainingView:
         object.__setattr__(self, "name", self.name.removeprefix("public."))
         for part in self.name.split(".", maxsplit=1):
             checked_name(part, "training view")
+        checked_schema(self.name.rpartition(".")[0], "training view")
         object.__setattr__(self, "features", _listed(self.features, self.name))
         object.__setattr__(self, "tags", tags_of(self.tags))
 

@@ -110,7 +110,11 @@ def _sets(connection: Connection[Any]) -> Sequence[Part]:
         objects = tuple(history.status(connection, registered))
         notes = ["tracked"] if registered.tracked else []
         notes += [problem.said for o in objects for problem in o.problems]
-        sizes = (_size(connection, registered.live), _size(connection, registered.history))
+        readable = not registered.tracked or _is_readable(connection, registered.live)
+        if not readable:
+            notes.append(f"rows are not counted without SELECT on {registered.live_schema}.{registered.live_table}")
+        live = _size(connection, registered.live) if readable else None
+        sizes = (live, _size(connection, registered.history))
         found.append(Part("feature set", name, *sizes, "; ".join(notes), objects))
     return found
 
@@ -136,6 +140,12 @@ def _deployments(connection: Connection[Any]) -> Sequence[Part]:
         )
         for deployed in deployments.list_deployments(connection)
     ]
+
+
+def _is_readable(connection: Connection[Any], relation: Identifier) -> bool:
+    """Whether the user may read an application's table; one that is gone is told elsewhere."""
+    name = Literal(relation.as_string(connection))
+    return connection.execute(query("status/status", "readable", name=name)).fetchone() != (False,)
 
 
 def _size(connection: Connection[Any], relation: Identifier) -> int | None:

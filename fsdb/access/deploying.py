@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from psycopg import Connection
 
+from fsdb.errors import RightMissing
 from fsdb.sql import query
 
 FILE = "access/roles"
@@ -34,3 +35,12 @@ def acting(connection: Connection[Any]) -> Iterator[None]:
     connection.execute(query(FILE, "act"), {"role": role})
     yield  # where the block fails its transaction is rolled back, and the role with it
     connection.execute(query(FILE, "act"), {"role": before})
+
+
+def require_owned(connection: Connection[Any], schema: str, table: str) -> None:
+    """Raises RightMissing where the model table belongs to a role whose rights the user does not have."""
+    row = connection.execute(query(FILE, "owns"), {"schema": schema, "table": table}).fetchone()
+    if row is not None and not row[1]:
+        raise RightMissing(
+            f"Table {schema}.{table} belongs to {row[0]}, and user {connection.info.user} does not have that role's rights: let an admin of fsdb change this deployment."
+        )

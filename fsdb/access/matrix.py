@@ -79,8 +79,8 @@ _CATALOG = [
         for name in ("model_versions", "model_inputs", "model_programs")
     ],
     Row("fsdb.models", reader="SELECT", scorer="SELECT", deployer="SELECT; INSERT; UPDATE"),
-    Row("fsdb.model_metrics", reader="SELECT", deployer="SELECT; INSERT"),
-    Row("fsdb.model_checks", deployer="SELECT; INSERT"),
+    Row("fsdb.model_metrics", reader="SELECT", scorer="SELECT", deployer="SELECT; INSERT"),
+    Row("fsdb.model_checks", reader="SELECT (model, version, position, refused)", deployer="SELECT; INSERT"),
     Row("fsdb.model_graphs", reader="SELECT", scorer="SELECT", deployer="SELECT; INSERT; DELETE"),
     # Columns that say who it was are filled in by the database.
     Row("fsdb.stage_events", reader="SELECT", scorer="SELECT", deployer="SELECT; INSERT (model, version, stage)"),

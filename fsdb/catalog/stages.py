@@ -13,7 +13,7 @@ FILE = "catalog/stages"
 
 def lock(connection: Connection[Any]) -> None:
     """Makes this transaction the only one that changes stages until it ends."""
-    locks.wait_turn(connection, (CATALOG_SCHEMA, "stage_events"), "Stages")
+    locks.wait_turn(connection, (CATALOG_SCHEMA, "models"), "Stages")
 
 
 def stages_of(connection: Connection[Any], model: str) -> dict[int, str]:

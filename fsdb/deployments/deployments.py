@@ -5,12 +5,13 @@ from typing import Any
 from psycopg import Connection
 
 from fsdb import locks
+from fsdb.access.deploying import require_owned
 from fsdb.catalog import deployments as catalog
 from fsdb.catalog.deployments import RegisteredDeployment
 from fsdb.catalog.feature_sets import list_sets
 from fsdb.catalog.feeds import deployment_name, find_shadow
 from fsdb.catalog.models import get_version
-from fsdb.definitions import checked_name
+from fsdb.definitions import checked_name, checked_schema
 from fsdb.deployments import feeds, objects, releases
 from fsdb.deployments import table as model_table
 from fsdb.deployments.binding import bound_release, same_scoring
@@ -62,6 +63,8 @@ def deploy(
             raise ChangeRefused(
                 f"Table {deployed.name} is a deployment of model {deployed.model}, not of {model}: deploy {model} as another table."
             )
+        if deployed is not None:
+            require_owned(connection, schema, table_name)
         if deployed is None:
             choice = choose(connection, found, program, runtime)
             return releases.first(
@@ -88,6 +91,7 @@ def rollback(connection: Connection[Any], name: str) -> RegisteredDeployment:
     with connection.transaction():
         catalog.lock(connection)
         deployed = catalog.get_deployment(connection, name)
+        require_owned(connection, deployed.schema_name, deployed.table_name)
         former = deployed.current.former
         if former is None:
             raise ChangeRefused(
@@ -141,6 +145,7 @@ def undeploy(connection: Connection[Any], name: str, drop_predictions: bool = Fa
         catalog.lock(connection)
         deployed = catalog.get_deployment(connection, name)
         there = model_table.is_there(connection, deployed)
+        require_owned(connection, deployed.schema_name, deployed.table_name)
         _refuse_tracked(connection, deployed)
         if there and not drop_predictions:
             with connection.transaction(force_rollback=True):  # nobody is held up for what is refused anyway
@@ -254,6 +259,7 @@ def _table_name(given: str) -> tuple[str, str]:
     schema, dot, name = given.rpartition(".")
     for part in (schema, name) if dot else (name,):
         checked_name(part, "model table")
+    checked_schema(schema, "model table")
     return schema or "public", name
 
 

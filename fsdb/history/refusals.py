@@ -7,7 +7,7 @@ from psycopg import errors
 
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.config import HISTORY_SCHEMA
-from fsdb.errors import ChangeRefused, ConnectionFailed
+from fsdb.errors import ChangeRefused, RightMissing
 
 
 @contextmanager
@@ -16,7 +16,7 @@ def refusals(name: str) -> Iterator[None]:
     try:
         yield
     except errors.InsufficientPrivilege as error:
-        raise ConnectionFailed(
+        raise RightMissing(
             f"This database user may not change the tables of feature set {name}: {_said(error)}. "
             "Grant it CREATE on the schema and ownership of the tables, or connect as their owner."
         ) from error
@@ -35,11 +35,11 @@ def refusals(name: str) -> Iterator[None]:
 
 @contextmanager
 def may_write(registered: RegisteredSet) -> Iterator[None]:
-    """Around statements by which fsdb itself writes versions. Raises ConnectionFailed without the rights."""
+    """Around statements by which fsdb itself writes versions. Raises RightMissing without the rights."""
     try:
         yield
     except errors.InsufficientPrivilege as error:
-        raise ConnectionFailed(
+        raise RightMissing(
             f"This database user may not write history of feature set {registered.name}: {_said(error)}. As the owner, run "
             f'GRANT USAGE ON SCHEMA {HISTORY_SCHEMA} and GRANT EXECUTE ON FUNCTION {HISTORY_SCHEMA}."{registered.history_table}:write" TO it.'
         ) from error

@@ -86,7 +86,7 @@ SELECT e.row, e.kind, e.oid::bigint, e.signature, e.target, e.owner::bigint, e.a
            SELECT x.grantee::bigint::text AS grantee, jsonb_agg(DISTINCT x.privilege) AS rights FROM (
                SELECT a.grantee, a.privilege_type AS privilege FROM aclexplode(coalesce(e.acl, acldefault(e.default_kind::"char", e.owner))) a
                UNION ALL
-               SELECT a.grantee, a.privilege_type || ' (' || string_agg(quote_ident(c.attname), ', ' ORDER BY c.attnum) || ')'
+               SELECT a.grantee, a.privilege_type || ' (' || string_agg(c.attname, ', ' ORDER BY c.attnum) || ')'
                FROM pg_attribute c, aclexplode(c.attacl) a WHERE e.kind = 'table' AND c.attrelid = e.oid AND NOT c.attisdropped AND c.attacl IS NOT NULL
                GROUP BY a.grantee, a.privilege_type
            ) x GROUP BY x.grantee) a), '{{}}') AS rights

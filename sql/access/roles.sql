@@ -89,3 +89,8 @@ WHERE r.role = 'deployer' AND p.rolname <> current_user AND has_schema_privilege
 -- name: act
 -- Acts as a role until the transaction ends, or as another one is named.
 SELECT set_config('role', %(role)s, true)
+
+-- name: owns
+-- Whose a table is, and whether this user has that role's rights; nothing where it is gone.
+SELECT pg_get_userbyid(c.relowner)::text, pg_has_role(c.relowner, 'USAGE') FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %(schema)s AND c.relname = %(table)s

@@ -92,3 +92,7 @@ LOCK TABLE {table} IN ROW EXCLUSIVE MODE
 -- name: count_rejection
 -- One more row that failed its statement.
 SELECT pg_catalog.nextval({sequence}::pg_catalog.regclass)
+
+-- name: may_check
+-- Whether this user may read the rows that models are checked on.
+SELECT has_table_privilege('fsdb.model_checks', 'SELECT')

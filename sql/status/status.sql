@@ -10,3 +10,7 @@ FROM pg_catalog.pg_class AS c WHERE c.oid = to_regclass({name})
 -- name: exists
 -- The relation of that name, NULL where there is none.
 SELECT to_regclass({name})
+
+-- name: readable
+-- Whether this user may read a relation, NULL where there is none.
+SELECT has_table_privilege(to_regclass({name})::oid, 'SELECT')

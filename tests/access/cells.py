@@ -74,7 +74,8 @@ def cells(world: Ruled, connection: psycopg.Connection) -> Iterator[Cell]:
     """Every cell."""
     for one in objects(connection):
         for who in (*ROLES, "nobody"):
-            for privilege in PRIVILEGES[one.kind]:
+            maintain = ("MAINTAIN",) if one.kind == "table" and connection.info.server_version >= 170000 else ()
+            for privilege in (*PRIVILEGES[one.kind], *maintain):
                 values = {"who": world.user(who), "oid": one.number, "privilege": privilege, "kind": one.kind}
                 row = connection.execute(HAS, values).fetchone()
                 assert row is not None

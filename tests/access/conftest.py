@@ -1,4 +1,4 @@
-"""The database of tests/access/world.py, one a module."""
+"""The database of tests/access/world.py, one for all of its tests."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from tests.access.world import Ruled, ruled
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def world(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ruled]:
     """A database with something of everything, and a user in each role."""
     folder: Path = tmp_path_factory.mktemp("warehouse")

@@ -16,6 +16,7 @@ from fsdb.deployments.runtimes import worker
 from fsdb.deployments.scoring import result_types
 from fsdb.errors import EngineUnavailable, ParityFailed, UnsupportedModel
 from fsdb.models import Program
+from fsdb.sql import query
 
 if TYPE_CHECKING:
     from fsdb.models.backends.onnx import Scorer
@@ -26,12 +27,27 @@ _scorers: "Kept[Scorer | None]" = Kept(8)  # one of 500 trees takes tens of mega
 def scorer_of(connection: Connection[Any], version: ModelVersion, program: Program) -> "Scorer | None":
     """What runs the program here, once it has passed the parity gate on the version's stored rows.
 
-    None where it has no ONNX form, onnxruntime is not installed, or gives other results than the native predict.
+    None where it has no ONNX form, onnxruntime is not installed, or gives other results than the native predict; and where the user may not
+    read the stored rows, which are of real entities: then the server scores.
     """
-    return _scorers.get(version.checksum, lambda: _checked(connection, version, program))
+    try:
+        return _scorers.get(version.checksum, lambda: _checked(connection, version, program))
+    except _Unchecked:
+        return None
+
+
+def may_check(connection: Connection[Any]) -> bool:
+    """Whether the user may read the rows that models are checked on."""
+    return connection.execute(query("deployments/bulk", "may_check")).fetchone() == (True,)
+
+
+class _Unchecked(Exception):
+    """The user may not read the rows that models are checked on; the next one may."""
 
 
 def _checked(connection: Connection[Any], version: ModelVersion, program: Program) -> "Scorer | None":
+    if not may_check(connection):
+        raise _Unchecked
     try:
         worker.check(connection, version, program)
         return worker.scorer_of(program, threads=_cores())

@@ -26,7 +26,7 @@ from fsdb.deployments.objects import scorer_name
 from fsdb.deployments.registry import load_program
 from fsdb.deployments.runtimes import IN_SERVER
 from fsdb.deployments.scoring import key_part, result_types
-from fsdb.errors import EngineUnavailable, InvalidData, InvalidDefinition
+from fsdb.errors import EngineUnavailable, InvalidData, InvalidDefinition, RightMissing
 from fsdb.models import Program
 from fsdb.sql import query
 
@@ -229,6 +229,11 @@ def _release_outcome(
     if scorer is not None:
         return outside.scored(scorer, program, found.inputs)
     if release.runtime not in IN_SERVER:
+        if not outside.may_check(connection):
+            raise RightMissing(
+                f"User {connection.info.user} lacks SELECT on table fsdb.model_checks, by which the model of deployment {deployed.name} is checked "
+                "before it scores outside of the server: insert the rows and let a worker score them."
+            )
         raise EngineUnavailable(
             f"The model of deployment {deployed.name} has no function in the database, and onnxruntime is not installed here: "
             "install fsdb-postgres[onnx], or insert the rows and let a worker score them."
