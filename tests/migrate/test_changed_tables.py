@@ -104,15 +104,22 @@ def test_a_column_in_a_wider_type_is_widened_in_history(store: Store, connection
 
 
 @pytest.mark.parametrize(
-    ("kind", "value", "shown"),
+    ("kind", "value", "shown", "first"),
     [
-        ("numeric(13,3)", Decimal("2.455"), Decimal("2.455")),
-        ("numeric", Decimal("1e12"), "1000000000000"),
-        ("double precision", 0.1, 0.1),
+        ("numeric(13,3)", Decimal("2.455"), Decimal("2.455"), "definition"),
+        ("numeric(12,2)", Decimal("0.25"), Decimal("0.25"), "application"),
+        ("numeric", Decimal("1e12"), "1000000000000", "definition"),
+        ("double precision", 0.1, 0.1, "definition"),
     ],
 )
 def test_whole_numbers_become_numbers_of_another_kind(
-    database: TestDatabase, connection: psycopg.Connection, tmp_path: Path, kind: str, value: Any, shown: Any
+    database: TestDatabase,
+    connection: psycopg.Connection,
+    tmp_path: Path,
+    kind: str,
+    value: Any,
+    shown: Any,
+    first: str,
 ) -> None:
     """Live table, history, vectors, and each engine have what was written; what was saved before is built again as it was."""
     with fsdb.connect(database.url, warehouse=str(tmp_path)) as store:
@@ -125,8 +132,17 @@ def test_whole_numbers_become_numbers_of_another_kind(
         before = store.training_set(**asked)
         store.sync()
         before.save("kept")
-        connection.execute(f"ALTER TABLE parcels ALTER weight TYPE {kind}")
-        store.apply([_parcels(kind=kind, time=None)])
+        # The definition may go first, or the application.
+        steps = [
+            lambda: connection.execute(f"ALTER TABLE parcels ALTER weight TYPE {kind}"),
+            lambda: store.apply([_parcels(kind=kind, time=None)]),
+        ]
+        for step in steps if first == "application" else reversed(steps):
+            step()
+            if first == "definition":
+                connection.execute(
+                    "UPDATE parcels SET weight = 3 WHERE id = 2; UPDATE parcels SET weight = NULL WHERE id = 2"
+                )
         connection.execute("UPDATE parcels SET weight = %s WHERE id = 1", [value])
         assert store.feature_vector(["parcels.weight"], {"id": 1})["weight"] == value
         assert connection.execute("SELECT weight FROM parcels_history WHERE id = 1 ORDER BY version_id").fetchall() == [

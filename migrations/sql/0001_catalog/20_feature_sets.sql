@@ -79,10 +79,15 @@ BEGIN
         WHEN l.atttypid = h.atttypid AND (h.atttypmod < 0 OR l.atttypmod = h.atttypmod) THEN true
         WHEN h.atttypid = 'integer'::regtype THEN l.atttypid = 'smallint'::regtype
         WHEN h.atttypid = 'bigint'::regtype THEN l.atttypid IN ('smallint'::regtype, 'integer'::regtype)
-        WHEN h.atttypid = 'double precision'::regtype THEN l.atttypid = 'real'::regtype
+        WHEN h.atttypid = 'double precision'::regtype THEN l.atttypid IN ('real'::regtype, 'smallint'::regtype, 'integer'::regtype)
+        WHEN h.atttypid = 'real'::regtype THEN l.atttypid = 'smallint'::regtype
         WHEN h.atttypid = 'text'::regtype OR h.atttypid = 'character varying'::regtype
             THEN l.atttypid = 'character varying'::regtype AND (h.atttypmod < 0 OR l.atttypmod BETWEEN 0 AND h.atttypmod)
         -- Four more than precision * 65536 + scale, the scale in 11 bits with a sign.
+        WHEN h.atttypid = 'numeric'::regtype AND l.atttypid IN ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype)
+            THEN h.atttypmod < 0 OR (((h.atttypmod - 4) & 2047) # 1024) >= 1024
+                 AND ((h.atttypmod - 4) >> 16) - ((((h.atttypmod - 4) & 2047) # 1024) - 1024)
+                     >= CASE l.atttypid WHEN 'smallint'::regtype THEN 5 WHEN 'integer'::regtype THEN 10 ELSE 19 END
         WHEN h.atttypid = 'numeric'::regtype THEN l.atttypid = h.atttypid AND l.atttypmod >= 0
             AND (((l.atttypmod - 4) & 2047) # 1024) <= (((h.atttypmod - 4) & 2047) # 1024)
             AND ((l.atttypmod - 4) >> 16) - (((l.atttypmod - 4) & 2047) # 1024) <= ((h.atttypmod - 4) >> 16) - (((h.atttypmod - 4) & 2047) # 1024)
