@@ -28,6 +28,13 @@ NOT_THERE = (
     psycopg.errors.UndefinedFunction,
     psycopg.errors.InvalidSchemaName,
 )
+# Timeouts that end a session; the first two are no OperationalError.
+_ENDED = (psycopg.errors.IdleInTransactionSessionTimeout, psycopg.errors.TransactionTimeout)
+_TIMEOUTS = {
+    "25P03": "idle_in_transaction_session_timeout",
+    "25P04": "transaction_timeout",
+    "57P05": "idle_session_timeout",
+}
 
 _OF_CATALOG = re.compile(rf"\b{CATALOG_SCHEMA}\.|\"{CATALOG_SCHEMA}\"")
 
@@ -255,13 +262,18 @@ def unreachable(url: str, error: psycopg.Error) -> ConnectionFailed:
 
 def went_away(error: psycopg.Error) -> bool:
     """Whether the server or the connection to it is gone."""
-    return isinstance(error, psycopg.OperationalError) and (
-        error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
+    return isinstance(error, _ENDED) or (
+        isinstance(error, psycopg.OperationalError)
+        and (error.sqlstate is None or error.sqlstate.startswith(("08", "57P")))
     )
 
 
 def gone(url: str, error: psycopg.Error) -> ConnectionFailed:
-    """What to say where the server is gone."""
+    """What to say where the server is gone, or has ended the session."""
+    if error.sqlstate in _TIMEOUTS:
+        return ConnectionFailed(
+            f"The server at {shown(url)} ended the session by its {_TIMEOUTS[error.sqlstate]}. What was not committed is not in the database: raise it for this user, and call again."
+        )
     return ConnectionFailed(
         f"The server at {shown(url)} went away: {str(error).strip()}. What was not committed is not in the database; call again when the server is back."
     )
@@ -276,9 +288,9 @@ def explained(url: str, error: psycopg.Error) -> FsdbError | None:
         return CatalogMissing(
             f"The fsdb catalog lacks what this fsdb works with ({said}): it was changed by hand, or downgraded meanwhile. Run fsdb doctor."
         )
-    if not isinstance(error, psycopg.OperationalError):
-        return None
-    return gone(url, error) if went_away(error) else gave_up(url, error)
+    if went_away(error):
+        return gone(url, error)
+    return gave_up(url, error) if isinstance(error, psycopg.OperationalError) else None
 
 
 def gave_up(url: str, error: psycopg.Error) -> ConnectionFailed:

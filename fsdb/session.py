@@ -36,7 +36,7 @@ def configure(connection: Connection[Any]) -> None:
 
 
 class Session(Connection[Any]):
-    """A psycopg connection.
+    """A psycopg connection. Timeouts for idle sessions and transactions, of a role or a database, do not count in it, unless a pooler shares it.
 
     shared: whether the session was seen to be another's at times, so that nothing is kept in it.
     """
@@ -54,6 +54,8 @@ class Session(Connection[Any]):
         try:
             autocommit, session.autocommit = session.autocommit, True
             session.recognize()
+            if not session.shared:
+                session.execute(query("session/session", "patient"), prepare=False)
             session.autocommit = autocommit
         except BaseException:
             session.close()
