@@ -8,6 +8,7 @@ import psycopg
 from psycopg import Connection
 
 from fsdb import history
+from fsdb.access import giving, roles
 from fsdb.catalog import sequences
 from fsdb.catalog.feature_sets import RegisteredSet, list_sets
 from fsdb.columnar.health import copy_problems
@@ -269,6 +270,27 @@ def _rights(connection: Connection[Any]) -> Iterator[Check]:
         )
 
 
+def _roles(connection: Connection[Any]) -> Iterator[Check]:
+    """Whether each role has the rights that the table of rights gives it, and no others."""
+    found, who = giving.objects(connection), giving.holders(connection)
+    groups = [holder for holder in who if holder.name in {named.rolname for named in roles.names(connection).values()}]
+    for state, text, lines, advice in (
+        (
+            "wrong",
+            "lacks",
+            giving.missing(found, who),
+            "fsdb upgrade gives what is missing; others' objects only their owner.",
+        ),
+        ("advice", "has", giving.beyond(found, groups), "Granted by hand: REVOKE it where it is not meant."),
+    ):
+        said = [f"{holder.name} {text} {right} on {kind} {one.signature}" for right, kind, holder, one in lines]
+        if said:
+            more = f" and {len(said) - 10} more" if len(said) > 10 else ""
+            yield Check("rights: roles", state, "; ".join(said[:10]) + more, advice)  # type: ignore[arg-type]
+            return
+    yield Check("rights: roles", "good", "as they should be")
+
+
 def _policies(connection: Connection[Any]) -> Iterator[Check]:
     found = connection.execute(query("doctor/checks", "feature_policies")).fetchall()
     for name, policy, column in found:
@@ -311,5 +333,6 @@ PARTS: dict[str, Callable[[Connection[Any]], Iterator[Check]]] = {
     "models of runtime onnx": _models,
     "rows for a worker": _backlog,
     "rights": _rights,
+    "rights: roles": _roles,
     "policies on history": _policies,
 }

@@ -12,7 +12,9 @@ from fsdb.access.matrix import PUBLIC, by_name
 from fsdb.sql import joined, query
 
 FILE = "access/rights"
-_TARGETS = {"writer": ("set",), "scorer": ("deployment",), "deployer": ("application",)}
+APPLICATIONS = frozenset(
+    {"tracked table", "attached table", "schema of an application"}
+)  # rights there are theirs to give
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,17 @@ def missing(found: Sequence[Object], who: Sequence[Holder]) -> Iterator[tuple[st
             if holder.number != one.owner:
                 for right in sorted(wanted(one, holder) - has):
                     yield right, one.kind, holder, one
+
+
+def beyond(found: Sequence[Object], who: Sequence[Holder]) -> Iterator[tuple[str, str, Holder, Object]]:
+    """The rights that a role has on what fsdb keeps and the table does not give it: somebody granted them by hand."""
+    for one in found:
+        if one.row in by_name() and one.row not in APPLICATIONS:
+            for holder in {holder.number: holder for holder in who}.values():
+                given = frozenset[str]().union(*(wanted(one, other) for other in who if other.number == holder.number))
+                for right in sorted(one.rights.get(holder.number, frozenset()) - given):
+                    if holder.number != one.owner:
+                        yield right, one.kind, holder, one
 
 
 def give(connection: Connection[Any], numbers: Sequence[int] | None = None) -> None:

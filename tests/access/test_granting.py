@@ -12,8 +12,9 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 import fsdb
-from fsdb.access.giving import holders, missing, objects
+from fsdb.access.giving import give, holders, missing, objects
 from fsdb.cli import main
+from fsdb.doctor import diagnose
 from tests.conftest import TestDatabase
 
 SETS = [
@@ -158,3 +159,25 @@ def test_what_cannot_be_granted_is_a_sentence(owner: str, server_url: str, capsy
 def test_nobody_becomes_a_superuser(module_database: TestDatabase) -> None:
     with fsdb.connect(module_database.url) as store, pytest.raises(fsdb.ChangeRefused, match="a superuser"):
         store.grant("admin", "pg_monitor")
+
+
+def test_the_doctor_tells_what_a_role_lacks_and_has_beyond(owner: str, server_url: str) -> None:
+    with user(server_url) as ann, fsdb.connect(owner) as store, store.transaction() as connection:
+        store.grant("reader", ann)
+        assert found(connection) == ("good", "as they should be")
+        connection.execute(sql.SQL("REVOKE SELECT ON fsdb_history.one FROM {}").format(sql.Identifier(ann)))
+        assert found(connection) == ("wrong", f"{ann} lacks SELECT on table fsdb_history.one")
+        give(connection)
+        connection.execute(
+            "UPDATE fsdb.roles SET rolname = %s WHERE role = 'reader'", [ann]
+        )  # as if it were the cluster's
+        connection.execute(sql.SQL("GRANT DELETE ON one TO {}").format(sql.Identifier(ann)))
+        assert found(connection) == ("advice", f"{ann} has DELETE on table public.one")
+        connection.execute(sql.SQL("REVOKE DELETE ON one FROM {}").format(sql.Identifier(ann)))
+        connection.execute("UPDATE fsdb.roles SET rolname = rolname || '_' WHERE role = 'reader'")
+        store.revoke("reader", ann)
+
+
+def found(connection: psycopg.Connection) -> tuple[str, str]:
+    (check,) = [check for check in diagnose(connection).checks if check.name == "rights: roles"]
+    return check.state, check.found
