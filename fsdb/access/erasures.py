@@ -45,10 +45,10 @@ def insert(
     versions: Sequence[int],
     predictions: Mapping[str, Sequence[int]],
     training_sets: Mapping[str, int],
-    files: bool,
+    files: str | None,
 ) -> int:
     """Leaves the record in the erasure's own transaction, and returns its number. predictions: ids by deployment; training_sets: rows
-    taken out by name; files: whether the set's copy is to be written anew."""
+    taken out by name; files: the history table whose copy is to be written anew."""
     values = {"operation": operation, "feature_set": feature_set, "entities": entities, "why": why}
     number = _rows(connection, "insert", values | {"counts": Jsonb(dict(counts))})[0][0]
     connection.execute(
@@ -59,14 +59,15 @@ def insert(
         connection.execute(query(FILE, "insert_predictions"), values)
     for name, rows in training_sets.items():
         connection.execute(query(FILE, "insert_training_set"), {"erasure": number, "training_set": name, "rows": rows})
-    if files:
-        connection.execute(query(FILE, "insert_files"), {"erasure": number, "feature_set": feature_set})
+    if files is not None:
+        values = {"erasure": number, "feature_set": feature_set, "history_table": files}
+        connection.execute(query(FILE, "insert_files"), values)
     return int(number)
 
 
-def pending(connection: Connection[Any], feature_set: str | None = None) -> list[str]:
-    """Sets of which an erasure has still to write the copy's files anew."""
-    return [name for (name,) in _rows(connection, "pending", {"feature_set": feature_set})]
+def pending(connection: Connection[Any], feature_set: str | None = None) -> dict[str, str]:
+    """Sets of which an erasure has still to write the copy's files anew, each with its history table. A set may be gone meanwhile."""
+    return dict(_rows(connection, "pending", {"feature_set": feature_set}))
 
 
 def pending_versions(connection: Connection[Any], feature_set: str) -> NDArray[np.int64]:

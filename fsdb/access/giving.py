@@ -15,6 +15,7 @@ FILE = "access/rights"
 APPLICATIONS = frozenset(
     {"tracked table", "attached table", "schema of an application"}
 )  # rights there are theirs to give
+ERASED = ("model table", "saved spine")  # a deployer's too: fsdb's role erases entities from them
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,23 @@ def give(connection: Connection[Any], numbers: Sequence[int] | None = None) -> N
         batches.setdefault((right, kind, holder.name), []).append(one.signature)
     for (right, kind, name), signatures in batches.items():
         _change(connection, "give", right, kind, signatures, Identifier(name))
+    _let_erase(connection, found)
+
+
+def _let_erase(connection: Connection[Any], found: Sequence[Object]) -> None:
+    """Lets fsdb's role erase from what deployers own."""
+    row = connection.execute(query(FILE, "keeper")).fetchone()
+    if row is None:
+        return
+    number, name = row
+    for right in ("SELECT", "UPDATE", "DELETE"):
+        lacking = [
+            one.signature
+            for one in found
+            if one.row in ERASED and one.owner != number and right not in one.rights.get(number, frozenset())
+        ]
+        if lacking:
+            _change(connection, "give", right, "table", lacking, Identifier(name))
 
 
 def take(connection: Connection[Any], holder: Holder) -> None:

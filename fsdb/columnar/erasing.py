@@ -14,7 +14,7 @@ import pyarrow.fs as pafs
 from numpy.typing import NDArray
 
 from fsdb.access import erasures
-from fsdb.catalog.feature_sets import RegisteredSet, list_sets
+from fsdb.catalog.feature_sets import list_sets
 from fsdb.columnar import rebuilding
 from fsdb.columnar.contents import FIELD_ID, batches
 from fsdb.columnar.copies import Copy
@@ -39,7 +39,7 @@ def resume(
 def settle(work: Work, feature_sets: Sequence[str] | None = None) -> list[str]:
     """Writes the copies anew of which something is to leave, those of the named sets or all, and returns the sets."""
     done = []
-    for name in erasures.pending(work.control):
+    for name, history_table in erasures.pending(work.control).items():
         if feature_sets is not None and name not in feature_sets:
             continue
         warehouse = work.warehouse
@@ -52,9 +52,9 @@ def settle(work: Work, feature_sets: Sequence[str] | None = None) -> list[str]:
                 if work.owns(copy.location()):  # it stays in its warehouse, whichever one new copies go to
                     work.warehouse = parent(parent(copy.location()))
                 rebuilding.rebuild_set(work, registered, None, erasures.pending_versions(work.control, name))
-                _remove_others(work, registered)
-            elif registered is not None:
-                _remove_others(work, registered)
+            copy = None if registered is None else work.loaded(registered)
+            work.forget_dropped()
+            _remove_others(work, history_table, None if copy is None else copy.location().rstrip("/"))
             erasures.finished(work.control, name)
             work.warehouse = warehouse
             done.append(name)
@@ -76,11 +76,9 @@ def held(copy: Copy, keys: Sequence[str], wanted: pa.Table) -> NDArray[np.int64]
     return np.concatenate(found)
 
 
-def _remove_others(work: Work, registered: RegisteredSet) -> None:
+def _remove_others(work: Work, history_table: str, present: str | None) -> None:
     """Removes every folder that holds or held a copy of the set, but for that of the present one, whatever still reads there."""
-    copy = work.loaded(registered)
-    present = None if copy is None else copy.location().rstrip("/")
-    own = re.compile(rf"{re.escape(registered.history_table)}-[0-9a-f]{{12}}")
+    own = re.compile(rf"{re.escape(history_table)}-[0-9a-f]{{12}}")
     roots = {f"{work.warehouse}/{work.owner}"} | ({parent(present)} if present is not None else set())
     left = [location for location, *_ in work.control.execute(query(COPIES, "all_leftovers")).fetchall()]
     noted = {location for location in left if any(own.fullmatch(part) for part in location.split("/"))}

@@ -75,7 +75,21 @@ def hold(connection: Connection[Any], registered: RegisteredSet) -> None:
         # A training set that is being saved is waited for, and one that is saved later sees this erasure.
         (CATALOG_SCHEMA, "training_sets"): Mode.SHARE_ROW_EXCLUSIVE,
     }
-    locks.take(connection, locks.together(own, places.locks_of(connection, registered)))
+    wanted = locks.together(own, places.locks_of(connection, registered))
+    locks.take(connection, wanted)
+    for schema, table in wanted:
+        refuse_foreign(connection, schema, table)
+
+
+def refuse_foreign(connection: Connection[Any], schema: str, table: str) -> None:
+    """Raises ChangeRefused where deleting from a table would run code of a role that could not act as this one anyway."""
+    found = connection.execute(query(FILE, "foreign_code"), {"schema": schema, "table": table}).fetchone()
+    if found is not None:
+        what, owner, role = found
+        raise ChangeRefused(
+            f"Erasing from {schema}.{table} would run code of role {owner} with the rights of {role}: {what}. "
+            f"Let {owner} take it away, or grant {role} to {owner}. Nothing was erased."
+        )
 
 
 def has_copy(connection: Connection[Any], registered: RegisteredSet) -> bool:
@@ -126,7 +140,7 @@ def _taken(connection: Connection[Any], registered: RegisteredSet, why: str, cop
         )
     for place in places.PLACES.values():
         place(connection, registered, taken)
-    files = has_copy(connection, registered)
+    files = has_copy(connection, registered) and bool(versions or copied)
     analyze(
         connection,
         [(registered.live_schema, registered.live_table), (HISTORY_SCHEMA, registered.history_table), *taken.tables],
@@ -141,7 +155,7 @@ def _taken(connection: Connection[Any], registered: RegisteredSet, why: str, cop
         versions=sorted({*versions, *copied}),
         predictions=taken.predictions,
         training_sets=taken.training_sets,
-        files=files,
+        files=registered.history_table if files else None,
     )
     return ErasureResult(
         registered.name,

@@ -85,7 +85,7 @@ def _mended(connection: Connection[Any], registered: RegisteredSet, after: datet
         versions=versions,
         predictions=predictions,
         training_sets=using,
-        files=files,
+        files=registered.history_table if files else None,
     )
     connection.execute(query(FILE, "drop_keys", **K))
     by_deployment = {name: len(ids) for name, ids in predictions.items()}

@@ -19,11 +19,11 @@ INSERT INTO fsdb.erased_training_sets (erasure_id, training_set, rows) VALUES (%
 
 -- name: insert_files
 -- Files that are to be written anew.
-INSERT INTO fsdb.erasure_files (erasure_id, feature_set) VALUES (%(erasure)s, %(feature_set)s)
+INSERT INTO fsdb.erasure_files (erasure_id, feature_set, history_table) VALUES (%(erasure)s, %(feature_set)s, %(history_table)s)
 
 -- name: pending
--- Sets whose files are still to be written anew; only that one where it is named.
-SELECT DISTINCT feature_set FROM fsdb.erasure_files
+-- Sets whose files are still to be written anew, and what their folders are called after; only that one where it is named.
+SELECT DISTINCT feature_set, history_table FROM fsdb.erasure_files
 WHERE %(feature_set)s::text IS NULL OR feature_set = %(feature_set)s::text ORDER BY 1
 
 -- name: finished

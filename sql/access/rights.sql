@@ -94,6 +94,10 @@ FROM everything e
 WHERE %(oids)s::oid[] IS NULL OR e.oid = ANY (%(oids)s::oid[])
 ORDER BY e.schema, e.kind, e.signature
 
+-- name: keeper
+-- fsdb's own role: the owner of the catalog.
+SELECT c.relowner::bigint, pg_get_userbyid(c.relowner)::text FROM pg_class c WHERE c.oid = to_regclass('fsdb.catalog_version')
+
 -- name: give
 -- Gives rights on objects of one kind.
 GRANT {rights} ON {kind} {objects} TO {grantee}

@@ -15,10 +15,12 @@ import sqlalchemy as sa
 from sklearn.linear_model import LinearRegression
 
 import fsdb
+from fsdb.catalog.feature_sets import get_set
 from fsdb.cli.app import main
 from fsdb.columnar import erasing
 from fsdb.deployments import lineage, replay
 from fsdb.errors import ChangeRefused, Erased, InvalidData, PartlyErased, UnknownName
+from fsdb.history import tables
 from tests.access.everything import files_with, tables_with
 from tests.conftest import TestDatabase
 
@@ -241,6 +243,24 @@ class _Died(BaseException):
 
 def _dies(*_arguments: object) -> None:
     raise _Died
+
+
+def test_the_files_of_a_set_that_is_dropped_meanwhile_go_too(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, run = house.store, house.connection.execute
+    ghost = fsdb.FeatureSet("ghost", keys={"who": sa.Text}, features=[fsdb.Feature("n", sa.Float)])
+    store.apply([ghost])
+    run("INSERT INTO ghost VALUES ('Agrajag', 1)")
+    store.sync(["ghost"])
+    with monkeypatch.context() as patch:
+        patch.setattr(erasing.rebuilding, "rebuild_set", _dies)
+        with pytest.raises(_Died):
+            store.erase("ghost", {"who": "Agrajag"}, "asked")
+    with house.store.transaction() as connection:
+        tables.drop(connection, get_set(connection, "ghost"))
+    assert files_with(house.folder, "Agrajag") != []
+    monkeypatch.setenv("FSDB_WAREHOUSE", str(house.folder))
+    assert store.resume_erasures() == ["ghost"]
+    assert files_with(house.folder, "Agrajag") == []
 
 
 def test_a_writer_under_way_is_waited_for_and_a_later_one_writes_a_new_entity(house: House) -> None:

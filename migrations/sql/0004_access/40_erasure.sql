@@ -42,11 +42,13 @@ COMMENT ON TABLE fsdb.erased_training_sets IS 'Saved training sets that an erasu
 COMMENT ON COLUMN fsdb.erased_training_sets.rows IS 'How many rows of its spine were taken out.';
 
 CREATE TABLE fsdb.erasure_files (
-    erasure_id  bigint NOT NULL REFERENCES fsdb.erasures,
-    feature_set text NOT NULL,
+    erasure_id    bigint NOT NULL REFERENCES fsdb.erasures,
+    feature_set   text NOT NULL,
+    history_table text NOT NULL,
     PRIMARY KEY (erasure_id, feature_set)
 );
 COMMENT ON TABLE fsdb.erasure_files IS 'Erasures whose files are still to be written anew: fsdb erase --resume, or the next sync, does it. Until then nobody reads the set''s copy.';
+COMMENT ON COLUMN fsdb.erasure_files.history_table IS 'What the folders of the set''s copies are called after, also once the set is dropped.';
 
 CREATE FUNCTION fsdb.refuse_erasure_change() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -1,0 +1,75 @@
+"""Who may erase: fsdb's role and its admins, from what deployers own, too; and nobody's code runs with their rights by it."""
+
+import numpy as np
+import pandas as pd
+import psycopg
+import pytest
+from sklearn.linear_model import LinearRegression
+
+import fsdb
+from fsdb.errors import ChangeRefused, FsdbError
+from tests.access.everything import tables_with
+from tests.access.world import Ruled
+
+
+@pytest.fixture(scope="module")
+def picked(world: Ruled) -> Ruled:
+    """A deployer's deployment and saved set, with rows of entities."""
+    with world.connect("keeper") as keeper:
+        keeper.execute("INSERT INTO shop.stock VALUES ('Marmite', 1), ('Tea', 2), ('Towel', 3)")
+    fitted = LinearRegression().fit(np.array([[0.0], [1.0]]), np.array([0.0, 1.0]))
+    with world.store("deployer") as store:
+        store.register_model("picker", fitted, inputs={"left": "shop.stock.left"})
+        store.deploy("picker", "picked")
+        spine = pd.DataFrame({"item": ["Marmite", "Tea"], "at": [pd.Timestamp.now(tz="UTC")] * 2})
+        built = store.training_set(spine=spine, features=["shop.stock.left"], timestamp="at", known="now")
+        built.save("of_a_deployer")
+    with world.connect("scorer") as scorer:
+        for item in ("Marmite", "Tea", "Marmite"):
+            scorer.execute("INSERT INTO picked (item) VALUES (%s)", (item,))
+    return world
+
+
+@pytest.mark.parametrize("role", ["reader", "writer", "scorer", "deployer", "nobody"])
+def test_nobody_else_may(picked: Ruled, role: str) -> None:
+    with pytest.raises(FsdbError), picked.store(role) as store:
+        store.erase("shop.stock", {"item": "Tea"}, "asked")
+    with picked.connect(role) as connection:
+        for statement in (
+            'SELECT fsdb_history."shop.stock:erase"(ARRAY[1])',
+            "INSERT INTO fsdb.erasures (operation, feature_set, entities, why, counts) VALUES ('erase', 'x', 1, 'x', '{}')",
+            "DELETE FROM fsdb.erasure_files",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(statement)  # type: ignore[call-overload]
+    with picked.administrator() as connection:
+        assert connection.execute("SELECT count(*) FROM shop.stock WHERE item = 'Tea'").fetchone() == (1,)
+
+
+def test_a_deployer_s_trigger_does_not_run_as_who_erases(picked: Ruled) -> None:
+    with picked.administrator() as connection:
+        connection.execute("CREATE TABLE caught (who text); GRANT INSERT ON caught TO PUBLIC")
+        connection.execute(psycopg.sql.SQL("SET ROLE {}").format(psycopg.sql.Identifier(picked.group("deployer"))))
+        connection.execute(
+            "CREATE FUNCTION public.catch() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN INSERT INTO public.caught VALUES (current_user); RETURN OLD; END $$"
+        )
+        connection.execute("CREATE TRIGGER catch BEFORE DELETE ON picked FOR EACH ROW EXECUTE FUNCTION public.catch()")
+        connection.execute("RESET ROLE")
+        for role in ("keeper", "admin"):
+            with picked.store(role) as store, pytest.raises(ChangeRefused, match="would run code of role"):
+                store.erase("shop.stock", {"item": "Marmite"}, "asked")
+        assert connection.execute("SELECT count(*) FROM caught").fetchone() == (0,)
+        connection.execute("DROP TRIGGER catch ON picked")
+
+
+def test_an_admin_erases_from_what_a_deployer_owns(picked: Ruled) -> None:
+    with picked.store("admin") as store:
+        done = store.erase("shop.stock", {"item": "Marmite"}, "asked")
+        assert (done.predictions, done.training_sets) == ({"picked": 2}, {"of_a_deployer": 1})
+        line = store.audit("shop.stock", "erase").to_dicts()[0]
+        assert line["by"] == picked.user("admin")
+    with picked.administrator() as connection:
+        assert tables_with(connection, "Marmite") == []
+    with picked.store("reader") as store, pytest.raises(fsdb.Erased, match="lacks 1 of 2 rows"):
+        store.load_training_set("of_a_deployer").verify()
