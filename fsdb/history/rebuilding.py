@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from psycopg import Connection
-from psycopg.sql import SQL
 
 from fsdb import locks
 from fsdb.catalog.feature_sets import RegisteredSet
@@ -14,9 +13,7 @@ from fsdb.history.dependents import set_aside
 from fsdb.history.grants import grant, grants
 from fsdb.history.locking import all_locks
 from fsdb.history.refusals import refusals
-from fsdb.history.status import marked_triggers
-from fsdb.history.tables import refresh
-from fsdb.sql import query
+from fsdb.history.tables import drop_objects, drop_triggers, refresh
 
 
 @contextmanager
@@ -33,17 +30,8 @@ def rebuilding(connection: Connection[Any], registered: RegisteredSet) -> Iterat
 
 def _rebuilt(connection: Connection[Any], registered: RegisteredSet) -> Iterator[None]:
     kept = {one.name: grants(connection, one.kind, one.signature) for one in views(registered)}
-    for signature in marked_triggers(connection, registered):
-        connection.execute(query("history/objects", "drop", kind=SQL("TRIGGER"), signature=signature))
-    for generated in views(registered):
-        connection.execute(
-            query(
-                "history/objects",
-                "drop",
-                kind=SQL("{} IF EXISTS").format(SQL(generated.kind.upper())),
-                signature=generated.signature,
-            )
-        )
+    drop_triggers(connection, registered)
+    drop_objects(connection, views(registered))
     yield
     refresh(connection, registered)
     for generated in views(registered):

@@ -1,6 +1,6 @@
 """Creates, refreshes and drops the tables of a feature set with everything that keeps its history."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from psycopg import Connection
@@ -72,19 +72,26 @@ def drop(connection: Connection[Any], registered: RegisteredSet) -> None:
         objects = compile_set(registered)
         foreign = foreign_objects(connection, registered, objects)
         locks.take(connection, _locks_to_drop(registered, live, bool(foreign)))
-        for signature in marked_triggers(connection, registered):
-            connection.execute(query("history/objects", "drop", kind=SQL("TRIGGER"), signature=signature))
+        drop_triggers(connection, registered)
         left = [one for one in objects if one.kind != "trigger" and f"{one.kind} {one.name}" not in foreign]
         asked = [one for one in row_policy(registered) if one.kind == "function"]  # policies of others may ask it, too
-        _drop_objects(connection, [one for one in reversed(left) if one not in asked])
+        drop_objects(connection, [one for one in reversed(left) if one not in asked])
         connection.execute(query("history/tables", "drop_table", table=registered.history))
-        _drop_objects(connection, asked)
+        drop_objects(connection, asked)
         if live is not None and not registered.tracked and live.is_own:
             connection.execute(query("history/tables", "drop_table", table=registered.live))
         catalog.delete_set(connection, registered.name)
 
 
-def _drop_objects(connection: Connection[Any], objects: Iterable[GeneratedObject]) -> None:
+def drop_triggers(connection: Connection[Any], registered: RegisteredSet, keep: Collection[str] = ()) -> None:
+    """Drops the set's triggers, wherever they stand by now, but those to keep, named as a DROP names them."""
+    for signature in marked_triggers(connection, registered):
+        if signature.as_string() not in keep:
+            connection.execute(query("history/objects", "drop", kind=SQL("TRIGGER"), signature=signature))
+
+
+def drop_objects(connection: Connection[Any], objects: Iterable[GeneratedObject]) -> None:
+    """Drops objects of a set, as far as they are there."""
     for generated in objects:
         kind = SQL("{} IF EXISTS").format(SQL(generated.kind.upper()))
         connection.execute(query("history/objects", "drop", kind=kind, signature=generated.signature))
@@ -128,9 +135,7 @@ def refresh(connection: Connection[Any], registered: RegisteredSet) -> None:
         _refuse_foreign(connection, current, objects)
         wanted = {generated.signature.as_string() for generated in objects}
         locks.take(connection, refresh_locks(connection, current, objects))
-        for signature in marked_triggers(connection, current):
-            if signature.as_string() not in wanted:
-                connection.execute(query("history/objects", "drop", kind=SQL("TRIGGER"), signature=signature))
+        drop_triggers(connection, current, keep=wanted)
         outdated = outdated_objects(connection, current, objects)
         install(connection, [one for one in objects if one.kind == "function" or one in outdated])
         remember_columns(connection, current)
