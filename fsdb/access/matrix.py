@@ -118,6 +118,7 @@ _FUNCTIONS = [
     Row("fsdb.refuse_prediction_change()", deployer="EXECUTE"),
     Row("fsdb.refuse_forged_prediction()", deployer="EXECUTE"),
     Row("fsdb.enqueue_scoring()", deployer="EXECUTE"),
+    *_owners("fsdb.policies_bind()"),
     *_owners("fsdb.kept_exactly() fsdb.new_generation() fsdb.next_catalog_generation()"),
     *_owners("fsdb.refuse_graph_removal() fsdb.refuse_model_change() fsdb.refuse_reach_back()"),
     *_owners("fsdb.guard_audit() fsdb.acting_role() fsdb.append_audit() fsdb.record_copy() fsdb.record_row()"),

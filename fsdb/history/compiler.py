@@ -200,6 +200,10 @@ def _body_parts(registered: RegisteredSet) -> dict[str, Composable]:
         },
         "history_name": Literal(registered.history.as_string()),
         "name": Literal(name),
+        "live_table": Literal(registered.live.as_string()),
+        "bound_message": Literal(
+            f"fsdb: row security of {registered.live_schema}.{registered.live_table} binds this user, whose versions of {name} are those of its own INSERT, UPDATE and DELETE."
+        ),
         "w_is_h": Literal(columns.same_key("w", "h").as_string()),
         "reach_lock": Literal(LOCK),
         "needed_message": Literal(

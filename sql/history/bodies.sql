@@ -368,6 +368,10 @@ END
 DECLARE
     learned timestamptz := clock_timestamp();
 BEGIN
+    -- Policies would not be asked here, so whom they bind writes the live table.
+    IF fsdb.policies_bind({live_table}) THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = {bound_message};
+    END IF;
     IF EXISTS (SELECT FROM unnest($1) v WHERE v.event_time < {earliest} OR v.event_time >= {latest} AND NOT EXISTS (
         SELECT FROM {history} h WHERE {h_is_v} AND h.event_time >= v.event_time - interval '1 microsecond')) THEN
         RAISE EXCEPTION USING ERRCODE = 'check_violation', MESSAGE = {bounds_message};

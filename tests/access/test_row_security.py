@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import pandas as pd
 import psycopg
 import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
+from sklearn.linear_model import LinearRegression
 
 import fsdb
 from fsdb.doctor import diagnose
@@ -366,3 +368,48 @@ def test_a_renamed_live_table_still_decides_and_a_missing_one_shows_nothing(poli
             owner.execute(SQL("SET LOCAL ROLE {}").format(Identifier(world.names["reader"])))
             with pytest.raises(psycopg.errors.UndefinedTable, match="is gone, whose policies say what"):
                 owner.execute("SELECT FROM fsdb_history.account")
+
+
+def test_predictions_under_a_policy(policed: World) -> None:
+    """Whoever inserts, the model is given all features; what was recorded is shown as far as its versions may be seen."""
+    world = policed
+    world.run("CREATE POLICY p ON account TO {reader} USING (id <= 2)")
+    world.run("GRANT ALL ON ALL TABLES IN SCHEMA fsdb TO {reader}")
+    given = pd.DataFrame({"balance": [10.0, 20.0, 60.0, 70.0]})
+    with world.store() as store:
+        fitted = LinearRegression().fit(given, given.balance * 2)
+        store.register_model("twice", fitted, inputs={"balance": "account.balance"}, rows=given)
+        deployment = store.deploy("twice", table="doubled")
+        world.run("GRANT SELECT, INSERT ON doubled TO {reader}")
+        with world.connect("reader") as reader:
+            made = _rows(reader, "INSERT INTO doubled (id) VALUES (2), (7) RETURNING prediction_id, prediction")
+            assert [round(prediction) for _, prediction in made] == [46, 146]
+            (seen, _), (hidden, _) = made
+            assert len(_rows(reader, "SELECT * FROM fsdb.prediction_lineage('doubled', %s)", seen)) == 1
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match=r"does not see version .* row security"):
+                _rows(reader, "SELECT * FROM fsdb.prediction_lineage('doubled', %s)", hidden)
+        with world.store("reader") as store_of_reader:
+            handle = store_of_reader.deployment("doubled")
+            assert len(handle.lineage(seen)) == 1
+            with pytest.raises(fsdb.RightMissing, match="row security hides versions of that set"):
+                handle.lineage(hidden)
+            with pytest.raises(fsdb.RightMissing, match="A replay of doubled needs every version"):
+                handle.replay()
+            with pytest.raises(fsdb.RightMissing, match="A deployment of model twice needs every version"):
+                store_of_reader.deploy("twice", table="again")
+        assert deployment.replay().different == 0
+
+
+def test_the_function_that_writes_versions_is_no_way_round(policed: World) -> None:
+    """A writer under a policy, who may call it, writes no version of an entity that the policy keeps from it."""
+    policed.run("CREATE POLICY p ON account TO {reader} USING (id <= 2)")
+    policed.run("""GRANT EXECUTE ON FUNCTION fsdb_history."account:write"(fsdb_history.account[]) TO {reader}""")
+    forged = """SELECT fsdb_history."account:write"(array_agg(h)) FROM fsdb_history.account h WHERE h.id = 2"""
+    with policed.connect("reader") as reader:
+        with pytest.raises(
+            psycopg.errors.InsufficientPrivilege, match=r"row security of public\.account binds this user"
+        ):
+            reader.execute(forged)
+        policed.run("ALTER TABLE account DISABLE ROW LEVEL SECURITY")
+        with reader.transaction(force_rollback=True):
+            reader.execute(forged)

@@ -101,6 +101,7 @@ DECLARE
     deployed record;
     given    record;
     release_ integer;
+    hidden   bigint;
 BEGIN
     SELECT d.* INTO deployed FROM fsdb.deployments d
     WHERE "table" IN (d.name, d.schema_name || '.' || d.table_name);
@@ -133,6 +134,15 @@ BEGIN
                 given.name, given.column_name, deployed.schema_name, deployed.table_name)
                 USING prediction_lineage.prediction_id;
         ELSE
+            IF NOT fsdb.sees_all_versions(given.feature_set) THEN
+                EXECUTE format('SELECT p.%I FROM %I.%I p WHERE p.prediction_id = $1 AND NOT EXISTS (SELECT FROM fsdb_history.%I h WHERE h.version_id = p.%I)',
+                    given.version_column, deployed.schema_name, deployed.table_name, given.history_table, given.version_column)
+                    INTO hidden USING prediction_lineage.prediction_id;
+                IF hidden IS NOT NULL THEN
+                    RAISE EXCEPTION 'fsdb: % does not see version % of %, from which prediction % was made: row security hides versions of that set',
+                        current_user, hidden, given.feature_set, prediction_lineage.prediction_id USING ERRCODE = 'insufficient_privilege';
+                END IF;
+            END IF;
             -- As it was given at scoring: the max_age and default are those of the release. Where the version
             -- itself is gone, the value is not known any more.
             RETURN QUERY EXECUTE format(

@@ -74,3 +74,14 @@ END
 $$;
 GRANT EXECUTE ON FUNCTION fsdb.sees_all_versions TO PUBLIC;
 COMMENT ON FUNCTION fsdb.sees_all_versions IS 'Whether the caller sees every version of a feature set. Who does not, reads the rows of some entities alone, and from PostgreSQL alone.';
+
+-- Asked by functions that run with their owner's rights, where row_security_active would tell of the owner.
+CREATE FUNCTION fsdb.policies_bind(live_table text) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT c.relrowsecurity AND NOT (r.rolsuper OR r.rolbypassrls OR (pg_has_role(r.oid, c.relowner, 'USAGE') AND NOT c.relforcerowsecurity))
+            FROM pg_class c JOIN pg_roles r ON r.rolname = fsdb.acting_role() WHERE c.oid = to_regclass(live_table));
+END
+$$;
+REVOKE ALL ON FUNCTION fsdb.policies_bind FROM PUBLIC;
+COMMENT ON FUNCTION fsdb.policies_bind IS 'Whether row security of a table binds the role that the session acts as, also inside functions that run with their owner''s rights.';

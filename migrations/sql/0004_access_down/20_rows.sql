@@ -15,6 +15,7 @@ BEGIN
     END LOOP;
 END
 $$;
+DROP FUNCTION fsdb.policies_bind(text);
 DROP FUNCTION fsdb.sees_all_versions(text);
 DROP FUNCTION fsdb.all_versions(regclass, text, text);
 DROP FUNCTION fsdb.policy_of_history(regclass, boolean);
