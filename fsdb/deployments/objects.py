@@ -11,6 +11,7 @@ from psycopg.sql import Literal as Value
 
 from fsdb.catalog.deployments import RegisteredDeployment
 from fsdb.config import MODEL_SCHEMA
+from fsdb.errors import ChangeRefused
 from fsdb.history.status import ObjectStatus, State
 from fsdb.sql import query
 
@@ -92,6 +93,32 @@ def create_sequence(connection: Connection[Any], name: str) -> None:
 def drop_sequence(connection: Connection[Any], name: str) -> None:
     """Removes a sequence of schema fsdb_models, if it is there."""
     connection.execute(query("deployments/objects", "drop_sequence", sequence=function(name)))
+
+
+def foreign_functions(connection: Connection[Any], names: Sequence[str]) -> dict[str, str]:
+    """Of some functions of schema fsdb_models those that a role owns which could not act as this user anyway, with that role.
+
+    What such a function does is that role's word, and would be done with this user's rights.
+    """
+    values = {"models": MODEL_SCHEMA, "names": list(names)}
+    return dict(connection.execute(query("deployments/objects", "foreign_functions"), values).fetchall())
+
+
+def is_others(connection: Connection[Any], name: str) -> bool:
+    """Whether a function of schema fsdb_models belongs to a role whose rights the user does not have."""
+    values = {"models": MODEL_SCHEMA, "name": name}
+    return connection.execute(query("deployments/objects", "others"), values).fetchone() == (True,)
+
+
+def refuse_foreign_functions(connection: Connection[Any], names: Sequence[str]) -> None:
+    """Raises ChangeRefused where the catalog's owner would call functions that a deployer may replace. Others trust deployers."""
+    if connection.execute(query("deployments/objects", "rules")).fetchone() != (True,):
+        return
+    for name, owner in foreign_functions(connection, names).items():
+        raise ChangeRefused(
+            f"Function {MODEL_SCHEMA}.{name} belongs to {owner}, and would run with the rights of {connection.info.user}: do this as a reader, or deploy the "
+            "version again, which makes the function anew."
+        )
 
 
 def states(

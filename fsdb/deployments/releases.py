@@ -114,8 +114,10 @@ def ensure_scorer(
 def drop_scorers(connection: Connection[Any], deployed: RegisteredDeployment) -> None:
     """Removes the scoring functions that no deployment uses any more; `deployed` is gone from the catalog already."""
     for release in kinds(deployed):
-        if release.runtime in IN_SERVER and not catalog.using_version(
-            connection, deployed.model, release.version, release.runtime
+        if (
+            release.runtime in IN_SERVER
+            and not catalog.using_version(connection, deployed.model, release.version, release.runtime)
+            and not objects.is_others(connection, objects.scorer_name(deployed.model, release.version, release.runtime))
         ):
             runtimes.drop_scorers(connection, deployed.model, release.version, release.runtime)
         objects.drop_sequence(connection, rejections_name(deployed, release.version))
@@ -209,7 +211,8 @@ def _checked_function(
             raise ChangeRefused(
                 f"Schema {MODEL_SCHEMA} has a function {item.name} that is not fsdb's: rename or drop it, then deploy again."
             )
-    if any(item.state != "installed" for item in found):
+    foreign = objects.foreign_functions(connection, [made.name for made in wanted])
+    if foreign or any(item.state != "installed" for item in found):
         runtimes.drop_scorers(connection, version.model, version.version, runtime)
         for made in wanted:
             objects.install(connection, made)

@@ -14,7 +14,7 @@ from fsdb.catalog.deployments import RegisteredDeployment, Release, get_deployme
 from fsdb.catalog.feature_sets import RegisteredSet, list_sets
 from fsdb.catalog.models import get_version
 from fsdb.config import MODEL_SCHEMA
-from fsdb.deployments.objects import scorer_name
+from fsdb.deployments.objects import refuse_foreign_functions, scorer_name
 from fsdb.deployments.parity import as_text, pinned
 from fsdb.deployments.recorded import recorded, recorded_rows
 from fsdb.deployments.registry import load_program
@@ -24,6 +24,7 @@ from fsdb.deployments.scoring import result_types
 from fsdb.deployments.table import check_there
 from fsdb.errors import InvalidArgument, NotReproducible
 from fsdb.models import Program, function_call, same_outputs
+from fsdb.models.backends.sql import bulk_name
 from fsdb.sql import joined, query
 from fsdb.table import Table
 
@@ -110,6 +111,8 @@ def _replayed(
     try:
         if together or release.runtime not in IN_SERVER:
             return _outside(connection, deployed, release, together, program, sets, limit)
+        name = scorer_name(deployed.model, release.version, release.runtime)
+        refuse_foreign_functions(connection, [name, bulk_name(name)])
         text = _text(deployed, release, program, sets, limit)
         with pinned(connection):
             return connection.execute(text).fetchall()
@@ -156,6 +159,7 @@ def _text(
     limit: int | None,
 ) -> Composed:
     given = recorded(release, sets)
+    function = scorer_name(deployed.model, release.version, release.runtime)
     different = [query(FILE, "different", column=Identifier(name)) for name in result_types(program)]
     return query(
         FILE,
@@ -164,9 +168,7 @@ def _text(
         limit=Literal(limit),
         release=Literal(release.release),
         reads=given.reads,
-        call=function_call(
-            program, MODEL_SCHEMA, scorer_name(deployed.model, release.version, release.runtime), given.inputs
-        ),
+        call=function_call(program, MODEL_SCHEMA, function, given.inputs),
         different=joined(different, " OR "),
         missing=given.missing,
     )

@@ -5,6 +5,7 @@ from typing import Any
 
 from psycopg import Connection
 
+from fsdb.access.deploying import as_deployer
 from fsdb.db import Database
 from fsdb.migrate.diff import Definition
 from fsdb.migrate.plan import Plan, apply, most_drops, plan
@@ -40,7 +41,7 @@ def apply_definitions(
     def rest(connection: Connection[Any]) -> bool:
         return apply(connection, plan(connection, definitions, prune), may, most_drops=most_drops(connection))
 
-    made, may, done = database.changing(first)
+    made, may, done = database.changing(as_deployer(first))
     while not done:
-        done = database.changing(rest)
+        done = database.changing(as_deployer(rest))
     return made

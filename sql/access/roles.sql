@@ -78,13 +78,18 @@ UNION ALL SELECT name FROM fsdb.deployments WHERE %(role)s = 'scorer' AND name =
 UNION ALL SELECT nspname::text FROM pg_catalog.pg_namespace WHERE %(role)s = 'deployer' AND nspname = %(target)s AND nspname !~ '^(pg_|fsdb|information_schema$)'
 
 -- name: acts_as
--- The role that this user deploys as: none where it has the rights of the catalog's owner, or cannot become that role.
+-- The role that this user makes things as: an admin as the catalog's owner, so that all of it belongs to one role; a deployer as the role that
+-- all deployers are in. Nothing for others, and for a superuser.
+WITH me AS (
+    SELECT u.rolsuper, o.oid AS owner, o.rolname AS owner_name, pg_has_role(o.oid, 'USAGE') AS rules,
+           CASE WHEN current_setting('server_version_num')::integer < 160000 THEN 'MEMBER' ELSE 'SET' END AS becomes
+    FROM pg_catalog.pg_roles u, pg_catalog.pg_class c JOIN pg_catalog.pg_roles o ON o.oid = c.relowner
+    WHERE u.rolname = current_user AND c.oid = to_regclass('fsdb.feature_sets')
+)
 SELECT p.rolname::text, current_setting('role')
-FROM fsdb.roles r JOIN pg_catalog.pg_roles p ON p.rolname = r.rolname::name
-WHERE r.role = 'deployer' AND p.rolname <> current_user AND has_schema_privilege('fsdb_models', 'USAGE')
-  AND pg_has_role(session_user, p.oid, CASE WHEN current_setting('server_version_num')::integer < 160000 THEN 'MEMBER' ELSE 'SET' END)
-  AND pg_has_role(current_user, p.oid, 'USAGE')
-  AND NOT pg_has_role(current_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = 'fsdb.feature_sets'::regclass), 'USAGE')
+FROM me JOIN pg_catalog.pg_roles p ON CASE WHEN me.rules THEN p.oid = me.owner
+    ELSE p.rolname = (SELECT r.rolname::name FROM fsdb.roles r WHERE r.role = 'deployer') AND pg_has_role(p.oid, 'USAGE') END
+WHERE NOT me.rolsuper AND NOT p.rolsuper AND p.rolname <> current_user AND pg_has_role(session_user, p.oid, me.becomes)
 
 -- name: act
 -- Acts as a role until the transaction ends, or as another one is named.

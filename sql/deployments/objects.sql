@@ -24,6 +24,23 @@ JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = %(schema)s AND c.relname = %(table)s AND NOT t.tgisinternal
 
+-- name: foreign_functions
+-- Of some functions of models those whose owner could not act as this user anyway, with their owners: they would run with this user's rights.
+SELECT p.proname::text, pg_catalog.pg_get_userbyid(p.proowner)::text
+FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace JOIN pg_catalog.pg_roles o ON o.oid = p.proowner
+WHERE n.nspname = %(models)s AND p.proname = ANY (%(names)s::text[]) AND NOT o.rolsuper AND NOT pg_has_role(o.oid, (SELECT u.oid FROM pg_catalog.pg_roles u WHERE u.rolname = current_user), 'MEMBER')
+  AND o.oid <> (SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid = 'fsdb.feature_sets'::regclass)
+ORDER BY 1
+
+-- name: others
+-- Whether a function belongs to a role whose rights this user does not have; nothing where there is none.
+SELECT bool_or(NOT pg_has_role(p.proowner, 'USAGE')) FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+WHERE n.nspname = %(models)s AND p.proname = %(name)s
+
+-- name: rules
+-- Whether this user has the rights of the catalog's owner.
+SELECT pg_has_role(c.relowner, 'USAGE') FROM pg_catalog.pg_class c WHERE c.oid = 'fsdb.feature_sets'::regclass
+
 -- name: revoke
 -- Keeps others from attaching a trigger function to tables of their own.
 REVOKE ALL ON FUNCTION {function} FROM PUBLIC

@@ -11,6 +11,7 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from fsdb.asof import Column
 from fsdb.config import MODEL_SCHEMA
+from fsdb.deployments import objects
 from fsdb.deployments.bulk.given import FILE
 from fsdb.deployments.bulk.outcome import Outcome, result_type
 from fsdb.deployments.parity import pinned
@@ -18,6 +19,7 @@ from fsdb.deployments.scoring import result_types
 from fsdb.exchange import copy_binary, frames
 from fsdb.exchange.types import arrow_type
 from fsdb.models import Program, function_call
+from fsdb.models.backends.sql import bulk_name
 from fsdb.sql import joined, query
 
 _KEPT, _CAREFUL = Identifier("_fsdb_inputs"), Identifier("_fsdb_careful")
@@ -27,6 +29,7 @@ _FLOATS = pa.list_(pa.float64())
 
 def scored(connection: Connection[Any], program: Program, function: str, inputs: Sequence[pa.Array]) -> Outcome:
     """The results of the scoring function `function` for the inputs, in order: first all at once, one by one where it refuses some."""
+    objects.refuse_foreign_functions(connection, [function, bulk_name(function)])
     count = len(inputs[0])
     names = [f"i{number}" for number in range(len(inputs))]
     table = pa.table([pa.array(range(count), pa.int64()), *inputs], names=[_NUMBER, *names])
