@@ -12,7 +12,7 @@ from weakref import WeakSet
 import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from fsdb import locks, rights
+from fsdb import locks, rights, search_path
 from fsdb.config import CATALOG_SCHEMA, MINIMUM_SERVER
 from fsdb.errors import CatalogMissing, ConnectionFailed, FsdbError
 from fsdb.session import CONNECT_SECONDS, FORKED, NOT_PREPARED, Session, configure, connect
@@ -111,14 +111,15 @@ class Database:
         """
         current = self._current.get()
         if current is not None:
-            with self._inside(current, users), _own(current).transaction():
+            path = search_path.of_user if users else search_path.pinned
+            with self._inside(current, users), _own(current).transaction(), path(current):
                 yield current
             return
         with self._told(users), ExitStack() as stack:
             connection = stack.enter_context(self._sound())
             token = self._current.set(connection)
             stack.callback(self._current.reset, token)
-            stack.enter_context(connection.transaction())
+            stack.enter_context(_beginning(connection, users))
             try:
                 yield connection
             finally:
@@ -250,6 +251,18 @@ class Database:
     def _leave_to_parent(self) -> None:
         _of_parents.append(self._pool)
         self._pool = self._new_pool()
+
+
+@contextmanager
+def _beginning(connection: Session, users: bool) -> Iterator[None]:
+    """A new transaction, under fsdb's search path or the user's."""
+    with ExitStack() as stack:
+        connection.pins = not users
+        try:
+            stack.enter_context(connection.transaction())
+        finally:
+            connection.pins = True
+        yield
 
 
 def unreachable(url: str, error: psycopg.Error) -> ConnectionFailed:

@@ -5,6 +5,8 @@ not there in the next, and under psycopg's names (_pg3_0, …) there is another 
 wrong session knows no such statement, which is an error instead of an answer. A session that is seen to be shared prepares nothing.
 
 A forked child has the parent's sockets. Whoever writes into one mixes up two conversations, so there a connection refuses.
+
+Each transaction, also that of a single statement, begins under fsdb's own search path; see fsdb/search_path.py.
 """
 
 import os
@@ -12,10 +14,11 @@ from secrets import token_hex
 from typing import Any, Self
 
 import psycopg
-from psycopg import Connection
+from psycopg import Connection, generators, pq
 from psycopg._preparing import PrepareManager
 from psycopg.types.json import JsonbDumper
 
+from fsdb import search_path
 from fsdb.errors import ConnectionFailed
 from fsdb.sql import query
 
@@ -39,11 +42,14 @@ class Session(Connection[Any]):
     """A psycopg connection. Timeouts for idle sessions and transactions, of a role or a database, do not count in it, unless a pooler shares it.
 
     shared: whether the session was seen to be another's at times, so that nothing is kept in it.
+    pins: whether transactions that begin from here on are fsdb's, under its search path, or the user's.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.shared = False
+        self.pins = True
+        self._users_path = ""
         self._process = os.getpid()
         self._prepared = _OwnNames()
         configure(self)
@@ -53,7 +59,7 @@ class Session(Connection[Any]):
         session = super().connect(*arguments, **options)
         try:
             autocommit, session.autocommit = session.autocommit, True
-            session.recognize()
+            session._users_path = session.recognize()
             if not session.shared:
                 session.execute(query("session/session", "patient"), prepare=False)
             session.autocommit = autocommit
@@ -67,11 +73,22 @@ class Session(Connection[Any]):
         """Whether this process is a forked child of the one that opened the connection."""
         return os.getpid() != self._process
 
-    def recognize(self) -> None:
-        """Asks which server process answers; another one than at the start, or than a pooler said, makes the session shared."""
-        row = self.execute(query("session/session", "backend"), prepare=False).fetchone()
+    def recognize(self) -> str:
+        """Asks which server process answers; another one than at the start, or than a pooler said, makes the session shared.
+
+        Returns the search path that the session has outside of fsdb's transactions.
+        """
+        row = super().execute(query("session/session", "backend"), prepare=False).fetchone()
         assert row is not None
         self.answered_by(row[0])
+        return str(row[1])
+
+    def execute(self, *arguments: Any, **options: Any) -> Any:
+        """As psycopg's. A statement alone is a transaction as well, which begins under fsdb's search path."""
+        if self.pins and self.autocommit and self.pgconn.transaction_status == pq.TransactionStatus.IDLE:
+            with self.transaction():
+                return super().execute(*arguments, **options)
+        return super().execute(*arguments, **options)
 
     def answered_by(self, backend: int) -> None:
         """Takes note of the server process that answered."""
@@ -88,6 +105,23 @@ class Session(Connection[Any]):
         if self.inherited:
             raise ConnectionFailed(FORKED)
         return super().wait(*arguments, **options)
+
+    def _exec_command(self, command: Any, result_format: pq.Format = pq.Format.TEXT) -> Any:
+        """psycopg's own commands, of which BEGIN is sent together with the search path, in one message."""
+        if not isinstance(command, bytes) or not command.startswith(b"BEGIN"):
+            return (yield from super()._exec_command(command, result_format))
+        if not self.pins:
+            begun = yield from super()._exec_command(command, result_format)
+            search_path.begun(self, None)
+            return begun
+        self._check_connection_ok()
+        self.pgconn.send_query(command + b"; " + search_path.PIN)
+        results = yield from generators.execute(self.pgconn)
+        for result in results:
+            if result.status == pq.ExecStatus.FATAL_ERROR:
+                raise psycopg.errors.error_from_result(result, encoding=self.pgconn._encoding)
+        search_path.begun(self, self._users_path)
+        return results[-1]
 
     def close(self) -> None:
         """Closes the connection; in a forked child it stays the parent's."""

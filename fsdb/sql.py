@@ -1,5 +1,6 @@
 """Loads the named SQL texts under sql/ and fills in identifiers and literals, which psycopg quotes."""
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -55,8 +56,6 @@ def with_values(statement: Composable) -> Composed:
     return Composed([statement])
 
 
-def joined(
-    parts: list[Composed] | list[Identifier] | list[Literal] | list[Composable], separator: str = ", "
-) -> Composed:
+def joined(parts: Sequence[Composable], separator: str = ", ") -> Composed:
     """Parts with a separator between them."""
-    return sql.SQL(separator).join(parts)
+    return sql.SQL(separator).join(list(parts))

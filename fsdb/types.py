@@ -1,13 +1,15 @@
 """The types that keys and features may have, by PostgreSQL's own names for them."""
 
 import re
+from functools import lru_cache
 from typing import Annotated, Any
 
 import sqlalchemy as sa
+from psycopg.sql import SQL
 from sqlalchemy.dialects import postgresql
 
 from fsdb.arguments import BY_ITS_PART
-from fsdb.errors import InvalidDefinition
+from fsdb.errors import InvalidData, InvalidDefinition
 
 _SUPPORTED = re.compile(
     r"smallint|integer|bigint|real|double precision|numeric(\(\d+,-?\d+\))?|boolean|text|character varying(\(\d+\))?"
@@ -79,6 +81,30 @@ def sql_type(given: "TypeLike", owner: str) -> str:
             "timestamptz, uuid, jsonb, bytea, and arrays of integer, bigint, real, double precision, text and boolean."
         )
     return name
+
+
+# What `format_type` gives: a name of one word or, of types that SQL itself names, of several; then digits, and brackets for arrays.
+_SEVERAL_WORDS = (
+    r"double precision|(character|bit) varying(\(\d+\))?|time(stamp)?(\(\d\))? with(out)? time zone"
+    r"|interval( (year|month|day|hour|minute|second)( to (month|hour|minute|second))?)?(\(\d\))?"
+)
+_WORD = r'([a-z_][a-z0-9_$]*|"([^"\x00]|"")+")'
+_TYPE = re.compile(rf"({_SEVERAL_WORDS}|({_WORD}\.)?{_WORD}(\(-?\w+(,-?\w+)*\))?)(\[\])*", re.ASCII)
+# Types that are looked up by the search path; the names of all others that fsdb keeps are words of the language.
+_LOOKED_UP = re.compile(r"(text|date|uuid|jsonb|bytea)((\[\])*)")
+
+
+@lru_cache(maxsize=1000)
+def type_sql(name: str) -> SQL:
+    """A type as a part of a statement, given by PostgreSQL's own name, such as one that the catalog holds: nothing but a type gets through.
+
+    It is the type that it says under any search path. Raises InvalidData for anything else than a type's name.
+    """
+    if _TYPE.fullmatch(name) is None:
+        raise InvalidData(
+            f"{name[:80]!r} is no type of PostgreSQL: somebody wrote it into the catalog. Correct it there, or define anew what has it."
+        )
+    return SQL(f"pg_catalog.{name}" if _LOOKED_UP.fullmatch(name) else name)
 
 
 def keeps(name: str) -> bool:

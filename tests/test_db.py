@@ -17,31 +17,31 @@ def opened(database: TestDatabase) -> Iterator[Database]:
     handle = Database(database.url)
     handle.open()
     with handle.transaction() as connection:
-        connection.execute("CREATE TABLE notes (note text)")
+        connection.execute("CREATE TABLE public.notes (note text)")
     yield handle
     handle.close()
 
 
 def notes(database: TestDatabase) -> list[str]:
     with database.connect() as connection:
-        return [row[0] for row in connection.execute("SELECT note FROM notes ORDER BY note")]
+        return [row[0] for row in connection.execute("SELECT note FROM public.notes ORDER BY note")]
 
 
 def test_a_block_commits_whole_or_not_at_all(opened: Database, database: TestDatabase) -> None:
     with opened.transaction() as connection:
-        connection.execute("INSERT INTO notes VALUES ('kept')")
+        connection.execute("INSERT INTO public.notes VALUES ('kept')")
     with suppress(InvalidData), opened.transaction() as connection:
-        connection.execute("INSERT INTO notes VALUES ('lost')")
+        connection.execute("INSERT INTO public.notes VALUES ('lost')")
         raise InvalidData("no")
     assert notes(database) == ["kept"]
 
 
 def test_an_inner_block_is_a_savepoint_of_the_outer_one(opened: Database, database: TestDatabase) -> None:
     with opened.transaction() as outer:
-        outer.execute("INSERT INTO notes VALUES ('outer')")
+        outer.execute("INSERT INTO public.notes VALUES ('outer')")
         with suppress(InvalidData), opened.transaction() as inner:
             assert inner is outer
-            inner.execute("INSERT INTO notes VALUES ('inner')")
+            inner.execute("INSERT INTO public.notes VALUES ('inner')")
             raise InvalidData("no")
         assert opened.in_transaction
         assert notes(database) == []  # another session sees nothing before the outer block ends
@@ -52,29 +52,29 @@ def test_an_inner_block_is_a_savepoint_of_the_outer_one(opened: Database, databa
 def test_a_server_that_goes_away_says_so_and_commits_nothing(opened: Database, database: TestDatabase) -> None:
     def cut_off() -> None:
         with opened.transaction() as connection:
-            connection.execute("INSERT INTO notes VALUES ('lost')")
+            connection.execute("INSERT INTO public.notes VALUES ('lost')")
             with database.connect() as other:
                 other.execute("SELECT pg_terminate_backend(%s)", (connection.info.backend_pid,))
-            connection.execute("INSERT INTO notes VALUES ('lost too')")
+            connection.execute("INSERT INTO public.notes VALUES ('lost too')")
 
     with pytest.raises(ConnectionFailed, match=r"went away: .* What was not committed is not in the database"):
         cut_off()
     assert notes(database) == []
     with opened.transaction() as connection:  # and the next call has a sound connection again
-        connection.execute("INSERT INTO notes VALUES ('back')")
+        connection.execute("INSERT INTO public.notes VALUES ('back')")
     assert notes(database) == ["back"]
 
 
 def test_a_single_statement_needs_no_transaction_but_joins_an_open_one(opened: Database) -> None:
     with opened.connection() as connection:
-        connection.execute("INSERT INTO notes VALUES ('kept')")
+        connection.execute("INSERT INTO public.notes VALUES ('kept')")
     with suppress(InvalidData), opened.transaction() as outer:
         with opened.connection() as connection:
             assert connection is outer
-            connection.execute("INSERT INTO notes VALUES ('lost')")
+            connection.execute("INSERT INTO public.notes VALUES ('lost')")
         raise InvalidData("no")
     with opened.connection() as connection:
-        assert connection.execute("SELECT note FROM notes").fetchall() == [("kept",)]
+        assert connection.execute("SELECT note FROM public.notes").fetchall() == [("kept",)]
 
 
 def test_connections_that_died_while_idle_are_replaced(opened: Database, database: TestDatabase) -> None:

@@ -1,6 +1,7 @@
 """Made-up versions in bulk, for measuring: a feature set whose history is written at the speed of a table."""
 
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -72,7 +73,8 @@ def load(
         )
     )
     connection.execute(query(FILE, "guards", history=table, switch=SQL("ENABLE")))
-    connection.execute(query(FILE, "settle", history=table))
+    with closing(connection.cursor()) as cursor:
+        cursor.execute(query(FILE, "settle", history=table))  # alone: VACUUM cannot be in a transaction
     return registered
 
 

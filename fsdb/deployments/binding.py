@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from psycopg import Connection
-from psycopg.sql import SQL, Literal
+from psycopg.sql import Literal
 
 from fsdb.access.rows import require_all
 from fsdb.catalog.deployments import Release, ReleaseInput, ReleaseSet
@@ -15,7 +15,7 @@ from fsdb.catalog.models import ModelInput, ModelVersion
 from fsdb.deployments.runtimes import Choice
 from fsdb.errors import ChangeRefused, InvalidDefinition, UnsupportedModel
 from fsdb.sql import query
-from fsdb.types import base_name
+from fsdb.types import base_name, type_sql
 
 # Columns that fsdb itself keeps in a model table.
 RECORDED = (
@@ -177,7 +177,7 @@ def _feature_input(
     default = None
     if feature.default_value is not None:
         # As the feature's own type rounds it, so that it is the number that training sets have.
-        types = {"feature": SQL(feature.type), "input": SQL(given.type)}
+        types = {"feature": type_sql(feature.type), "input": type_sql(given.type)}
         text = query("deployments/scoring", "default", value=Literal(feature.default_value), **types)
         row = connection.execute(text).fetchone()
         assert row is not None

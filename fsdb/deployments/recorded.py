@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from psycopg import Connection
-from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
+from psycopg.sql import Composable, Composed, Identifier, Literal
 
 from fsdb.access.rows import require_all
 from fsdb.catalog.deployments import RegisteredDeployment, Release, ReleaseInput
@@ -13,6 +13,7 @@ from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.engines.postgres.lookup import duration, typed_literal
 from fsdb.models.input_types import base_type, has_no_nan, kind_of
 from fsdb.sql import joined, query, with_values
+from fsdb.types import type_sql
 
 FILE = "deployments/recorded"
 
@@ -107,7 +108,7 @@ def _cast(given: ReleaseInput, value: Composable) -> tuple[str, Composed]:
     if kind_of(given.type) == "text":
         return "texts", query(FILE, "as_text", value=value)
     text, kind = ("as_integer", "integers") if has_no_nan(given.type) else ("as_number", "fractions")
-    return kind, query(FILE, text, value=value, type=SQL(given.type))
+    return kind, query(FILE, text, value=value, type=type_sql(given.type))
 
 
 def _input(release: Release, given: ReleaseInput, aliases: Mapping[str, Identifier]) -> Composable:

@@ -16,7 +16,7 @@ from fsdb.engines.postgres.lookup import newest, values
 from fsdb.models import Program, function_call
 from fsdb.models.backends.sql import bulk_name, in_bulk
 from fsdb.sql import joined, query
-from fsdb.types import base_name
+from fsdb.types import base_name, type_sql
 
 FILE = "deployments/scoring"
 _SENT = {
@@ -150,7 +150,7 @@ def _look_up(
         targets += [Identifier(feature.output) for feature in described.features]
         targets.append(SQL("NEW.{}").format(Identifier(read.version_column)))
         variables += [
-            query(FILE, "variable", name=Identifier(feature.output), type=SQL(feature.type))
+            query(FILE, "variable", name=Identifier(feature.output), type=type_sql(feature.type))
             for feature in described.features
         ]
     if not reads:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from psycopg import Connection, errors
-from psycopg.sql import SQL, Composable, Identifier, Literal
+from psycopg.sql import Composable, Identifier, Literal
 
 from fsdb.catalog.deployments import RegisteredDeployment, Release
 from fsdb.catalog.feature_sets import RegisteredSet
@@ -16,6 +16,7 @@ from fsdb.errors import ChangeRefused
 from fsdb.locks import Mode
 from fsdb.models import Program
 from fsdb.sql import joined, query
+from fsdb.types import type_sql
 
 FILE = "deployments/table"
 _COMMENTS = {
@@ -238,7 +239,7 @@ def _scalar(connection: Connection[Any], text: str, values: Mapping[str, Any]) -
 
 
 def _type(kind: str) -> Composable:
-    return SQL(kind)
+    return type_sql(kind)
 
 
 def _column(text: str, name: str, kind: str) -> Composable:

@@ -7,6 +7,7 @@ travel as numbers, so that any year is exact; NULL is an empty field, an empty t
 
 import re
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import psycopg
@@ -20,6 +21,7 @@ from fsdb.asof.description import plain_type
 from fsdb.errors import InvalidData
 from fsdb.exchange.arrays import parsed_hex, parsed_lists
 from fsdb.exchange.types import arrow_type, empty
+from fsdb.search_path import of_user
 from fsdb.sql import joined, query
 
 FILE = "exchange/copy_out"
@@ -32,11 +34,15 @@ _WIRE = {
 
 
 def read(
-    connection: Connection[Any], columns: Sequence[Column], expressions: Sequence[Composable], source: Composable
+    connection: Connection[Any],
+    columns: Sequence[Column],
+    expressions: Sequence[Composable],
+    source: Composable,
+    users: bool = False,
 ) -> pa.Table:
     """The rows of `SELECT expressions source`, each expression under the name and with the type of its column.
 
-    source: everything from FROM on. Duplicate names are kept. The connection's settings and transaction stay as they
+    source: everything from FROM on; users: whether it is a user's query, under the user's search path. Duplicate names are kept. The connection's settings and transaction stay as they
     were. Raises InvalidData for values that Arrow cannot hold: infinite times, NaN in numeric(p, s), arrays of arrays.
     """
     travelling = [_WIRE.get(plain_type(column.type), ("as_is", _as_is(column.type))) for column in columns]
@@ -44,7 +50,8 @@ def read(
     try:
         with connection.transaction(force_rollback=True):
             connection.execute(query(FILE, "settings"))
-            lines = _lines(connection, query(FILE, "copy", expressions=joined(sent), source=source))
+            with of_user(connection) if users else nullcontext():
+                lines = _lines(connection, query(FILE, "copy", expressions=joined(sent), source=source))
     except (psycopg.errors.DatetimeFieldOverflow, psycopg.errors.NumericValueOutOfRange) as error:
         raise InvalidData(
             f"A time or date among {_listed(columns)} is infinite or beyond Arrow's range ({str(error).strip()}): leave such rows out, or cast the column to text."

@@ -22,7 +22,9 @@ from fsdb.exchange.plain import DIGITS, holds_digits
 from fsdb.exchange.timezones import Zone
 from fsdb.exchange.types import arrow_type
 from fsdb.exchange.written import WRITTEN
+from fsdb.search_path import of_user
 from fsdb.sql import joined, query
+from fsdb.types import type_sql
 
 FILE = "exchange/frames"
 STAGED = "_fsdb_frame"
@@ -105,8 +107,22 @@ def staged(
     connection.execute(query(FILE, "drop", table=Identifier(STAGED)))
 
 
+@contextmanager
+def staged_query(connection: Connection[Any], given: Composable, columns: Sequence[Column]) -> Iterator[Composed]:
+    """As `staged`, of the rows of a user's query: it runs once, alone, under the user's search path."""
+    names = [Identifier(f"c{number}") for number in range(len(columns))]
+    parts = {"table": Identifier(STAGED), "columns": joined(names), "given": given}
+    with of_user(connection):
+        connection.execute(query(FILE, "create_from_query", **parts))
+    expressions = [
+        SQL("{} AS {}").format(name, Identifier(column.name)) for name, column in zip(names, columns, strict=True)
+    ]
+    yield query(FILE, "rows", expressions=joined(expressions), table=Identifier(STAGED))
+    connection.execute(query(FILE, "drop", table=Identifier(STAGED)))
+
+
 def _declared(names: Sequence[Identifier], kinds: Sequence[str]) -> list[Composed]:
-    return [SQL("{} {}").format(name, SQL(kind)) for name, kind in zip(names, kinds, strict=True)]
+    return [SQL("{} {}").format(name, type_sql(kind)) for name, kind in zip(names, kinds, strict=True)]
 
 
 def _named(table: pa.Table, what: str) -> pa.Table:
@@ -232,8 +248,8 @@ def _wire_type(kind: str) -> str:
 def _arriving(value: Composable, kind: str) -> Composable:
     plain = plain_type(kind)
     if plain in _INSTANTS:
-        return query(FILE, "instant", type=SQL(plain), value=value)
+        return query(FILE, "instant", type=type_sql(plain), value=value)
     if plain == "date":
         return query(FILE, "day", value=value)
     # A cast to varchar(n) would cut a text; the table that takes it refuses one that is too long.
-    return SQL("{}::{}").format(value, SQL("text" if plain in _TRAVELLING else kind))
+    return SQL("{}::{}").format(value, type_sql("text" if plain in _TRAVELLING else kind))

@@ -1,5 +1,6 @@
 """Users' own queries: their text as a part of ours, and what columns they give."""
 
+from contextlib import nullcontext
 from typing import Any
 
 import psycopg
@@ -8,6 +9,7 @@ from psycopg.sql import SQL, Composable
 
 from fsdb.asof import Column
 from fsdb.errors import InvalidDefinition
+from fsdb.search_path import of_user
 from fsdb.sql import query
 
 
@@ -16,14 +18,15 @@ def query_text(text: str) -> Composable:
     return SQL("{}").format(SQL(text.strip().rstrip(";")))
 
 
-def describe(connection: Connection[Any], given: Composable, what: str) -> tuple[Column, ...]:
+def describe(connection: Connection[Any], given: Composable, what: str, users: bool = True) -> tuple[Column, ...]:
     """The columns of a query. Raises InvalidDefinition where it does not run, or has two columns of one name.
 
-    what: how errors call it, such as "spine".
+    what: how errors call it, such as "spine". users: whether a user wrote it, who means by a name what the session's search path finds.
     """
     try:
         # Results in binary make this the extended protocol, which takes one statement and no more.
-        cursor = connection.cursor(binary=True).execute(query("exchange/queries", "describe", given=given))
+        with of_user(connection) if users else nullcontext():
+            cursor = connection.cursor(binary=True).execute(query("exchange/queries", "describe", given=given))
     except psycopg.errors.InsufficientPrivilege:
         raise  # named by who holds the connection
     except (psycopg.ProgrammingError, psycopg.DataError) as error:

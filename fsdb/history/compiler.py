@@ -14,6 +14,7 @@ from fsdb.history.objects import GeneratedObject
 from fsdb.history.reach import LOCK, bounded
 from fsdb.history.row_policy import row_policy
 from fsdb.sql import joined, query
+from fsdb.types import type_sql
 
 # Triggers of one event fire in order of name: history is written before other triggers that fire once a statement, and the
 # triggers for single rows come last, when others have had their say on the row: after every name that begins with a letter of ASCII.
@@ -344,8 +345,10 @@ def _as_of_function(registered: RegisteredSet) -> GeneratedObject:
             shown.append(
                 query("history/objects", "aged", column=column, name=name, max_age=interval(registered.max_age))
             )
-    types: list[Composable] = [SQL("{} {}").format(Identifier(key), SQL(kind)) for key, kind in registered.keys.items()]
-    types += [SQL("{} {}").format(Identifier(f.name), SQL(f.type)) for f in registered.features]
+    types: list[Composable] = [
+        SQL("{} {}").format(Identifier(key), type_sql(kind)) for key, kind in registered.keys.items()
+    ]
+    types += [SQL("{} {}").format(Identifier(f.name), type_sql(f.type)) for f in registered.features]
     function = as_of_function(registered)
     at = SQL("$1")
     body = query(

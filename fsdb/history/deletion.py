@@ -19,6 +19,7 @@ from fsdb.history.refusals import may_write
 from fsdb.history.versions import version_row
 from fsdb.keys import Key, key_values
 from fsdb.sql import joined, query
+from fsdb.types import type_sql
 
 
 def delete_as_of(
@@ -102,7 +103,7 @@ def _arrays(registered: RegisteredSet, rows: Sequence[Mapping[str, Any]]) -> lis
     keys = [Key(name, kind, registered.name) for name, kind in registered.keys.items()]
     columns = zip(*(key_values(row, keys) for row in rows), strict=True)
     return [
-        SQL("ARRAY[{}]::{}[]").format(joined([Literal(value) for value in values]), SQL(key.type))
+        SQL("ARRAY[{}]::{}[]").format(joined([Literal(value) for value in values]), type_sql(key.type))
         for key, values in zip(keys, columns, strict=True)
     ]
 

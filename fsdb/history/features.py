@@ -16,7 +16,7 @@ from fsdb.history.tables import comment_on_column
 from fsdb.history.tracking import check
 from fsdb.history.versions import version_row
 from fsdb.sql import query
-from fsdb.types import widens
+from fsdb.types import type_sql, widens
 
 
 def add_feature(connection: Connection[Any], registered: RegisteredSet, feature: Feature) -> RegisteredSet:
@@ -31,7 +31,7 @@ def add_feature(connection: Connection[Any], registered: RegisteredSet, feature:
     with rebuilding(connection, registered):
         catalog.insert_features(connection, registered.name, [feature])
         if not registered.tracked:
-            _add_column(connection, registered.live, feature.name, SQL(feature.sql_type))
+            _add_column(connection, registered.live, feature.name, type_sql(feature.sql_type))
             if feature.description:
                 comment_on_column(connection, registered.live, feature.name, feature.description)
         _add_column(connection, registered.history, feature.name, _kept_type(connection, registered, feature))
@@ -93,7 +93,7 @@ def widen_feature(connection: Connection[Any], registered: RegisteredSet, name: 
     with rebuilding(connection, registered):
         for table in tables:
             column = feature.history_column if table == registered.history else name
-            parts: dict[str, Composable] = {"table": table, "column": Identifier(column), "type": SQL(new_type)}
+            parts: dict[str, Composable] = {"table": table, "column": Identifier(column), "type": type_sql(new_type)}
             connection.execute(query("history/features", "change_type", **parts))
         catalog.set_feature_type(connection, feature.feature_id, new_type)
     return get_set(connection, registered.name)
@@ -140,7 +140,7 @@ def _corrected(connection: Connection[Any], name: str) -> RegisteredSet:
 
 
 def _restore_live(connection: Connection[Any], registered: RegisteredSet, feature: RegisteredFeature) -> None:
-    _add_column(connection, registered.live, feature.name, SQL(feature.type))
+    _add_column(connection, registered.live, feature.name, type_sql(feature.type))
     columns = Columns(registered)
     parts: dict[str, Composable] = {
         "live": registered.live,
@@ -176,5 +176,5 @@ def _kept_type(connection: Connection[Any], registered: RegisteredSet, feature: 
         {"schema": registered.live_schema, "table": registered.live_table, "column": feature.name},
     ).fetchone()
     if row is None:
-        return SQL(feature.sql_type)
-    return SQL("{} COLLATE {}").format(SQL(feature.sql_type), Identifier(row[0], row[1]))
+        return type_sql(feature.sql_type)
+    return SQL("{} COLLATE {}").format(type_sql(feature.sql_type), Identifier(row[0], row[1]))

@@ -25,6 +25,7 @@ from fsdb.history.row_policy import row_policy
 from fsdb.history.status import ObjectStatus, foreign_objects, live_status, marked_triggers, outdated_objects
 from fsdb.locks import Mode, Relation
 from fsdb.sql import joined, query
+from fsdb.types import type_sql
 
 STANDING = frozenset({"missing", "renamed", "standing"})  # problems with which no trigger can be made
 
@@ -193,7 +194,7 @@ def _create_live(connection: Connection[Any], definition: FeatureSet) -> None:
             "history/tables",
             "create_live",
             live=live,
-            columns=joined([SQL("{} {}").format(Identifier(name), SQL(kind)) for name, kind in types]),
+            columns=joined([SQL("{} {}").format(Identifier(name), type_sql(kind)) for name, kind in types]),
             keys=listed(list(definition.keys)),
         )
     )

@@ -11,7 +11,7 @@ from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.errors import InvalidData, UnknownName
 from fsdb.exchange.timezones import Zone, local_time
 from fsdb.listing import listed
-from fsdb.types import base_name
+from fsdb.types import base_name, type_sql
 
 FILE = "ingest/ingest"
 NOTHING = "unknown"  # PostgreSQL's type of a bare NULL: a column of a query without any value
@@ -143,7 +143,7 @@ def _matched(registered: RegisteredSet, name: str, kind: str, given: str, zone: 
             )
         value = local_time(value, zone)
     elif plain != wanted and wanted in ("uuid", "jsonb"):
-        value = SQL("{}::{}").format(value, SQL(wanted))
+        value = SQL("{}::{}").format(value, type_sql(wanted))
     return Matched(name, kind, given, value)
 
 

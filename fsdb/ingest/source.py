@@ -81,7 +81,9 @@ def opened(
     """
     if is_query(data):
         given = query_text(data)
-        yield list(describe(connection, given, WHAT)), given
+        columns = list(describe(connection, given, WHAT))
+        with frames.staged_query(connection, given, columns) as rows:
+            yield columns, rows
         return
     source = source_of(data)
     wanted = types(source.names)

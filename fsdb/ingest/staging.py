@@ -15,6 +15,7 @@ from fsdb.history.reach import refuse_before
 from fsdb.history.versions import version_row
 from fsdb.ingest.matching import FILE, Matching
 from fsdb.sql import joined, query
+from fsdb.types import type_sql
 
 TABLE = Identifier("_fsdb_ingest")
 
@@ -34,7 +35,7 @@ class Staging:
         """Takes the rows of a query and returns their number. Raises InvalidData for rows without key or moment."""
         types = [*self._set.keys.values(), *(feature.type for _, feature in self._features)]
         names = [name for name, _ in [*self._keys, *self._features]]
-        declared = [SQL("{} {}").format(Identifier(n), SQL(kind)) for n, kind in zip(names, types, strict=True)]
+        declared = [SQL("{} {}").format(Identifier(n), type_sql(kind)) for n, kind in zip(names, types, strict=True)]
         self._run("create", columns=joined(declared))
         values = {column.name: column.value for column in (*self._matching.keys, *self._matching.features)}
         given = [(staged, values[key]) for staged, key in self._keys]

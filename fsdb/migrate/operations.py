@@ -6,7 +6,8 @@ change of fsdb.migrate.changes and is made in the migration's own transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from typing import Any
 
@@ -20,6 +21,7 @@ from alembic.util import DispatchPriority, PriorityDispatchResult
 from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection as SQLAlchemyConnection
 
+from fsdb import search_path
 from fsdb.access.giving import give
 from fsdb.catalog.feature_sets import get_set
 from fsdb.catalog.training import get_view
@@ -84,7 +86,8 @@ class ChangeOperation(MigrateOperation):
     ) -> None:
         """Creates a feature set. attributes: max_age, retention, event_time, description, tags, owner."""
         definition = FeatureSet(name, keys=keys, features=tuple(features), **attributes)
-        _performed(_psycopg(operations.get_bind()), changes.CreateFeatureSet(definition))
+        with _pinned(operations) as connection:
+            _performed(connection, changes.CreateFeatureSet(definition))
 
     @classmethod
     def track_table(
@@ -99,25 +102,26 @@ class ChangeOperation(MigrateOperation):
     ) -> None:
         """Makes an existing table a feature set. attributes: event_time, max_age, retention, description, tags, owner."""
         definition = FeatureSet(name, keys=keys, features=tuple(features), tracks=table, **attributes)
-        _performed(_psycopg(operations.get_bind()), changes.TrackTable(definition))
+        with _pinned(operations) as connection:
+            _performed(connection, changes.TrackTable(definition))
 
     @classmethod
     def drop_feature_set(cls, operations: Operations, name: str) -> None:
         """Drops a feature set with its history; a tracked table stays."""
-        connection = _psycopg(operations.get_bind())
-        _performed(connection, changes.DropFeatureSet(set_definition(get_set(connection, name))))
+        with _pinned(operations) as connection:
+            _performed(connection, changes.DropFeatureSet(set_definition(get_set(connection, name))))
 
     @classmethod
     def alter_feature_set(cls, operations: Operations, name: str, **attributes: Any) -> None:
         """Changes max_age, retention, event_time's rule, description, tags or owner of a set; what is not given stays."""
-        connection = _psycopg(operations.get_bind())
-        before = SetAttributes.of(set_definition(get_set(connection, name)))
-        for duration in ("max_age", "retention"):
-            if duration in attributes:
-                attributes[duration] = fixed_duration(attributes[duration], name, duration)
-        _performed(
-            connection, changes.AlterFeatureSet(name, before, _replaced(before, attributes, "alter_feature_set"))
-        )
+        with _pinned(operations) as connection:
+            before = SetAttributes.of(set_definition(get_set(connection, name)))
+            for duration in ("max_age", "retention"):
+                if duration in attributes:
+                    attributes[duration] = fixed_duration(attributes[duration], name, duration)
+            _performed(
+                connection, changes.AlterFeatureSet(name, before, _replaced(before, attributes, "alter_feature_set"))
+            )
 
     @classmethod
     def follow_table(
@@ -130,48 +134,51 @@ class ChangeOperation(MigrateOperation):
         columns: Mapping[str, str] | None = None,
     ) -> None:
         """Takes over what was renamed of a tracked table: the table, its time, and features' columns, old names to new ones."""
-        connection = _psycopg(operations.get_bind())
-        before = set_definition(get_set(connection, name))
-        pairs = tuple((columns or {}).items())
-        change = changes.FollowTable(name, before.tracks or "", table, (before.event_time, event_time), pairs)
-        _performed(connection, change)
+        with _pinned(operations) as connection:
+            before = set_definition(get_set(connection, name))
+            pairs = tuple((columns or {}).items())
+            change = changes.FollowTable(name, before.tracks or "", table, (before.event_time, event_time), pairs)
+            _performed(connection, change)
 
     @classmethod
     def remake_live_table(cls, operations: Operations, name: str) -> None:
         """Makes a live table that is gone again from history."""
-        _performed(_psycopg(operations.get_bind()), changes.RemakeLiveTable(name))
+        with _pinned(operations) as connection:
+            _performed(connection, changes.RemakeLiveTable(name))
 
     @classmethod
     def add_feature(cls, operations: Operations, set_name: str, feature: Feature) -> None:
         """Adds a feature; versions that are there already have NULL for it."""
-        _performed(_psycopg(operations.get_bind()), changes.AddFeature(set_name, feature))
+        with _pinned(operations) as connection:
+            _performed(connection, changes.AddFeature(set_name, feature))
 
     @classmethod
     def drop_feature(cls, operations: Operations, set_name: str, name: str) -> None:
         """Drops a feature; its past stays in history."""
-        connection = _psycopg(operations.get_bind())
-        feature = feature_definition(get_set(connection, set_name).feature(name))
-        _performed(connection, changes.DropFeature(set_name, feature))
+        with _pinned(operations) as connection:
+            feature = feature_definition(get_set(connection, set_name).feature(name))
+            _performed(connection, changes.DropFeature(set_name, feature))
 
     @classmethod
     def restore_feature(cls, operations: Operations, set_name: str, feature: Feature) -> None:
         """Takes back the feature dropped last under this name, with its history; adds it where none was dropped."""
-        _performed(_psycopg(operations.get_bind()), changes.RestoreFeature(set_name, feature))
+        with _pinned(operations) as connection:
+            _performed(connection, changes.RestoreFeature(set_name, feature))
 
     @classmethod
     def alter_feature(cls, operations: Operations, set_name: str, name: str, **attributes: Any) -> None:
         """Changes type (in place, where values stay the same), description, tags, owner or default of a feature."""
-        connection = _psycopg(operations.get_bind())
-        before = feature_definition(get_set(connection, set_name).feature(name))
-        if "type" in attributes:
-            old, new = before.sql_type, sql_type(attributes.pop("type"), f"feature {name!r}")
-            if old != new:
-                _performed(connection, _retyped(set_name, name, old, new))
-                before = replace(before, type=new)
-        if attributes:
-            _performed(
-                connection, changes.AlterFeature(set_name, before, _replaced(before, attributes, "alter_feature"))
-            )
+        with _pinned(operations) as connection:
+            before = feature_definition(get_set(connection, set_name).feature(name))
+            if "type" in attributes:
+                old, new = before.sql_type, sql_type(attributes.pop("type"), f"feature {name!r}")
+                if old != new:
+                    _performed(connection, _retyped(set_name, name, old, new))
+                    before = replace(before, type=new)
+            if attributes:
+                _performed(
+                    connection, changes.AlterFeature(set_name, before, _replaced(before, attributes, "alter_feature"))
+                )
 
     @classmethod
     def create_training_view(
@@ -187,21 +194,22 @@ class ChangeOperation(MigrateOperation):
         """Creates a training view. attributes: label, description, tags, owner."""
         listed = features if isinstance(features, str) else tuple(features)
         view = TrainingView(name, spine=spine, timestamp=timestamp, features=listed, **attributes)
-        _performed(_psycopg(operations.get_bind()), changes.CreateTrainingView(view))
+        with _pinned(operations) as connection:
+            _performed(connection, changes.CreateTrainingView(view))
 
     @classmethod
     def alter_training_view(cls, operations: Operations, name: str, **attributes: Any) -> None:
         """Changes what is given of a training view; the rest stays."""
-        connection = _psycopg(operations.get_bind())
-        before = get_view(connection, name)
-        after = _replaced(before, attributes, "alter_training_view")
-        _performed(connection, changes.AlterTrainingView(before, after))
+        with _pinned(operations) as connection:
+            before = get_view(connection, name)
+            after = _replaced(before, attributes, "alter_training_view")
+            _performed(connection, changes.AlterTrainingView(before, after))
 
     @classmethod
     def drop_training_view(cls, operations: Operations, name: str) -> None:
         """Drops a training view; training sets saved from it stay."""
-        connection = _psycopg(operations.get_bind())
-        _performed(connection, changes.DropTrainingView(get_view(connection, name)))
+        with _pinned(operations) as connection:
+            _performed(connection, changes.DropTrainingView(get_view(connection, name)))
 
 
 def register() -> None:
@@ -236,11 +244,13 @@ def _compare(context: AutogenContext, upgrade: UpgradeOps) -> PriorityDispatchRe
             f"Autogenerate has nothing to compare with: hand the definitions to context.configure({DEFINITIONS}=[…]) in env.py."
         )
     connection = driver(context.connection)
-    difference = diff(read(connection), definitions, prune=True)
+    with search_path.pinned(connection):
+        difference = diff(read(connection), definitions, prune=True)
+        default_schema = context.dialect.default_schema_name if context.dialect else None
+        fsdbs = own(connection, definitions, default_schema)
     if difference.refusals:
         raise ChangeRefused(" ".join(difference.refusals))
-    default_schema = context.dialect.default_schema_name if context.dialect else None
-    others = own(connection, definitions, default_schema).without(upgrade.ops)
+    others = fsdbs.without(upgrade.ops)
     made = [operation for operation in others if not isinstance(operation, DROPS)]
     dropped = [operation for operation in others if isinstance(operation, DROPS)]
     upgrade.ops[:] = [*made, *(ChangeOperation(change) for change in difference.changes), *dropped]
@@ -254,10 +264,12 @@ def _rendered(context: AutogenContext, operation: ChangeOperation) -> list[str]:
     return ["\n".join(lines)]
 
 
-def _performed(connection: psycopg.Connection[Any], change: Change) -> None:
-    """Makes one change, and gives the rights on what it makes."""
-    perform(connection, change)
-    give(connection)
+@contextmanager
+def _pinned(operations: Operations) -> Iterator[psycopg.Connection[Any]]:
+    """The connection of a migration, whose other statements are its user's: for the block under fsdb's own search path."""
+    connection = _psycopg(operations.get_bind())
+    with search_path.pinned(connection):
+        yield connection
 
 
 def _psycopg(bind: object) -> psycopg.Connection[Any]:

@@ -22,6 +22,7 @@ from fsdb.migrate.reading import dropped_feature
 from fsdb.migrate.registered import feature_definition, same_default, set_definition
 from fsdb.migrate.uses import uses
 from fsdb.sql import query
+from fsdb.types import type_sql
 
 
 def perform(connection: Connection[Any], change: Change) -> None:
@@ -121,8 +122,8 @@ def _narrow(connection: Connection[Any], change: changes.NarrowFeature) -> None:
             "Add a feature of another name and backfill it instead."
         )
     parts = {
-        "old_type": sql.SQL(change.old_type),
-        "new_type": sql.SQL(change.new_type),
+        "old_type": type_sql(change.old_type),
+        "new_type": type_sql(change.new_type),
     }
     try:
         with connection.transaction():
@@ -190,7 +191,7 @@ def _check_default(connection: Connection[Any], set_name: str, feature: Feature)
     try:
         with connection.transaction():
             connection.execute(
-                query("migrate/perform", "check_default", type=sql.SQL(feature.sql_type)), {"default": text}
+                query("migrate/perform", "check_default", type=type_sql(feature.sql_type)), {"default": text}
             )
     except psycopg.DataError as error:
         raise InvalidDefinition(

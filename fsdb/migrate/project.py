@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.script.revision import RevisionError
@@ -25,6 +26,8 @@ from fsdb.migrate.diff import Definition, diff
 from fsdb.migrate.engine import PROJECT_VERSION_TABLE, connected, driver, locked
 from fsdb.migrate.reading import read
 from fsdb.migrate.sources import without_bytecode
+from fsdb.search_path import as_user, of_user
+from fsdb.sql import query
 
 FOLDER = "migrations"
 DEFINITIONS = "features.py"
@@ -87,7 +90,7 @@ def write_revision(
     Sets and views that the definitions no longer name are dropped by it. Without `autogenerate` the file is empty.
     Raises ChangeRefused where the project's migrations have not all been run, or a change is not made in place.
     """
-    with connected(url) as connection, _running(project):
+    with connected(url) as connection, _running(project), _of_user(connection):
         catalog.check(driver(connection))
         config = _config(project, connection, definitions)
 
@@ -104,7 +107,7 @@ def upgrade(url: str, project: Project, revision: str = "head") -> str | None:
     """Runs the project's migrations up to `revision` ("heads" are all of several) in one transaction and returns where it is then."""
     with locked(url) as connection, _running(project):
         catalog.check(driver(connection))
-        command.upgrade(_config(project, connection), revision)
+        _run(_config(project, connection), revision, up=True)
         return current_revision(connection)
 
 
@@ -112,7 +115,7 @@ def downgrade(url: str, project: Project, revision: str) -> str | None:
     """Undoes the project's migrations down to `revision` ("-1" is the last one) and returns where it is then."""
     with locked(url) as connection, _running(project):
         catalog.check(driver(connection))
-        command.downgrade(_config(project, connection), revision)
+        _run(_config(project, connection), revision, up=False)
         return current_revision(connection)
 
 
@@ -121,7 +124,7 @@ def downgrade_changes(url: str, project: Project, revision: str) -> tuple[Change
     with locked(url) as connection, _running(project):
         catalog.check(driver(connection))
         before = read(driver(connection))
-        command.downgrade(_config(project, connection), revision)
+        _run(_config(project, connection), revision, up=False)
         after = read(driver(connection))
         connection.rollback()
     return diff(before, [*after.sets.values(), *after.views.values()], prune=True).changes
@@ -168,6 +171,32 @@ def _config(
     config.attributes["connection"] = connection
     config.attributes["definitions"] = list(definitions)
     return config
+
+
+def _run(config: Config, revision: str, up: bool) -> None:
+    """As Alembic's upgrade and downgrade. What the scripts do is their user's; Alembic's own statements run under fsdb's search path."""
+    scripts = ScriptDirectory.from_config(config)
+
+    def steps(current: Any, context: MigrationContext) -> list[Any]:
+        connection = None if context.connection is None else driver(context.connection)
+        found = scripts._upgrade_revs(revision, current) if up else scripts._downgrade_revs(revision, current)
+        for step in found:
+            step.migration_fn = step.migration_fn if connection is None else as_user(connection, step.migration_fn)
+        return found
+
+    with EnvironmentContext(config, scripts, fn=steps, destination_rev=revision):
+        scripts.run_env()
+
+
+@contextmanager
+def _of_user(connection: sa.Connection) -> Iterator[None]:
+    """Alembic compares tables of the user's, whose schemas it leaves out where the session's search path has them."""
+    psycopg_connection = driver(connection)
+    with of_user(psycopg_connection):
+        row = psycopg_connection.execute(query("migrate/catalog", "current_schema")).fetchone()
+        if row is not None and row[0] is not None:
+            connection.dialect.default_schema_name = row[0]
+        yield
 
 
 @contextmanager

@@ -76,7 +76,7 @@ def build(
             if timestamp or label:
                 raise InvalidDefinition("timestamp and label name columns of a spine: give spine= as well.")
             source: Composable = entities.spine(connection, chosen, values)
-            columns, timestamp = describe(connection, source, "spine"), entities.TIMESTAMP
+            columns, timestamp = describe(connection, source, "spine", users=False), entities.TIMESTAMP
         elif text is not None:
             source = query_text(text)
             columns = describe(connection, source, "spine")
@@ -86,7 +86,7 @@ def build(
         as_read = as_keys((owner for owner, _ in chosen), columns)
         reads, outputs = bind(chosen, as_read)
         if spine is None or text is not None:
-            taken, seen = take(connection, source, columns, timestamp, zone, as_read)
+            taken, seen = take(connection, source, columns, timestamp, zone, as_read, users=text is not None)
         else:
             taken, seen = take_rows(rows, columns, timestamp), snapshots.now(connection)
         described = AsOf(taken, reads, outputs, which, pinned or seen)

@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 from psycopg import Connection
-from psycopg.sql import SQL, Identifier
+from psycopg.sql import Identifier
 from rich.table import Table as RichTable
 
 from fsdb.access import erasures
@@ -32,6 +32,7 @@ from fsdb.training.coverage import coverage
 from fsdb.training.saved_asof import known_name, ordinal_of, saved_asof
 from fsdb.training.spine_table import names_in_table
 from fsdb.training.training_set import TrainingSet
+from fsdb.types import type_sql
 
 FILE = "training/saved"
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
@@ -247,7 +248,9 @@ def delete(connection: Connection[Any], name: str) -> None:
 def _keep_spine(connection: Connection[Any], training_set: TrainingSet, name: str) -> None:
     columns: tuple[Column, ...] = training_set.description.spine.columns
     names = names_in_table(columns)
-    declared = [query("training/spine", "column", name=Identifier(names[c.name]), type=SQL(c.type)) for c in columns]
+    declared = [
+        query("training/spine", "column", name=Identifier(names[c.name]), type=type_sql(c.type)) for c in columns
+    ]
     parts = {"table": Identifier(name), "ordinal": Identifier(ordinal_of(columns)), "columns": joined(declared)}
     connection.execute(query(FILE, "create_spine", **parts))
     spine = training_set.table.select(range(len(columns)))

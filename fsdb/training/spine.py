@@ -1,20 +1,23 @@
 """Spines in the database: checked, their rows numbered in order, together with the snapshot they were read at."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import psycopg
 import pyarrow as pa
 from psycopg import Connection
-from psycopg.sql import SQL, Composable, Identifier
+from psycopg.sql import Composable, Identifier
 
 from fsdb.asof import Column, Snapshot, Spine, snapshots
 from fsdb.asof.description import plain_type
 from fsdb.errors import InvalidData, InvalidDefinition
 from fsdb.exchange.queries import first_line
 from fsdb.exchange.timezones import Zone, local_time
+from fsdb.search_path import of_user
 from fsdb.sql import joined, query
 from fsdb.training.spine_table import names_in_table, rows_in_table
+from fsdb.types import type_sql
 
 FILE = "training/spine"
 TABLE = "_fsdb_spine"
@@ -48,17 +51,18 @@ def take(
     timestamp: str,
     zone: Zone | None,
     as_read: Sequence[Column] | None = None,
+    users: bool = True,
 ) -> tuple[Spine, Snapshot]:
     """Puts the query's rows, in their order, into a temporary table of this transaction; also gives the snapshot that the query saw.
 
-    as_read: the columns in the types that keys are read in, where these are others. A naive timestamp column becomes a timestamptz
-    of `zone`. Raises InvalidData for rows without a finite moment, with their count.
+    as_read: the columns in the types that keys are read in, where these are others. users: whether the query is a user's. A naive
+    timestamp column becomes a timestamptz of `zone`. Raises InvalidData for rows without a finite moment, with their count.
     """
     check_timestamp(columns, timestamp, zone)
     kept = [Column(c.name, INSTANT) if c.name == timestamp else c for c in as_read or columns]
     names = names_in_table(kept)
     ordinal = free_name(list(names.values()))
-    declared = [query(FILE, "column", name=Identifier(names[c.name]), type=SQL(c.type)) for c in kept]
+    declared = [query(FILE, "column", name=Identifier(names[c.name]), type=type_sql(c.type)) for c in kept]
     expressions: list[Composable] = [
         local_time(Identifier("spine", c.name), zone)
         if c.name == timestamp and plain_type(c.type) == LOCAL and zone is not None
@@ -70,7 +74,8 @@ def take(
     table = Identifier(TABLE)
     connection.execute(query(FILE, "create", table=table, ordinal=Identifier(ordinal), columns=joined(declared)))
     try:
-        filled = connection.execute(query(FILE, "fill", table=table, expressions=joined(expressions), spine=spine))
+        with of_user(connection) if users else nullcontext():
+            filled = connection.execute(query(FILE, "fill", table=table, expressions=joined(expressions), spine=spine))
     except psycopg.DataError as error:
         raise InvalidData(f"The spine query fails on its rows: {first_line(error)}.") from error
     row_count, snapshot, own = _one(filled)

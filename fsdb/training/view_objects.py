@@ -20,6 +20,7 @@ from fsdb.history.reach import bounded
 from fsdb.keys import comparison_type
 from fsdb.sql import joined, query
 from fsdb.training.spine import check_timestamp
+from fsdb.types import type_sql
 
 FILE = "training/views"
 _MOST_BYTES = 63  # of a name
@@ -146,11 +147,11 @@ def _vector(
         FILE,
         "vector",
         function=function,
-        parameters=joined([SQL("{} {}").format(Identifier(key), SQL(types[key])) for key in keys]),
-        columns=joined([SQL("{} {}").format(Identifier(c.name), SQL(c.type)) for c in results]),
+        parameters=joined([SQL("{} {}").format(Identifier(key), type_sql(types[key])) for key in keys]),
+        columns=joined([SQL("{} {}").format(Identifier(c.name), type_sql(c.type)) for c in results]),
         body=Literal(body),
     )
-    signature = SQL("{}({})").format(function, SQL(", ".join(types[key] for key in keys)))
+    signature = SQL("{}({})").format(function, joined([type_sql(types[key]) for key in keys]))
     return GeneratedObject(
         "function",
         f"{schema}.{name}_vector",

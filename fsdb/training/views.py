@@ -17,6 +17,7 @@ from fsdb.definitions import TrainingView
 from fsdb.errors import ChangeRefused, InvalidDefinition
 from fsdb.history import ObjectStatus
 from fsdb.history.objects import MARK, GeneratedObject
+from fsdb.search_path import of_user
 from fsdb.sql import query
 from fsdb.training.view_objects import FILE, compile_view, schema_and_name
 
@@ -171,8 +172,10 @@ def _install(
 
 
 def _make(connection: Connection[Any], wanted: GeneratedObject) -> None:
-    for statement in wanted.statements():
-        connection.execute(statement)
+    # A spine's names are its user's; the rest of these texts looks none up.
+    with of_user(connection):
+        for statement in wanted.statements():
+            connection.execute(statement)
 
 
 def _drop(connection: Connection[Any], view: TrainingView, one: _Existing) -> None:

@@ -19,6 +19,7 @@ from fsdb.errors import InvalidDefinition
 from fsdb.forks import Lock
 from fsdb.keys import Key, comparison_type
 from fsdb.sql import joined, query
+from fsdb.types import type_sql
 
 FILE = "vectors/vectors"
 _KEPT = 1000  # choices of features, of all databases that this process reads
@@ -85,7 +86,7 @@ def compile_vector(connection: Connection[Any], choice: Choice) -> CompiledVecto
     columns = tuple(Column(name, feature.type) for (_, feature), name in named)
     names = tuple(column.name for column in columns)
     numbered: dict[Key, Composable] = {
-        key: SQL("${}::{}").format(SQL(str(n)), SQL(key.type)) for n, key in enumerate(keys.values(), start=1)
+        key: SQL("${}::{}").format(SQL(str(n)), type_sql(key.type)) for n, key in enumerate(keys.values(), start=1)
     }
     values: Callable[[Sequence[Any]], Sequence[Any]]
     if len(columns) <= MOST_SINGLE:

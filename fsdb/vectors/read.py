@@ -21,8 +21,10 @@ from fsdb.engines.postgres.pieces import Rows, fits, read_pieces, read_whole
 from fsdb.errors import FsdbError, InvalidData
 from fsdb.keys import key_values
 from fsdb.listing import listed
+from fsdb.search_path import pinned
 from fsdb.session import NOT_PREPARED, Session
 from fsdb.sql import joined, query
+from fsdb.types import type_sql
 from fsdb.vectors.compiled import (
     FILE,
     Choice,
@@ -52,7 +54,9 @@ def feature_vector(
     for attempt in range(_ATTEMPTS):
         # A statement that fails would spoil the caller's transaction: there the generation is asked for first.
         compiled = kept(choice) if alone and not attempt else _current(connection, choice)
-        compiled = compiled or compile_vector(connection, choice)
+        if compiled is None:
+            with pinned(connection):
+                compiled = compile_vector(connection, choice)
         try:
             values = key_values(keys, compiled.keys)
             cursor = psycopg.RawCursor(connection, row_factory=tuple_row)
@@ -90,7 +94,7 @@ def feature_vectors(
     """
     choice = choice_of(connection, features)
     for _ in range(_ATTEMPTS):
-        with connection.transaction():
+        with connection.transaction(), pinned(connection):
             compiled = _current(connection, choice)
             table = _read_many(connection, compiled, _columns_of(keys, compiled))
             if current_generation(connection) == compiled.generation:
@@ -117,7 +121,8 @@ def _current(connection: Connection[Any], choice: Choice) -> CompiledVector:
     compiled = kept(choice)
     if compiled is not None and compiled.generation == current_generation(connection):
         return compiled
-    return compile_vector(connection, choice)
+    with pinned(connection):
+        return compile_vector(connection, choice)
 
 
 def _columns_of(entities: Sequence[Mapping[str, Any]], compiled: CompiledVector) -> list[list[Any]]:
@@ -136,7 +141,7 @@ def _columns_of(entities: Sequence[Mapping[str, Any]], compiled: CompiledVector)
 def _read_many(connection: Connection[Any], compiled: CompiledVector, columns: list[list[Any]]) -> pa.Table:
     names = [Identifier(f"k{number}") for number in range(1, len(columns) + 1)]
     arrays: list[Composable] = [
-        SQL("{}::{}[]").format(Literal(values), SQL(key.type))
+        SQL("{}::{}[]").format(Literal(values), type_sql(key.type))
         for key, values in zip(compiled.keys, columns, strict=True)
     ]
     ordinal = Identifier("ordinal")

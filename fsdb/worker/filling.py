@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from psycopg import Connection
-from psycopg.sql import SQL, Identifier, Placeholder
+from psycopg.sql import Identifier, Placeholder
 
 from fsdb.catalog.deployments import RegisteredDeployment
 from fsdb.deployments.parity import as_text
 from fsdb.deployments.scoring import result_types
 from fsdb.models import Program
 from fsdb.sql import joined, query
+from fsdb.types import type_sql
 
 FILE = "worker/fill"
 
@@ -36,7 +37,7 @@ def fill(
         table=deployed.table,
         assignments=joined(
             [
-                query(FILE, "assignment", column=column, type=SQL(kind))
+                query(FILE, "assignment", column=column, type=type_sql(kind))
                 for column, kind in zip(columns, types.values(), strict=True)
             ]
         ),

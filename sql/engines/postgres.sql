@@ -1,8 +1,9 @@
 -- name: newest
--- Of one key's versions the one that holds at a moment: one descent of the index (keys, event_time DESC, version_id DESC).
+-- Of one key's versions the one that holds at a moment: one descent of the index (keys, event_time DESC, version_id DESC). Views and
+-- functions of the caller's run it under whatever search path that one has.
 SELECT {columns}
 FROM {history} AS version
-WHERE {keys} AND version.event_time <= {at}{known}
+WHERE {keys} AND version.event_time OPERATOR(pg_catalog.<=) {at}{known}
 ORDER BY version.event_time DESC, version.version_id DESC
 LIMIT 1
 

@@ -14,10 +14,10 @@ COPY (
 {value}
 
 -- name: instant
-(extract(epoch FROM {value}) * 1000000)::bigint
+(extract(epoch FROM {value}) OPERATOR(pg_catalog.*) 1000000)::bigint
 
 -- name: day
-{value} - '1970-01-01'::date
+{value} OPERATOR(pg_catalog.-) '1970-01-01'::pg_catalog.date
 
 -- name: unicode
 -- Binary rows hold texts in the session's encoding; undone with the settings.

@@ -2,6 +2,12 @@
 -- A data frame's rows as they travel, for the time of one transaction's block.
 CREATE TEMPORARY TABLE {table} ({columns})
 
+-- name: create_from_query
+-- The rows of a user's query, numbered in its order, for the time of one transaction's block.
+CREATE TEMPORARY TABLE {table} AS SELECT pg_catalog.row_number() OVER () AS ordinal, given.* FROM (
+{given}
+) AS given ({columns})
+
 -- name: copy
 -- Rows as CSV, as pyarrow writes it: NULL is an empty field, every text is quoted.
 COPY pg_temp.{table} FROM STDIN (FORMAT csv, ENCODING 'UTF8')

@@ -120,13 +120,13 @@ LANGUAGE sql STABLE AS {body}
 -- name: as_of_body
 -- Inlined into the query that calls it, so that a condition on the keys uses the index.
 SELECT {columns}, v.event_time
-FROM (SELECT DISTINCT ON ({h_keys}) h.* FROM {history} h WHERE h.event_time <= {at}
+FROM (SELECT DISTINCT ON ({h_keys}) h.* FROM {history} h WHERE h.event_time OPERATOR(pg_catalog.<=) {at}
       ORDER BY {h_keys}, h.event_time DESC, h.version_id DESC) v
 WHERE NOT v.deleted
 
 -- name: aged
 -- A feature, NULL once it is older than the set's max_age.
-CASE WHEN v.event_time >= $1 - {max_age} THEN {column} END AS {name}
+CASE WHEN v.event_time OPERATOR(pg_catalog.>=) ($1 OPERATOR(pg_catalog.-) {max_age}) THEN {column} END AS {name}
 
 -- name: comment
 -- What marks an object as fsdb's own, and tells which text made it.

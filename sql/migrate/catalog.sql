@@ -56,3 +56,7 @@ SELECT name FROM fsdb.deployments ORDER BY name
 -- name: has_roles
 -- Whether the catalog is of a revision that knows roles.
 SELECT to_regclass('fsdb.roles') IS NOT NULL
+
+-- name: current_schema
+-- The schema in which a session makes what has none in its name.
+SELECT pg_catalog.current_schema()

@@ -3,13 +3,13 @@
 CREATE TEMPORARY TABLE {table} ({ordinal} bigint NOT NULL, {columns})
 
 -- name: fill
--- Takes the spine's rows and, in the same statement, the snapshot that they are read at.
+-- Takes the spine's rows and, in the same statement, the snapshot that they are read at. It runs under the user's search path.
 WITH taken AS (
     INSERT INTO pg_temp.{table}
-    SELECT row_number() OVER (), {expressions} FROM (
+    SELECT pg_catalog.row_number() OVER (), {expressions} FROM (
 {spine}
 ) AS spine RETURNING 1)
-SELECT count(*), pg_current_snapshot()::text, pg_current_xact_id_if_assigned()::text::bigint FROM taken
+SELECT pg_catalog.count(*), pg_catalog.pg_current_snapshot()::pg_catalog.text, pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.text::bigint FROM taken
 
 -- name: unusable_times
 -- Rows without a moment to be read at.

@@ -15,7 +15,7 @@ LANGUAGE sql STABLE ROWS 1 AS {body}
 
 -- name: vector_body
 SELECT {values}, {found}
-FROM (SELECT clock_timestamp() AS at) AS moment
+FROM (SELECT pg_catalog.clock_timestamp() AS at) AS moment
 {lookups}
 
 -- name: existing

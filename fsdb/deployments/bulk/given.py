@@ -22,20 +22,20 @@ FILE = "deployments/bulk"
 WHAT = "data"
 
 
-def taken(connection: Connection[Any], data: Any, wanted: Mapping[str, str]) -> pa.Table:
+def taken(connection: Connection[Any], data: Any, wanted: Mapping[str, str], users: bool = True) -> pa.Table:
     """The data as an Arrow table, in its order.
 
     data: an SQL query, a pandas, polars or Arrow table, or what names Parquet or CSV files. wanted: PostgreSQL's types of columns that
-    are taken, which a CSV file does not tell. Raises InvalidData, and
+    are taken, which a CSV file does not tell. users: whether a query is a user's own. Raises InvalidData, and
     InvalidDefinition for a query that does not run.
     """
     if files.is_file(data):
         table = files.read_files(data, WHAT, wanted)
     elif isinstance(data, str):
         text = query_text(data)
-        columns = describe(connection, text, WHAT)
+        columns = describe(connection, text, WHAT, users)
         values = [Identifier("given", column.name) for column in columns]
-        table = copy_out.read(connection, columns, values, query(FILE, "given", given=text))
+        table = copy_out.read(connection, columns, values, query(FILE, "given", given=text), users)
         table = table.cast(pa.schema([_marked(*of) for of in zip(table.schema, columns, strict=True)]))
     else:
         table = frames.as_arrow(data, WHAT, wanted)

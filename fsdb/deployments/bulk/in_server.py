@@ -21,6 +21,7 @@ from fsdb.exchange.types import arrow_type
 from fsdb.models import Program, function_call
 from fsdb.models.backends.sql import bulk_name
 from fsdb.sql import joined, query
+from fsdb.types import type_sql
 
 _KEPT, _CAREFUL = Identifier("_fsdb_inputs"), Identifier("_fsdb_careful")
 _NUMBER = "n"
@@ -66,7 +67,7 @@ def _one_by_one(connection: Connection[Any], program: Program, rows: Composable,
         call=call,
     )
     connection.execute(query(FILE, "keep_inputs", table=_KEPT, rows=rows))
-    outs = joined([SQL("OUT {} {}").format(Identifier(name), SQL(kind)) for name, kind in results.items()])
+    outs = joined([SQL("OUT {} {}").format(Identifier(name), type_sql(kind)) for name, kind in results.items()])
     connection.execute(query(FILE, "careful", results=outs, body=Literal(body.as_string(connection)), **names))
     return _read(connection, program, query(FILE, "careful_rows", **names), Identifier("r", "error"))
 

@@ -24,6 +24,7 @@ from fsdb.exchange import copy_binary, frames
 from fsdb.exchange.queries import first_line
 from fsdb.exchange.types import arrow_type
 from fsdb.sql import joined, query
+from fsdb.types import type_sql
 
 _MOST_COLUMNS = 1664  # of one query
 _NEW = "new"  # what a row is called where it is looked up, as in a trigger
@@ -138,7 +139,7 @@ def _select(arm: _Arm, number: int, arms: Sequence[_Arm], staged: Composable, at
             # Arrow has no type for every numeric: its digits travel.
             kind = "text" if arrow_type(feature.type) == pa.string() else feature.type
             name = Identifier(f"{other}_{feature.output}")
-            columns.append(SQL("({})::{} AS {}").format(value, SQL(kind), name))
+            columns.append(SQL("({})::{} AS {}").format(value, type_sql(kind), name))
     return query(
         FILE,
         "arm",

@@ -90,7 +90,7 @@ def record_together(connection: Connection[Any], deployed: RegisteredDeployment,
     None where the trigger must score them. Raises InvalidData for what the table refuses, and for a row that cannot be scored where
     the deployment rejects such; nothing is recorded then.
     """
-    return _recorded_together(connection, deployed, taken(connection, rows, {}))
+    return _recorded_together(connection, deployed, taken(connection, rows, {}, users=False))
 
 
 def _recorded_together(connection: Connection[Any], deployed: RegisteredDeployment, table: pa.Table) -> pa.Table | None:

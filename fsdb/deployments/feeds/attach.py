@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from psycopg import Connection, errors
-from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
+from psycopg.sql import Composable, Composed, Identifier, Literal
 
 from fsdb import locks
 from fsdb.access.giving import give
@@ -23,6 +23,7 @@ from fsdb.deployments.feeds.objects import Plan
 from fsdb.deployments.feeds.sources import Source
 from fsdb.errors import ChangeRefused, InvalidData, InvalidDefinition
 from fsdb.sql import joined, query, with_values
+from fsdb.types import type_sql
 
 FILE = feeds.FILE
 ON_UPDATE = ("inputs", "features")
@@ -199,7 +200,7 @@ def _recorded_together(
     shown = bool(plan.feed.result_columns)
     types = model_table.columns(connection, deployed)
     typed = [
-        query(FILE, "typed", value=Identifier("a", column), type=SQL(types[name]), name=Identifier(name))
+        query(FILE, "typed", value=Identifier("a", column), type=type_sql(types[name]), name=Identifier(name))
         for name, column in plan.values.items()
     ]
     text = "backfill_rows_shown" if shown else "backfill_rows"

@@ -23,6 +23,7 @@ from fsdb.history.live import Problem
 from fsdb.history.status import ObjectStatus, State
 from fsdb.locks import Mode, Relation
 from fsdb.sql import joined, query
+from fsdb.types import type_sql
 
 FILE = "deployments/feeds"
 
@@ -399,4 +400,4 @@ def _fingerprint(statement: Composed) -> str:
 
 
 def _typed(text: str, kind: str, **parts: Composable) -> Composed:
-    return query(FILE, text, type=SQL(kind), **parts)
+    return query(FILE, text, type=type_sql(kind), **parts)

@@ -21,6 +21,7 @@ from fsdb.engines.duckdb.values import duckdb_type, held_type, key_type, numbere
 from fsdb.engines.postgres.lookup import seen, typed_literal
 from fsdb.exchange import copy_binary
 from fsdb.sql import joined, query
+from fsdb.types import type_sql
 
 FILE = "engines/duckdb_tail"
 _INSTANT = pa.timestamp("us", "UTC")
@@ -90,7 +91,7 @@ def fetch(connection: Connection[Any], read: SetRead, wanted: pa.Table) -> Itera
     names = [*(f"feature_{n}" for n in range(len(kinds))), *(name for name, _ in _NARROW), "deleted"]
     expressions = [
         *(
-            sent(query(FILE, "as_type", value=Identifier("version", f.column), type=SQL(f.type)), kind)
+            sent(query(FILE, "as_type", value=Identifier("version", f.column), type=type_sql(f.type)), kind)
             for f, kind in zip(read.features, kinds, strict=True)
         ),
         *(Identifier("version", name) for name, _ in _NARROW),

@@ -8,6 +8,7 @@ from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 from fsdb.asof import NOW, At, FeatureRead, Known, SetRead, Snapshot, Then
 from fsdb.config import HISTORY_SCHEMA
 from fsdb.sql import joined, query
+from fsdb.types import type_sql
 
 FILE = "engines/postgres"
 _VERSION, _CAST, _AS = SQL("version."), SQL("::"), SQL(" AS ")  # parts of texts that are made by the thousand
@@ -72,7 +73,7 @@ def newest_with(
         SQL("{} AS fresh").format(_is_fresh(read.max_age, at)),
     ]
     compared = [
-        SQL("version.{} = {}").format(Identifier(binding.column), key)
+        SQL("version.{} OPERATOR(pg_catalog.=) {}").format(Identifier(binding.column), key)
         for binding, key in zip(read.keys, keys, strict=True)
     ]
     return query(
@@ -96,7 +97,7 @@ def values(read: SetRead, alias: str) -> list[Composable]:
 
 def kept(feature: FeatureRead) -> Composed:
     """A feature's value in the row `version` of its history table."""
-    return Composed([_VERSION, Identifier(feature.column), _CAST, SQL(feature.type)])
+    return Composed([_VERSION, Identifier(feature.column), _CAST, type_sql(feature.type)])
 
 
 def late(alias: str, at: Composable) -> Composed:
@@ -116,7 +117,7 @@ def duration(length: timedelta) -> Composed:
 
 def typed_literal(text: str | None, kind: str) -> Composed:
     """A constant of a type given by PostgreSQL's name; None is NULL."""
-    return SQL("{}::{}").format(Literal(text), SQL(kind))
+    return SQL("{}::{}").format(Literal(text), type_sql(kind))
 
 
 def _value(read: SetRead, feature: FeatureRead, column: str, alias: str) -> Composable:
@@ -138,7 +139,9 @@ def _fresh(alias: str, column: str) -> Composed:
 def _is_fresh(max_age: timedelta | None, at: Composable) -> Composed:
     if max_age is None:
         return Composed([SQL("NOT version.deleted")])
-    return SQL("NOT version.deleted AND version.event_time >= {} - {}").format(at, duration(max_age))
+    return SQL(
+        "NOT version.deleted AND version.event_time OPERATOR(pg_catalog.>=) ({} OPERATOR(pg_catalog.-) {})"
+    ).format(at, duration(max_age))
 
 
 def _known(known: Known, at: Composable) -> list[Composed]:
