@@ -10,6 +10,7 @@ from fsdb.catalog.deployments import get_deployment
 from fsdb.catalog.models import get_version
 from fsdb.errors import InvalidDefinition
 from fsdb.exchange.queries import first_line
+from fsdb.search_path import of_user
 from fsdb.sql import query
 from fsdb.table import Table
 
@@ -43,7 +44,7 @@ def compare(connection: Connection[Any], name: str, labels: str, label: str, id_
         )
     values = {"name": deployed.name, "labels": labels, "label": label, "id_column": id_column}
     try:
-        with connection.transaction():
+        with connection.transaction(), of_user(connection):  # whose path tells which table is meant
             cursor = connection.execute(query(FILE, "compare"), values)
     except psycopg.errors.InsufficientPrivilege:
         raise  # named by who holds the connection

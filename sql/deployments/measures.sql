@@ -4,4 +4,4 @@ SELECT * FROM fsdb.deployment_costs(%(name)s, %(since)s)
 
 -- name: compare
 -- How the versions of a deployment did where labels are known.
-SELECT * FROM fsdb.model_comparison(%(name)s, %(labels)s::regclass, %(label)s, %(id_column)s)
+SELECT * FROM fsdb.model_comparison(%(name)s, %(labels)s::pg_catalog.regclass, %(label)s, %(id_column)s)
