@@ -94,6 +94,15 @@ _TYPE = re.compile(rf"({_SEVERAL_WORDS}|({_WORD}\.)?{_WORD}(\(-?\w+(,-?\w+)*\))?
 _LOOKED_UP = re.compile(r"(text|date|uuid|jsonb|bytea)((\[\])*)")
 
 
+def read_type(name: str, owner: str) -> str:
+    """A type that the catalog holds for a key, feature or input, which `owner` names. Raises InvalidData where fsdb keeps no such type."""
+    if not keeps(name):
+        raise InvalidData(
+            f"The catalog has {name[:80]!r} as the type of {owner}, which is none that fsdb keeps: somebody wrote into the catalog past fsdb. Correct it there."
+        )
+    return name
+
+
 @lru_cache(maxsize=1000)
 def type_sql(name: str) -> SQL:
     """A type as a part of a statement, given by PostgreSQL's own name, such as one that the catalog holds: nothing but a type gets through.
@@ -107,6 +116,7 @@ def type_sql(name: str) -> SQL:
     return SQL(f"pg_catalog.{name}" if _LOOKED_UP.fullmatch(name) else name)
 
 
+@lru_cache(maxsize=1000)
 def keeps(name: str) -> bool:
     """Whether fsdb keeps values of a type of PostgreSQL's, by its name."""
     return _SUPPORTED.fullmatch(name) is not None

@@ -13,6 +13,7 @@ from fsdb.catalog.nearest import nearest
 from fsdb.config import CATALOG_SCHEMA
 from fsdb.errors import UnknownName
 from fsdb.sql import query
+from fsdb.types import read_type
 
 
 @dataclass(frozen=True)
@@ -304,6 +305,8 @@ def _releases(connection: Connection[Any], deployment_id: int) -> dict[int, Rele
 
 
 def _inputs(rows: Sequence[dict[str, Any]], release: int) -> tuple[ReleaseInput, ...]:
+    for row in rows:
+        read_type(row["type"], f"input {row['name']} of a deployment")
     return tuple(
         ReleaseInput(**{name: value for name, value in row.items() if name != "release"})
         for row in rows

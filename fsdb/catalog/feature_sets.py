@@ -18,6 +18,7 @@ from fsdb.config import HISTORY_SCHEMA
 from fsdb.definitions import Feature, FeatureSet
 from fsdb.errors import InvalidDefinition, UnknownName
 from fsdb.sql import query
+from fsdb.types import read_type
 
 
 @dataclass(frozen=True)
@@ -113,9 +114,10 @@ def list_sets(connection: Connection[Any], names: Sequence[str] | None = None) -
         features = cursor.execute(query("catalog/feature_sets", "list_features"), found).fetchall()
     key_columns: dict[str, dict[str, str]] = {name: {} for name in found["names"]}
     for key in keys:
-        key_columns[key["feature_set"]][key["name"]] = key["type"]
+        key_columns[key["feature_set"]][key["name"]] = read_type(key["type"], f"key {key['name']}")
     members: dict[str, list[RegisteredFeature]] = {name: [] for name in found["names"]}
     for feature in features:
+        read_type(feature["type"], f"feature {feature['name']}")
         members[feature["feature_set"]].append(RegisteredFeature(**{**feature, "tags": tuple(feature["tags"])}))
     sets = {}
     for row in rows:

@@ -15,6 +15,7 @@ from fsdb.config import CATALOG_SCHEMA
 from fsdb.errors import UnknownName
 from fsdb.sql import query
 from fsdb.table import Table
+from fsdb.types import read_type
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,7 @@ def list_versions(connection: Connection[Any], model: str | None = None) -> list
         metrics = cursor.execute(query("catalog/models", "list_metrics"), {"model": model}).fetchall()
     members: dict[tuple[str, int], list[ModelInput]] = {}
     for row in inputs:
+        read_type(row["type"], f"input {row['name']} of model {row['model']}")
         members.setdefault((row.pop("model"), row.pop("version")), []).append(ModelInput(**row))
     measured: dict[tuple[str, int], dict[str, float]] = {}
     for row in metrics:

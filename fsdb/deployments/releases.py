@@ -178,6 +178,7 @@ def scoring_function(connection: Connection[Any], deployed: RegisteredDeployment
         list_sets(connection),
         model_table.columns(connection, deployed),
         model_table.recorded_columns(connection, deployed),
+        model_table.numbers(connection, deployed),
     )
     return Generated("function", name, statement, f"scores rows inserted into {deployed.name}.")
 

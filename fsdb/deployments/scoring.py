@@ -44,11 +44,12 @@ def trigger_function(
     sets: Mapping[str, RegisteredSet],
     columns: Mapping[str, str],
     recorded: Sequence[str],
+    numbers: str,
 ) -> Composed:
     """CREATE OR REPLACE of the trigger function `function` of a deployment.
 
     columns: of the model table, with types; recorded: those that fsdb fills in, of which a release that does not fill
-    one makes it NULL. Everything that the releases are goes into the body as constants: nothing of the catalog is read
+    one makes it NULL; numbers: the sequence of prediction_ids. Everything that the releases are goes into the body as constants: nothing of the catalog is read
     when a row is scored.
     """
     score = _release(deployed, live, sets, recorded)
@@ -61,7 +62,8 @@ def trigger_function(
             canary=_release(deployed, canary, sets, recorded),
             live=score,
         )
-    body = query(FILE, "body", score=score)
+    message = f"fsdb: prediction_id of {deployed.name} is drawn by fsdb and cannot be given; leave it out"
+    body = query(FILE, "body", score=score, numbers=Literal(numbers), number_message=Literal(message))
     return query(FILE, "function", function=function, body=Literal(body.as_string(connection)))
 
 
@@ -112,8 +114,12 @@ def _release(
     score: Composable = SQL("")
     if release.runtime == "worker":
         records |= {name: SQL("NULL") for name in results}
+        if release.sets:
+            look_up = query(FILE, "looking_up", look_up=look_up, refuse=_refuse(release))
     else:
-        score = _scored(deployed, scoring, aliases)
+        # A value that the model's type does not take is refused as one that the model does not take.
+        score = _scored(deployed, scoring, aliases, look_up, versions)
+        look_up = SQL("")
     filled = {*results, *versions, "scored_at", "scoring_us", "prediction_id"}
     nulls = [_assignment(name, SQL("NULL")) for name in recorded if name not in filled and name not in records]
     assigned = [_assignment(name, value) for name, value in records.items()]
@@ -159,8 +165,14 @@ def _look_up(
     return text, variables, [read.version_column for read in release.sets]
 
 
-def _scored(deployed: RegisteredDeployment, scoring: Scoring, aliases: Mapping[str, str]) -> Composed:
-    """Calls the scoring function, and does with a row that it refuses what the deployment says."""
+def _scored(
+    deployed: RegisteredDeployment,
+    scoring: Scoring,
+    aliases: Mapping[str, str],
+    look_up: Composable,
+    versions: Sequence[str],
+) -> Composed:
+    """Looks up, calls the scoring function, and does with a row that it refuses what the deployment says."""
     release, program = scoring.release, scoring.program
     name = scorer_name(deployed.model, release.version, release.runtime)
     results = result_types(program)
@@ -171,11 +183,27 @@ def _scored(deployed: RegisteredDeployment, scoring: Scoring, aliases: Mapping[s
         score = query(FILE, "in_bulk", condition=condition, many=many, single=score)
     if program.has_probability:
         score = joined([score, *(_assignment(output, Identifier("scored", output)) for output in results)], "\n")
+    if release.sets:
+        score = joined([look_up, score], "\n")
     if deployed.on_error == "null":
         nulls = [_assignment(output, SQL("NULL")) for output in results]
-        return query(FILE, "recording", score=score, nulls=joined(nulls, "\n"))
-    rejections = Identifier(MODEL_SCHEMA, rejections_name(deployed, release.version)).as_string()
-    return query(FILE, "rejecting", score=score, rejections=Literal(rejections))
+        score = query(FILE, "recording", score=score, nulls=joined(nulls, "\n"), reason=_reason(release))
+        # Where looking up fails, nothing was read.
+        return joined([*(_assignment(name, SQL("NULL")) for name in versions), score], "\n")
+    rejections = Literal(Identifier(MODEL_SCHEMA, rejections_name(deployed, release.version)).as_string())
+    return query(FILE, "rejecting", score=score, rejections=rejections, refuse=_refuse(release))
+
+
+def _refuse(release: Release) -> Composed:
+    return query(FILE, "refuse_told", reason=_reason(release)) if release.sets else query(FILE, "refuse")
+
+
+def _reason(release: Release) -> Composed:
+    """Why a row is refused, as whoever inserts may be told: with no value of a feature."""
+    if not release.sets:
+        return query(FILE, "reason")
+    given = [one.name for one in release.inputs if one.feature_id is None]
+    return query(FILE, "reason_told", given=Literal(given) if given else SQL("'{}'"))
 
 
 def _called(function: str, scoring: Scoring, aliases: Mapping[str, str]) -> Composed:

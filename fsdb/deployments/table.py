@@ -20,6 +20,7 @@ from fsdb.types import type_sql
 
 FILE = "deployments/table"
 _COMMENTS = {
+    "prediction_id": "The number of the row, drawn by fsdb; no number comes twice.",
     "prediction": "What the model gave.",
     "probability": "Of two classes: of the second one. Of several: of the predicted one.",
     "probabilities": "Of each class, in the order of fsdb.model_versions.classes.",
@@ -80,10 +81,11 @@ def create(
         *(_column("column", name, kind) for name, kind in beside.items()),
     ]
     connection.execute(query(FILE, "create", table=deployment.table, columns=joined(columns, ",\n    ")))
+    connection.execute(query(FILE, "own_numbers", table=deployment.table))
     connection.execute(query(FILE, "index_moments", table=deployment.table))
     comment = Literal(f"Model {deployment.model} deployed by fsdb: an inserted row is scored and recorded.")
     connection.execute(query(FILE, "comment_table", table=deployment.table, comment=comment))
-    for name in [*results, "model_version", "scored_at", "model_release", *beside]:
+    for name in ["prediction_id", *results, "model_version", "scored_at", "model_release", *beside]:
         if name in _COMMENTS:
             _comment(connection, deployment, name, _COMMENTS[name])
     _comment_versions(connection, deployment, release)
@@ -175,6 +177,12 @@ def columns(connection: Connection[Any], deployment: RegisteredDeployment) -> di
             query(FILE, "columns"), {"schema": deployment.schema_name, "table": deployment.table_name}
         ).fetchall()
     )
+
+
+def numbers(connection: Connection[Any], deployment: RegisteredDeployment) -> str:
+    """The sequence that numbers the table's rows, as SQL writes its name; empty where the table is gone."""
+    named = {"schema": deployment.schema_name, "table": deployment.table_name}
+    return str(_scalar(connection, "numbers", named) or "")
 
 
 def recorded_columns(connection: Connection[Any], deployment: RegisteredDeployment) -> list[str]:

@@ -9,6 +9,7 @@ import numpy as np
 _INTEGERS = frozenset({"smallint", "integer", "bigint", "boolean"})
 _FRACTIONS = frozenset({"real", "double precision", "numeric"})
 _TEXTS = frozenset({"text", "character varying"})
+_NAME = re.compile(r"[a-z ]+(\(\d+(, ?-?\d+)?\))?")
 
 
 def base_type(type_name: str) -> str:
@@ -18,6 +19,8 @@ def base_type(type_name: str) -> str:
 
 def kind_of(type_name: str) -> str | None:
     """'number', 'text', or None for a type that no model takes."""
+    if not _NAME.fullmatch(type_name):
+        return None
     base = base_type(type_name)
     if base in _INTEGERS or base in _FRACTIONS:
         return "number"

@@ -14,6 +14,7 @@ from psycopg import Connection
 from fsdb.catalog.deployments import RegisteredDeployment, Release, find_deployment
 from fsdb.catalog.feature_sets import RegisteredSet, list_sets
 from fsdb.deployments.recorded import RecordedRows, recorded_rows
+from fsdb.deployments.refusals import told
 from fsdb.deployments.runtimes.worker import scored
 from fsdb.errors import ChangeRefused, FsdbError
 from fsdb.models import Program
@@ -126,7 +127,8 @@ def _release(
 
     def done(part: Sequence[int]) -> None:
         with connection.transaction():
-            rows, outputs = _outputs(connection, deployed, release, sets, part, lambda given: scored(scorer, given))
+            rows, found = _outputs(connection, deployed, release, sets, part, lambda given: scored(scorer, given))
+            outputs = [{**one, "error": told(one["error"], [release])} if "error" in one else one for one in found]
             _record(connection, deployed, program, part, rows, outputs, batch)
 
     _divided(connection, deployed, predictions, done, batch)
@@ -152,7 +154,10 @@ def _divided(
             _divided(connection, deployed, predictions[:middle], done, batch)
             _divided(connection, deployed, predictions[middle:], done, batch)
         else:
-            _fail(connection, deployed, predictions, _sentence(error), batch)
+            reason = _sentence(error)
+            if not isinstance(error, psycopg.Error) or isinstance(error, psycopg.DataError):
+                reason = told(reason, deployed.releases.values())
+            _fail(connection, deployed, predictions, reason, batch)
 
 
 def _outputs(

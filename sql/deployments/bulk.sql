@@ -75,6 +75,14 @@ INSERT INTO {table} ({columns})
 {rows}
 RETURNING {returned}
 
+-- name: insert_numbered
+-- Rows that were scored already, in their order.
+INSERT INTO {table} (prediction_id, {columns})
+SELECT pg_catalog.nextval({numbers}::pg_catalog.regclass), given.* FROM (
+{rows}
+) AS given
+RETURNING {returned}
+
 -- name: takes_scored
 -- Whether a model table takes rows from the caller that were scored elsewhere, as its owner's. A trigger before fsdb's or a rule would
 -- have a say in the rows, so that they must go through them.

@@ -5,10 +5,14 @@ CREATE OR REPLACE FUNCTION {function}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS {body}
 
 -- name: body
--- Where fsdb records, nothing of the caller's counts.
+-- Where fsdb records, nothing of the caller's counts; a number that the caller chose is refused, since it may be another's.
 DECLARE
     scored record;
 BEGIN
+    IF NEW.prediction_id IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'generated_always', MESSAGE = {number_message};
+    END IF;
+    NEW.prediction_id := nextval({numbers}::regclass);
     NEW.scored_at := clock_timestamp();
 {score}
     NEW.scoring_us := date_part('epoch', clock_timestamp() - NEW.scored_at) * 1000000;
@@ -64,7 +68,30 @@ encode({send}(NEW.{column}), 'hex')
 {score}
     EXCEPTION WHEN data_exception OR external_routine_exception THEN
         PERFORM nextval({rejections}::regclass);
-        RAISE;
+        {refuse}
+    END;
+
+-- name: refuse
+-- The reason as it came: all that the model was given stands in the row.
+RAISE;
+
+-- name: refuse_told
+-- The reason without what was looked up: who may insert need not be one who may read features.
+RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = {reason};
+
+-- name: reason
+-- The same for a row that is recorded.
+SQLERRM
+
+-- name: reason_told
+fsdb.refusal_told(SQLERRM, {given})
+
+-- name: looking_up
+-- A value that cannot be looked up fails the statement, without being named.
+    BEGIN
+{look_up}
+    EXCEPTION WHEN data_exception THEN
+        {refuse}
     END;
 
 -- name: recording
@@ -73,7 +100,7 @@ encode({send}(NEW.{column}), 'hex')
 {score}
     EXCEPTION WHEN data_exception OR external_routine_exception THEN
 {nulls}
-        NEW.error := SQLERRM;
+        NEW.error := {reason};
     END;
 
 -- name: default

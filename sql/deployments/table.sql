@@ -25,11 +25,23 @@ WHERE n.nspname = %(schema)s AND c.relname = %(table)s AND a.attnum > 0 AND NOT 
 ORDER BY a.attnum
 
 -- name: create
--- A model table: what the application gives, what the model gives, and what lineage needs.
+-- A model table: what the application gives, what the model gives, and what lineage needs. The sequence stays the column's own.
 CREATE TABLE {table} (
-    prediction_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    prediction_id bigserial PRIMARY KEY,
     {columns}
 )
+
+-- name: own_numbers
+-- The scoring trigger alone draws numbers. A default, or an identity, would leave it unable to tell a number that was drawn from one
+-- that an application chose.
+ALTER TABLE {table} ALTER COLUMN prediction_id DROP DEFAULT
+
+-- name: numbers
+-- The sequence that numbers a model table's rows, as SQL writes its name.
+SELECT pg_catalog.pg_get_serial_sequence(c.oid::pg_catalog.regclass::pg_catalog.text, 'prediction_id')
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = 'prediction_id' AND NOT a.attisdropped
+WHERE n.nspname = %(schema)s AND c.relname = %(table)s
 
 -- name: column
 -- A column of the model table.

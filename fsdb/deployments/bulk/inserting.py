@@ -7,7 +7,7 @@ import psycopg
 import pyarrow as pa
 from psycopg import Connection
 from psycopg.rows import tuple_row
-from psycopg.sql import Identifier
+from psycopg.sql import Identifier, Literal
 
 from fsdb.asof import Column
 from fsdb.catalog.deployments import RegisteredDeployment
@@ -24,23 +24,27 @@ def inserted(
     rows: pa.Table,
     kinds: Sequence[Column],
     returned: Sequence[str],
+    numbered_by: str | None = None,
 ) -> list[tuple[Any, ...]]:
     """The columns `returned` of what the table recorded, in the order of the rows: PostgreSQL inserts and returns them in the order of the query.
 
-    Raises InvalidData for what the table refuses, and where it took fewer rows than were given.
+    numbered_by: the sequence of their prediction_ids, where the table's trigger does not draw them. Raises InvalidData for what the table refuses, and where it took fewer rows than were given.
     """
     try:
         with (
             frames.staged(connection, rows.schema, rows.to_batches(), kinds) as staged,
             connection.cursor(binary=True, row_factory=tuple_row) as cursor,
         ):
-            text = query(
-                FILE,
-                "insert",
-                table=deployed.table,
-                columns=joined([Identifier(name) for name in rows.column_names]),
-                rows=staged,
-                returned=joined([Identifier(name) for name in returned]),
+            parts = {
+                "table": deployed.table,
+                "columns": joined([Identifier(name) for name in rows.column_names]),
+                "rows": staged,
+                "returned": joined([Identifier(name) for name in returned]),
+            }
+            text = (
+                query(FILE, "insert", **parts)
+                if numbered_by is None
+                else query(FILE, "insert_numbered", numbers=Literal(numbered_by), **parts)
             )
             found = cursor.execute(text).fetchall()
     except (psycopg.DataError, psycopg.errors.ExternalRoutineException, psycopg.IntegrityError) as error:

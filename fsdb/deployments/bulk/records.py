@@ -18,6 +18,7 @@ from fsdb.deployments.bulk.given import FILE, check_free, further_columns
 from fsdb.deployments.bulk.inserting import inserted
 from fsdb.deployments.bulk.outcome import Outcome, check_none_refused, recorded_types, result_type, with_results
 from fsdb.deployments.objects import SCORE_TRIGGER, rejections_name
+from fsdb.deployments.refusals import told
 from fsdb.deployments.runtimes import IN_SERVER
 from fsdb.exchange import frames
 from fsdb.sql import query
@@ -77,12 +78,19 @@ def recorded(
         _count_rejection(connection, deployed, outcome)
         check_none_refused(outcome.errors, f"The model of deployment {deployed.name}")
     further = further_columns(table, there, columns, kept)
-    filled = {**outcome.columns, "error": outcome.errors, "scored_by": pa.array([_ENGINE] * table.num_rows)}
+    reasons = [reason and told(reason, deployed.scoring) for reason in outcome.errors.to_pylist()]
+    filled = {
+        **outcome.columns,
+        "error": pa.array(reasons, pa.string()),
+        "scored_by": pa.array([_ENGINE] * table.num_rows),
+    }
     written = {**columns, **{name: table.column(name) for name in further}, **filled}
     kinds = [Column(name, types.get(name) or there[name]) for name in columns]
     kinds += [_kind(column, there[column.name]) for column in frames.columns_of(table.select(further).schema, "data")]
     kinds += [Column(name, there[name]) for name in filled]
-    numbers = [row[0] for row in inserted(connection, deployed, pa.table(written), kinds, ["prediction_id"])]
+    sequence = model_table.numbers(connection, deployed)
+    made = inserted(connection, deployed, pa.table(written), kinds, ["prediction_id"], sequence)
+    numbers = [row[0] for row in made]
     found = {"prediction_id": pa.array(numbers, pa.int64()), **filled}
     results = {
         name: found[name] if name in found else pa.nulls(table.num_rows, result_type(kind))

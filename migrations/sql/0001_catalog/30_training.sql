@@ -1,4 +1,4 @@
-CREATE FUNCTION fsdb.new_generation() RETURNS bigint LANGUAGE sql VOLATILE AS $$
+CREATE FUNCTION fsdb.new_generation() RETURNS bigint LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
     SELECT ('x' || right(pg_catalog.replace(pg_catalog.gen_random_uuid()::text, '-', ''), 16))::bit(64)::bigint
 $$;
 COMMENT ON FUNCTION fsdb.new_generation IS 'A number that never came before, also not in another database or in a transaction that was rolled back: 62 random bits.';
@@ -17,6 +17,7 @@ BEGIN
     RETURN NULL;
 END
 $$;
+REVOKE ALL ON FUNCTION fsdb.next_catalog_generation FROM PUBLIC;
 COMMENT ON FUNCTION fsdb.next_catalog_generation IS 'Tells clients that a definition changed.';
 
 CREATE TRIGGER next_generation AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON fsdb.feature_sets

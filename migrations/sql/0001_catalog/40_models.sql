@@ -125,6 +125,7 @@ BEGIN
         USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Register a new version instead.';
 END
 $$;
+REVOKE ALL ON FUNCTION fsdb.refuse_model_change FROM PUBLIC;
 COMMENT ON FUNCTION fsdb.refuse_model_change IS 'Keeps registered model versions as they were.';
 
 CREATE TRIGGER immutable BEFORE UPDATE OR DELETE OR TRUNCATE ON fsdb.model_versions

@@ -81,6 +81,7 @@ BEGIN
         USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Insert a new row; columns that you added yourself may be updated.';
 END
 $$;
+REVOKE ALL ON FUNCTION fsdb.refuse_prediction_change FROM PUBLIC;
 COMMENT ON FUNCTION fsdb.refuse_prediction_change IS 'Trigger of model tables: inputs, predictions and lineage stay as they were recorded.';
 
 -- In PL/pgSQL, which is not read before it is called: a condition of the scoring trigger has it, for rows that hardly any insert has.
@@ -92,6 +93,24 @@ END
 $$;
 COMMENT ON FUNCTION fsdb.owns IS 'Whether the caller has the rights of a table''s owner, whatever was granted: such a role may record rows that were scored elsewhere.';
 GRANT EXECUTE ON FUNCTION fsdb.owns TO PUBLIC;
+
+-- A refusal is told to whoever inserts, who need not be one who may read features. Its sentence holds a value in one case, a category
+-- that the model was not fitted with; what is no sentence of fsdb's may hold any.
+CREATE FUNCTION fsdb.refusal_told(reason text, given text[]) RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    category CONSTANT text := '" of the model has the category "';
+BEGIN
+    IF NOT starts_with(reason, 'fsdb: ') THEN
+        RETURN 'fsdb: a feature that was looked up for this row has a value that the model does not take';
+    END IF;
+    IF strpos(reason, category) = 0 OR EXISTS (SELECT FROM unnest(given) AS g (name) WHERE starts_with(reason, 'fsdb: input "' || g.name || category)) THEN
+        RETURN reason;
+    END IF;
+    RETURN split_part(reason, category, 1) || '" of the model, a feature, has a category that the model was not fitted with; correct it in its feature set, or fit with handle_unknown';
+END
+$$;
+COMMENT ON FUNCTION fsdb.refusal_told IS 'Why a model refuses a row, without values of features that were looked up; given: the inputs whose values the row itself has.';
 
 CREATE FUNCTION fsdb.prediction_lineage("table" text, prediction_id bigint)
 RETURNS TABLE (input text, value text, feature_set text, version_id bigint, event_time timestamptz, recorded_at timestamptz)

@@ -10,6 +10,7 @@ BEGIN
         USING ERRCODE = 'object_not_in_prerequisite_state';
 END
 $$;
+REVOKE ALL ON FUNCTION fsdb.refuse_reach_back FROM PUBLIC;
 COMMENT ON FUNCTION fsdb.refuse_reach_back IS 'Trigger of fsdb.feature_sets: what has left PostgreSQL is not there again because a number says so.';
 CREATE TRIGGER reach_moves_forward BEFORE UPDATE OF reach ON fsdb.feature_sets FOR EACH ROW
     WHEN (OLD.reach IS NOT NULL AND (NEW.reach IS NULL OR NEW.reach < OLD.reach)) EXECUTE FUNCTION fsdb.refuse_reach_back();
@@ -57,5 +58,6 @@ BEGIN
         USING ERRCODE = 'object_not_in_prerequisite_state';
 END
 $$;
+REVOKE ALL ON FUNCTION fsdb.refuse_removal_change FROM PUBLIC;
 COMMENT ON FUNCTION fsdb.refuse_removal_change IS 'Trigger of fsdb.removals: records stay as they were written.';
 CREATE TRIGGER keep BEFORE UPDATE OR DELETE OR TRUNCATE ON fsdb.removals FOR EACH STATEMENT EXECUTE FUNCTION fsdb.refuse_removal_change();

@@ -81,4 +81,5 @@ BEGIN
         USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Run fsdb worker as a role that owns the table; columns that you added yourself may be updated.';
 END
 $$;
+REVOKE ALL ON FUNCTION fsdb.refuse_forged_prediction FROM PUBLIC;
 COMMENT ON FUNCTION fsdb.refuse_forged_prediction IS 'Trigger of model tables with the runtime worker: a prediction is filled in once, in a row that is in the queue, by a role that owns the table.';

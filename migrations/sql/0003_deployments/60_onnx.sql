@@ -18,6 +18,7 @@ BEGIN
     RETURN OLD;
 END
 $$;
+REVOKE ALL ON FUNCTION fsdb.refuse_graph_removal FROM PUBLIC;
 COMMENT ON FUNCTION fsdb.refuse_graph_removal IS 'Keeps the graph of a scoring function as long as there is the function.';
 
 CREATE TRIGGER immutable BEFORE UPDATE OR TRUNCATE ON fsdb.model_graphs
