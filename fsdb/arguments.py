@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, ParamSpec, TypeVar, Union, get_args,
 import numpy as np
 
 from fsdb.errors import FsdbError, InvalidArgument, InvalidDefinition
+from fsdb.masking import masked
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -300,7 +301,7 @@ def _shown(value: Any) -> str:
         return f"the type {value.__name__}"
     if isinstance(value, str | bytes | int | float | date | timedelta | tuple | list | dict | set):
         try:
-            text = repr(value)
+            text = masked(repr(value))
         except Exception:
             return f"of type {name}"
         text = text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"

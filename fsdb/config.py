@@ -6,6 +6,7 @@ from pathlib import Path
 import platformdirs
 
 from fsdb.errors import InvalidDefinition
+from fsdb.masking import has_secret
 
 URL_VARIABLE = "FSDB_URL"
 DATA_VARIABLE = "FSDB_DATA"
@@ -43,6 +44,11 @@ def warehouse(given: str | None = None) -> str:
     chosen = given or configured_warehouse()
     if chosen is None:
         return str(Path(platformdirs.user_data_dir("fsdb")) / "warehouse")
+    if has_secret(chosen):
+        # The folder's name goes into the catalog, into files and into messages.
+        raise InvalidDefinition(
+            "The warehouse is named by a URL with a password or key in it: leave that out, and give it to fsspec by the environment or its configuration files."
+        )
     return chosen.rstrip("/") if "://" in chosen else str(Path(chosen).expanduser().absolute())
 
 

@@ -59,7 +59,7 @@ class Database:
             with connect(self.url, autocommit=True) as probe:
                 version = probe.info.server_version
         except psycopg.Error as error:
-            raise unreachable(self.url, error) from error
+            raise unreachable(self.url, error) from None  # libpq's own text may hold a part of the password
         if version < MINIMUM_SERVER:
             raise ConnectionFailed(
                 f"The server at {shown(self.url)} is PostgreSQL {version // 10000}; fsdb needs 15 or newer. Upgrade it, or leave FSDB_URL unset to use the embedded PostgreSQL 18."

@@ -52,8 +52,8 @@ def divided(url: str) -> tuple[str, dict[str, str]]:
     """
     try:
         parts = conninfo_to_dict(url)
-    except psycopg.Error as error:
-        raise ConnectionFailed(f"The database is named by {_UNREADABLE}.") from error
+    except psycopg.Error:  # whose text may hold the password
+        raise ConnectionFailed(f"The database is named by {_UNREADABLE}.") from None
     secrets = {name: str(parts.pop(name)) for name in _SECRET if name in parts}
     return make_conninfo("", **parts), {"PGPASSWORD": secrets["password"]} if "password" in secrets else {}
 

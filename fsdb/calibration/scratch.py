@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import uuid4
 
 import psycopg
@@ -22,7 +22,7 @@ FILE = "calibration/scratch"
 class Scratch:
     """The database's URL, and the folder for its columnar copies."""
 
-    url: str
+    url: str = field(repr=False)
     warehouse: str
 
 
@@ -35,7 +35,7 @@ def scratch(url: str) -> Iterator[Scratch]:
         db.connect(url, autocommit=True) as admin,
     ):
         try:
-            admin.execute(query(FILE, "create", database=Identifier(name)))
+            admin.cursor().execute(query(FILE, "create", database=Identifier(name)))  # no transaction makes a database
         except psycopg.errors.InsufficientPrivilege as error:
             raise FsdbError(
                 f"User {admin.info.user} may not create the database to measure in: let one with CREATEDB run fsdb calibrate; without it the built-in costs count."
@@ -45,4 +45,4 @@ def scratch(url: str) -> Iterator[Scratch]:
             catalog.upgrade(made)
             yield Scratch(made, warehouse)
         finally:
-            admin.execute(query(FILE, "drop", database=Identifier(name)))
+            admin.cursor().execute(query(FILE, "drop", database=Identifier(name)))

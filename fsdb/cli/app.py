@@ -33,6 +33,7 @@ from fsdb.cli import (
 )
 from fsdb.cli.output import err, note, say
 from fsdb.errors import FsdbError, LateValues, NothingMatched
+from fsdb.masking import has_secret, masked
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     "demo": demo.demo,
@@ -75,7 +76,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "doctor": health.doctor,
     "repair": health.repair,
 }
-INTERRUPTED = 130
+MISUSE, INTERRUPTED = 2, 130
 
 app = typer.Typer(
     name="fsdb",
@@ -116,6 +117,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _refuse(
                 f"The argument {word!r} is not valid UTF-8: write it so, or set LANG to the encoding of this terminal."
             )
+    if given[:1] != ["psql"] and any(
+        has_secret(word) and before != "--url" and not word.startswith("--url=")
+        for before, word in zip(["", *given], given, strict=False)
+    ):
+        # What is said of an argument that fits nowhere repeats it.
+        return _refuse(
+            "An argument holds a password or another secret: a database's URL is given as --url or, better, as FSDB_URL, and no other argument takes one.",
+            MISUSE,
+        )
     try:
         with warnings.catch_warnings():
             for told in (LateValues, NothingMatched):  # the command prints the training set's notice
@@ -153,9 +163,9 @@ def _is_text(word: str) -> bool:
     return True
 
 
-def _refuse(reason: str) -> int:
-    err().print(Text.assemble(("Refused: ", "bold red"), reason), soft_wrap=True)
-    return 1
+def _refuse(reason: str, status: int = 1) -> int:
+    err().print(Text.assemble(("Refused: ", "bold red"), masked(reason)), soft_wrap=True)
+    return status
 
 
 if __name__ == "__main__":

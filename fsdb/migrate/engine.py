@@ -77,4 +77,4 @@ def _opened(url: str) -> psycopg.Connection[Any]:
     try:
         return db.connect(url)
     except psycopg.Error as error:
-        raise db.unreachable(url, error) from error
+        raise db.unreachable(url, error) from None
