@@ -272,6 +272,12 @@ def _pinned(operations: Operations) -> Iterator[psycopg.Connection[Any]]:
         yield connection
 
 
+def _performed(connection: psycopg.Connection[Any], change: Change) -> None:
+    """Makes one change, and gives the rights on what it makes."""
+    perform(connection, change)
+    give(connection)
+
+
 def _psycopg(bind: object) -> psycopg.Connection[Any]:
     if not isinstance(bind, SQLAlchemyConnection):
         raise ChangeRefused(
