@@ -110,7 +110,7 @@ _CATALOG = [
 ]
 
 _FUNCTIONS = [
-    *_called("key_share owns within_reach reach last_number last_version tree_masks warm_up"),
+    *_called("key_share owns refusal_told within_reach reach last_number last_version tree_masks warm_up"),
     *_called("policy_of_history all_versions sees_all_versions"),
     *_called("record_operation"),  # under the caller's own name, and only for who may change something
     *_called("rejections deployment_costs model_comparison prediction_lineage"),

@@ -41,7 +41,7 @@ WITH relation AS (
         FROM relation r JOIN fsdb.deployments d ON (r.nspname, r.relname) = (d.schema_name::name, d.table_name::name)
     UNION ALL SELECT 'counter of predictions', p.objid, d.name
         FROM relation r JOIN fsdb.deployments d ON (r.nspname, r.relname) = (d.schema_name::name, d.table_name::name)
-        JOIN pg_depend p ON p.refobjid = r.oid AND p.refclassid = 'pg_class'::regclass AND p.classid = 'pg_class'::regclass AND p.deptype = 'i'
+        JOIN pg_depend p ON p.refobjid = r.oid AND p.refclassid = 'pg_class'::regclass AND p.classid = 'pg_class'::regclass AND p.deptype IN ('a', 'i')
         JOIN pg_class q ON q.oid = p.objid AND q.relkind = 'S'
     UNION ALL SELECT 'attached table', r.oid, NULL
         FROM relation r JOIN fsdb.deployment_feeds f ON f.role = 'attached' AND (r.nspname, r.relname) = (f.source_schema::name, f.source_table::name)

@@ -110,7 +110,7 @@ def test_a_row_that_the_model_does_not_take_is_rejected(world: World) -> None:
 def test_an_unseen_category_is_rejected_where_the_model_takes_none(world: World) -> None:
     deployed(world.connection, strict())
     world.write("plane", ("ZZ", 1), datetime.now(UTC), age=1, kind="rocket", old=False)
-    with pytest.raises(psycopg.DataError, match='"kind".*has a category') as refused:
+    with pytest.raises(psycopg.DataError, match=r'"kind".*has a category') as refused:
         insert(world.connection, {"origin": "JFK", "carrier": "ZZ", "tailnum": 1, "distance": 1.0, "hour": 3})
     assert "rocket" not in str(refused.value)  # who may insert need not be one who may read features
 
