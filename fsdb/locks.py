@@ -23,7 +23,7 @@ from fsdb.sql import joined, query
 FILE = "locks"
 WAIT_MILLISECONDS = 200  # others wait behind an attempt for no longer than this
 PAUSE_SECONDS = (0.1, 0.2, 0.4, 1.0)  # between attempts; the last one stands for all that follow
-INTRUDER_SECONDS = 2.0  # for advisory locks of sessions that have no business with them
+INTRUDER_SECONDS = 2.0  # for an advisory lock of a session that has no business with it
 # What is said when a lock was not to be had, by whoever waited.
 REFUSED = (errors.LockNotAvailable, errors.DeadlockDetected)
 
@@ -127,37 +127,65 @@ def wait_turn(connection: Connection[Any], table: Relation, what: str, mode: Mod
         ) from error
 
 
-def wait_advisory(connection: Connection[Any], key: int, what: str, rightful: Relation, shared: bool = False) -> None:
-    """Has an advisory lock until the transaction ends, alone or shared; what: what is to be done under it.
+def take_turn(connection: Connection[Any], turn: str) -> None:
+    """Waits for other operations of one kind, and keeps them waiting until the transaction ends.
 
-    Anybody may take advisory locks. Who may write the catalog's table `rightful` is waited for as long as it takes, who may not for two
-    seconds, and while the table is not there everybody for `$FSDB_LOCK_SECONDS`: then ChangeRefused says who has the lock.
+    It takes a right to write the catalog to have a turn, and whoever has one is waited for as long as it takes. Raises ChangeRefused
+    where both wait for each other.
     """
-    kind = "advisory_shared" if shared else "advisory"
-    if connection.execute(query(FILE, f"try_{kind}"), {"key": key}).fetchone() == (True,):
+    _waited(connection, "take_turn", 0, {"turn": turn})
+
+
+def hold_reading(connection: Connection[Any]) -> None:
+    """Keeps versions from leaving history until the transaction ends. Raises ChangeRefused where retention has not ended after `$FSDB_LOCK_SECONDS`."""
+    _waited(connection, "hold_reading", max(1, round(lock_seconds() * 1000)), {})
+
+
+def _waited(connection: Connection[Any], text: str, milliseconds: int, values: dict[str, Any]) -> None:
+    """Executes what waits for a lock, for so long, 0 without end, whatever the session's own timeout."""
+    former, _ = _timeouts(connection)
+    try:
+        with connection.transaction():
+            _set_timeout(connection, milliseconds)
+            connection.execute(query(FILE, text), values)
+            _set_timeout(connection, former)
+    except REFUSED as error:
+        raise sentence(error) from error
+
+
+def wait_to_create(connection: Connection[Any], key: int, what: str) -> None:
+    """Has an advisory lock until the transaction ends, where there is no catalog yet whose tables could be locked.
+
+    Anybody may take such a lock. Who may create schemas in the database is waited for, for `$FSDB_LOCK_SECONDS`: then ChangeRefused says who
+    has it. Who may not has no business with it: after two seconds the lock is done without, and of two who create a catalog one fails.
+    """
+    if connection.execute(query(FILE, "try_advisory"), {"key": key}).fetchone() == (True,):
         return
     former, _ = _timeouts(connection)
-    schema, table = rightful
     wait = min(INTRUDER_SECONDS, lock_seconds() or INTRUDER_SECONDS)
     waited = 0.0
     while True:
         try:
             with connection.transaction():
                 _set_timeout(connection, max(1, round(wait * 1000)))
-                connection.execute(query(FILE, kind), {"key": key})
+                connection.execute(query(FILE, "advisory"), {"key": key})
                 _set_timeout(connection, former)
             return
         except errors.DeadlockDetected as error:
             raise sentence(error) from error
         except errors.LockNotAvailable as error:
             waited += wait
-            asked = {"key": key, "schema": schema, "table": table}
-            for *session, may_write in connection.execute(query(FILE, "advisory_holders"), asked).fetchall():
-                if may_write or (may_write is None and waited < lock_seconds()):
-                    continue
+            rightful = [
+                session
+                for *session, may_create in connection.execute(query(FILE, "advisory_holders"), {"key": key}).fetchall()
+                if may_create
+            ]
+            if not rightful:
+                return
+            if waited >= lock_seconds():
                 raise ChangeRefused(
-                    f"{what} has waited for {waited:g} s for an advisory lock of fsdb's that another session has "
-                    f"({_described(*session)}). End that session, then call this again."
+                    f"{what} has waited for {waited:g} s for another session that creates or changes the catalog "
+                    f"({_described(*rightful[0])}). End that session, then call this again."
                 ) from error
 
 

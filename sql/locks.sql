@@ -31,27 +31,26 @@ WHERE l.locktype = 'relation' AND l.granted AND l.relation = ANY (%(relations)s:
   AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
 ORDER BY a.xact_start NULLS LAST, l.pid
 
+-- name: take_turn
+-- Waits for a turn, and has it until the transaction ends.
+SELECT fsdb.take_turn(%(turn)s)
+
+-- name: hold_reading
+-- Keeps versions where they are until the transaction ends.
+SELECT fsdb.hold_reading()
+
 -- name: try_advisory
 -- Has an advisory lock until the transaction ends, if nobody else has it.
 SELECT pg_catalog.pg_try_advisory_xact_lock(%(key)s)
-
--- name: try_advisory_shared
--- The same beside others who share it.
-SELECT pg_catalog.pg_try_advisory_xact_lock_shared(%(key)s)
 
 -- name: advisory
 -- Waits for an advisory lock.
 SELECT pg_catalog.pg_advisory_xact_lock(%(key)s)
 
--- name: advisory_shared
--- The same beside others who share it.
-SELECT pg_catalog.pg_advisory_xact_lock_shared(%(key)s)
-
 -- name: advisory_holders
--- Who has an advisory lock, the oldest first, and whether they may write a table of the catalog; NULL where that is not there.
+-- Who has an advisory lock, the oldest first, and whether they may create schemas in this database.
 SELECT l.pid, a.application_name, a.usename::text, a.state, a.xact_start,
-       (SELECT pg_catalog.has_table_privilege(a.usesysid, c.oid, 'INSERT, UPDATE') FROM pg_catalog.pg_class c
-        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %(schema)s AND c.relname = %(table)s)
+       pg_catalog.has_database_privilege(a.usesysid, pg_catalog.current_database(), 'CREATE')
 FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
 WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND (l.classid::bigint << 32 | l.objid::bigint) = %(key)s
   AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()

@@ -4,6 +4,7 @@ from typing import Any
 
 from psycopg import Connection
 
+from fsdb import locks
 from fsdb.columnar.copies import Copy
 from fsdb.columnar.reading import broken
 from fsdb.sql import query
@@ -14,7 +15,7 @@ FILE = "columnar/copies"
 def own_folder(connection: Connection[Any], other_than: str | None = None) -> str:
     """The name of this database's folder; a new one where it has none, or has only the one that it is to leave."""
     with connection.transaction():
-        connection.execute(query(FILE, "one_warehouse"))
+        locks.take_turn(connection, "warehouse")  # sessions look one after the other, and make one
         found = known_folder(connection)
         if found is not None and found != other_than:
             return found

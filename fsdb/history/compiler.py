@@ -11,7 +11,7 @@ from fsdb.history import bounds, erasing, held
 from fsdb.history.columns import Columns
 from fsdb.history.names import as_of_function, history_view, internal
 from fsdb.history.objects import GeneratedObject
-from fsdb.history.reach import LOCK, bounded
+from fsdb.history.reach import bounded
 from fsdb.history.row_policy import row_policy
 from fsdb.sql import joined, query
 from fsdb.types import type_sql
@@ -206,7 +206,6 @@ def _body_parts(registered: RegisteredSet) -> dict[str, Composable]:
             f"fsdb: row security of {registered.live_schema}.{registered.live_table} binds this user, whose versions of {name} are those of its own INSERT, UPDATE and DELETE."
         ),
         "w_is_h": Literal(columns.same_key("w", "h").as_string()),
-        "reach_lock": Literal(LOCK),
         "needed_message": Literal(
             f"Versions of {name} that were to leave are gone already, or hold as of the new reach: nothing was removed."
         ),

@@ -13,12 +13,10 @@ from psycopg.sql import Composable, Composed, Literal
 
 from fsdb import locks
 from fsdb.catalog.feature_sets import RegisteredSet
-from fsdb.config import CATALOG_SCHEMA
 from fsdb.errors import RetentionRefused
 from fsdb.sql import query
 
 FILE = "history/reach"
-LOCK = 0x66736472  # advisory: readers share it, retention has it alone while it commits
 
 
 def hold(connection: Connection[Any]) -> None:
@@ -26,7 +24,7 @@ def hold(connection: Connection[Any]) -> None:
 
     To be called before the snapshot is taken that is read at.
     """
-    locks.wait_advisory(connection, LOCK, "Reading history", (CATALOG_SCHEMA, "feature_sets"), shared=True)
+    locks.hold_reading(connection)
 
 
 def reach_of(connection: Connection[Any], registered: RegisteredSet) -> datetime | None:

@@ -14,6 +14,7 @@ from fsdb.history.names import internal
 from fsdb.history.reach import refuse_before
 from fsdb.history.versions import version_row
 from fsdb.ingest.matching import FILE, Matching
+from fsdb.search_path import of_user
 from fsdb.sql import joined, query
 from fsdb.types import type_sql
 
@@ -93,21 +94,22 @@ class Staging:
 
     def insert_first(self) -> tuple[int, int]:
         """Inserts the first row of each new entity; returns their number, and how many of them a later tombstone takes out again."""
-        inserted, ghosts = self._one(
-            "insert_first",
-            live=self._set.live,
-            history=self._set.history,
-            s_keys=self._staged_keys("s"),
-            keys=joined([Identifier(staged) for staged, _ in self._keys]),
-            live_keys=joined([Identifier(key) for _, key in self._keys]),
-            live_columns=self._live_columns,
-            columns=self._staged_columns,
-            l_is_s=self._same("l", "s"),
-            h_is_gone=self._same("h", "gone"),
-            in_time=query(FILE, "in_time", history=self._set.history, h_is_s=self._same("h", "s"))
-            if self._by_tracked_time
-            else SQL("true"),
-        )
+        with of_user(self._connection):
+            inserted, ghosts = self._one(
+                "insert_first",
+                live=self._set.live,
+                history=self._set.history,
+                s_keys=self._staged_keys("s"),
+                keys=joined([Identifier(staged) for staged, _ in self._keys]),
+                live_keys=joined([Identifier(key) for _, key in self._keys]),
+                live_columns=self._live_columns,
+                columns=self._staged_columns,
+                l_is_s=self._same("l", "s"),
+                h_is_gone=self._same("h", "gone"),
+                in_time=query(FILE, "in_time", history=self._set.history, h_is_s=self._same("h", "s"))
+                if self._by_tracked_time
+                else SQL("true"),
+            )
         return inserted, ghosts
 
     def lock(self) -> None:
@@ -171,18 +173,21 @@ class Staging:
         if self._live_time is not None:
             column, value = self._live_time
             assignments.append(SQL("{} = {}").format(column, Identifier("s", "t") if self._timed else value))
-        self._run("update_newest", live=self._set.live, assignments=joined(assignments), l_is_s=self._same("l", "s"))
+        parts = {"live": self._set.live, "assignments": joined(assignments), "l_is_s": self._same("l", "s")}
+        with of_user(self._connection):
+            self._run("update_newest", **parts)
 
     def insert_newest(self) -> int:
         """Inserts the newest rows of entities that were deleted before these; returns their number."""
-        return self._run(
-            "insert_newest",
-            live=self._set.live,
-            live_columns=self._live_columns,
-            columns=self._staged_columns,
-            l_is_s=self._same("l", "s"),
-            keys=joined([Identifier(staged) for staged, _ in self._keys]),
-        ).rowcount
+        with of_user(self._connection):
+            return self._run(
+                "insert_newest",
+                live=self._set.live,
+                live_columns=self._live_columns,
+                columns=self._staged_columns,
+                l_is_s=self._same("l", "s"),
+                keys=joined([Identifier(staged) for staged, _ in self._keys]),
+            ).rowcount
 
     def _refuse_gone(self, lacking: str) -> None:
         """Raises RetentionRefused where the version that a row would take the feature from may have left history."""
@@ -248,7 +253,8 @@ class Staging:
 
     def _same(self, theirs: str, ours: str) -> Composed:
         """The condition that a row of live table or history and a staged row have the same key."""
-        pairs = [SQL("{} = {}").format(Identifier(theirs, key), Identifier(ours, s)) for s, key in self._keys]
+        same = SQL("{} OPERATOR(pg_catalog.=) {}")
+        pairs = [same.format(Identifier(theirs, key), Identifier(ours, s)) for s, key in self._keys]
         return joined(pairs, " AND ")
 
     @staticmethod

@@ -11,6 +11,7 @@ from sqlalchemy.pool import NullPool
 from fsdb import db, locks, rights
 from fsdb.config import CATALOG_SCHEMA
 from fsdb.errors import ConnectionFailed
+from fsdb.sql import query
 
 # Held while the catalog or definitions change, so that two processes that start at once do not both create them.
 CATALOG_LOCK = 0x66736462
@@ -58,8 +59,11 @@ def locked(url: str) -> Iterator[sa.Connection]:
 
 def hold(connection: psycopg.Connection[Any]) -> None:
     """Waits until no other change of catalog or definitions is under way, and keeps others waiting until the transaction ends."""
-    what = "A change of the catalog or of definitions"
-    locks.wait_advisory(connection, CATALOG_LOCK, what, (CATALOG_SCHEMA, "feature_sets"))
+    row = connection.execute(query("migrate/catalog", "turns"), {"schema": CATALOG_SCHEMA}).fetchone()
+    if row is None:
+        locks.wait_to_create(connection, CATALOG_LOCK, "A change of the catalog")
+    elif row[0]:  # who may change nothing keeps nobody waiting
+        locks.take_turn(connection, "definitions")
 
 
 def driver(connection: sa.Connection) -> psycopg.Connection[Any]:

@@ -10,6 +10,7 @@ from fsdb.catalog.deployments import RegisteredDeployment
 from fsdb.deployments.parity import as_text
 from fsdb.deployments.scoring import result_types
 from fsdb.models import Program
+from fsdb.search_path import of_user
 from fsdb.sql import joined, query
 from fsdb.types import type_sql
 
@@ -44,7 +45,8 @@ def fill(
         arrays=joined([query(FILE, "array", values=Placeholder(f"r{place}")) for place in range(len(types))], ""),
         names=joined([query(FILE, "name", column=column) for column in columns], ""),
     )
-    return [row[0] for row in connection.execute(text, values).fetchall()]
+    with of_user(connection):  # under which the table's other triggers were written
+        return [row[0] for row in connection.execute(text, values).fetchall()]
 
 
 def tell_reason(
@@ -52,7 +54,8 @@ def tell_reason(
 ) -> None:
     """Records in the rows why they have no prediction; they may be scored still."""
     values = {"predictions": list(predictions), "reason": reason}
-    connection.execute(query(FILE, "reason", table=deployed.table), values)
+    with of_user(connection):
+        connection.execute(query(FILE, "reason", table=deployed.table), values)
 
 
 def _text(value: Any) -> str | None:

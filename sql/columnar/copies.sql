@@ -46,10 +46,6 @@ ORDER BY 1, 2
 INSERT INTO fsdb.copy_leftovers (location, folder) SELECT unnest(%(locations)s::text[]), %(folder)s
 ON CONFLICT (location) DO UPDATE SET left_at = clock_timestamp()
 
--- name: one_warehouse
--- Sessions that look for this database's folder do so one after the other, and make one.
-SELECT pg_advisory_xact_lock(hashtextextended('fsdb warehouse', 0))
-
 -- name: own_warehouse
 -- This database's own folder in any warehouse. A base backup, a promoted standby and a server put back to an earlier moment have the
 -- system identifier of the server that they come from, but another timeline or place.

@@ -1,7 +1,3 @@
--- name: copy_key
--- The advisory lock of a set's copy: one sync at a time; the next one waits until the transaction that has it ends.
-SELECT hashtextextended('fsdb copy of ' || %(feature_set)s, 0)
-
 -- name: patience
 -- A sync may take long, and its transaction that holds the lock is idle meanwhile.
 SELECT set_config('idle_in_transaction_session_timeout', '0', true), set_config('lock_timeout', '0', true), set_config('statement_timeout', '0', true)

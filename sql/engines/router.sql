@@ -57,7 +57,7 @@ WITH line AS (
 SELECT query_id FROM line
 
 -- name: shorten_log
--- Forgets old lines, unless another session is doing so: nobody waits for a log.
-DELETE FROM fsdb.query_log
-WHERE (SELECT pg_try_advisory_xact_lock('fsdb.query_log'::regclass::oid::bigint))
-  AND (query_id <= %(last)s OR asked_at < clock_timestamp() - interval '90 days')
+-- Forgets old lines, but for those that another session is forgetting: nobody waits for a log.
+DELETE FROM fsdb.query_log WHERE query_id IN (
+    SELECT query_id FROM fsdb.query_log WHERE query_id <= %(last)s OR asked_at < clock_timestamp() - interval '90 days' FOR UPDATE SKIP LOCKED
+)

@@ -18,10 +18,11 @@ SELECT {expressions} FROM pg_temp.{table} AS staged ORDER BY staged.ordinal
 
 -- name: instant
 -- Microseconds since 1970 as a time; in whole days first, because an interval times a number is computed as double precision.
-'epoch'::{type} + ({value} / 86400000000) * interval '24 hours' + ({value} % 86400000000) * interval '1 microsecond'
+'epoch'::{type} OPERATOR(pg_catalog.+) (({value} OPERATOR(pg_catalog./) 86400000000) OPERATOR(pg_catalog.*) interval '24 hours')
+    OPERATOR(pg_catalog.+) (({value} OPERATOR(pg_catalog.%) 86400000000) OPERATOR(pg_catalog.*) interval '1 microsecond')
 
 -- name: day
-'1970-01-01'::date + {value}
+'1970-01-01'::pg_catalog.date OPERATOR(pg_catalog.+) {value}
 
 -- name: drop
 -- The rows have arrived where they belong.

@@ -397,7 +397,7 @@ BEGIN
     IF removed <> wanted THEN
         RAISE EXCEPTION USING ERRCODE = 'object_in_use', MESSAGE = {needed_message};
     END IF;
-    PERFORM pg_advisory_xact_lock({reach_lock});
+    LOCK TABLE fsdb.reading IN EXCLUSIVE MODE;
     UPDATE fsdb.feature_sets s SET reach = greatest(s.reach, $2) WHERE s.name = {name};
     INSERT INTO fsdb.removals (feature_set, reach, versions, first_version, last_version, copy_snapshot)
     SELECT s.name, s.reach, removed, lowest, highest, copy_snapshot FROM fsdb.feature_sets s WHERE s.name = {name};

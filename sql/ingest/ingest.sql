@@ -63,7 +63,7 @@ DELETE FROM pg_temp.{staging} s USING {live} l WHERE {l_is_s} AND record_image_e
 -- name: insert_first
 -- The first row of each key that is not there yet: its insert is the lock that other sessions wait for. In order of the keys,
 -- so that two sessions never wait for each other. How many, and how many of them are older than a known tombstone: these
--- are versions, but their triggers take them out of the live table again.
+-- are versions, but their triggers take them out of the live table again. It runs under the user's search path, for the table's other triggers.
 WITH first AS (
     SELECT DISTINCT ON ({s_keys}) s.* FROM pg_temp.{staging} s
     WHERE NOT EXISTS (SELECT FROM {live} l WHERE {l_is_s}) AND {in_time} ORDER BY {s_keys}, s.t, s.n
@@ -71,17 +71,18 @@ WITH first AS (
     INSERT INTO {live} ({live_columns}) SELECT {columns} FROM first ORDER BY {keys}
     ON CONFLICT ({live_keys}) DO NOTHING RETURNING {live_keys}
 ), gone AS (
-    DELETE FROM pg_temp.{staging} s USING first, done l WHERE first.n = s.n AND {l_is_s} RETURNING {s_keys}, s.t
+    DELETE FROM pg_temp.{staging} s USING first, done l WHERE first.n OPERATOR(pg_catalog.=) s.n AND {l_is_s} RETURNING {s_keys}, s.t
 )
-SELECT count(*), count(*) FILTER (WHERE EXISTS (SELECT FROM {history} h WHERE {h_is_gone} AND h.event_time > gone.t)) FROM gone
+SELECT pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE EXISTS (SELECT FROM {history} h WHERE {h_is_gone} AND h.event_time OPERATOR(pg_catalog.>) gone.t))
+FROM gone
 
 -- name: in_time
 -- Whether a row is later than everything that is known of its key: of a tracked table no trigger takes a late row out again.
-NOT EXISTS (SELECT FROM {history} h WHERE {h_is_s} AND h.event_time >= s.t)
+NOT EXISTS (SELECT FROM {history} h WHERE {h_is_s} AND h.event_time OPERATOR(pg_catalog.>=) s.t)
 
 -- name: clock
 -- What a tracked table's time is set to where the data says none.
-clock_timestamp()
+pg_catalog.clock_timestamp()
 
 -- name: lock
 -- The rows that are there, in order of the keys.
@@ -115,11 +116,11 @@ FROM (SELECT ROW({version})::{history} AS version, s.t, s.n, (row_number() OVER 
 GROUP BY chunk.chunk ORDER BY chunk.chunk
 
 -- name: update_newest
--- The newest row of each key that is there. Its trigger writes the version.
+-- The newest row of each key that is there. Its trigger writes the version. It runs under the user's search path.
 UPDATE {live} l SET {assignments} FROM pg_temp.{staging} s WHERE s.newest AND {l_is_s}
 
 -- name: insert_newest
--- The newest row of each key that a tombstone of an earlier moment keeps out of the live table.
+-- The newest row of each key that a tombstone of an earlier moment keeps out of the live table. It runs under the user's search path.
 INSERT INTO {live} ({live_columns})
 SELECT {columns} FROM pg_temp.{staging} s WHERE s.newest AND NOT EXISTS (SELECT FROM {live} l WHERE {l_is_s}) ORDER BY {keys}
 

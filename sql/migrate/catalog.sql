@@ -60,3 +60,10 @@ SELECT to_regclass('fsdb.roles') IS NOT NULL
 -- name: current_schema
 -- The schema in which a session makes what has none in its name.
 SELECT pg_catalog.current_schema()
+
+-- name: turns
+-- Whether the user may change definitions; no row where there is no catalog whose turns could be taken.
+SELECT pg_catalog.has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE')
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %(schema)s AND c.relname = 'feature_sets'
+  AND EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.pronamespace = n.oid AND p.proname = 'take_turn')

@@ -1,10 +1,12 @@
 """What is said where a lock is not to be had, and how long is tried."""
 
 import re
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
+from uuid import uuid4
 
 import pandas as pd
 import psycopg
@@ -18,6 +20,8 @@ from fsdb.errors import ChangeRefused, InvalidDefinition
 from fsdb.locks import Mode
 from fsdb.worker.queue import waiting
 from tests.conftest import TestDatabase
+
+_KEYS = ("1718838386", "1718838370", "1718838642, 1")  # of retention, definitions and workers
 
 
 @pytest.fixture
@@ -158,38 +162,72 @@ def test_the_victim_of_a_deadlock_is_told(tables: TestDatabase) -> None:
     database.close()
 
 
-def test_locks_that_anybody_may_take_hold_nothing_up(
-    database: TestDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A role that may do nothing but connect has the advisory locks by which fsdb's own sessions wait for each other."""
-    monkeypatch.setenv("FSDB_LOCK_SECONDS", "0.2")
+def test_locks_that_anybody_may_take_hold_nothing_up(database: TestDatabase, tmp_path: Path) -> None:
+    """A role that may do nothing but connect has all advisory locks that fsdb ever took, and a reader locks what it can."""
     accounts = fsdb.FeatureSet("account", {"id": "bigint"}, [fsdb.Feature("balance", "bigint")])
     with fsdb.connect(database.url, warehouse=str(tmp_path)) as store, database.connect() as admin:
         admin.execute("DROP ROLE IF EXISTS mallory_of_locks; CREATE ROLE mallory_of_locks LOGIN")
         store.apply([accounts])
         store.ingest("account", pd.DataFrame({"id": [1], "balance": [1]}))
-        held_up: dict[str, Callable[[], object]] = {
-            "hashtextextended('fsdb copy of account', 0)": store.sync,
-            "1718838386": lambda: store.training_set(features=["account.balance"], known="now"),
-            "1718838370": lambda: store.apply([replace(accounts, description="of customers")]),
-        }
+        calls: list[Callable[[], object]] = [
+            store.sync,
+            lambda: store.training_set(features=["account.balance"], known="now"),
+            lambda: store.plan([accounts]),
+            lambda: store.apply([replace(accounts, description="of customers")]),
+            lambda: store.feature_vector("account", {"id": 1}),
+            lambda: fsdb.connect(database.url).close(),
+        ]
         with psycopg.connect(database.url, user="mallory_of_locks", autocommit=True) as mallory:
-            for key, call in held_up.items():
+            for key in (*_KEYS, "hashtextextended('fsdb copy of account', 0)", "hashtextextended('fsdb warehouse', 0)"):
                 mallory.execute(f"SELECT pg_advisory_lock({key})")  # type: ignore[arg-type]
-                with pytest.raises(ChangeRefused, match=rf"pid {mallory.info.backend_pid}, .*user mallory_of_locks"):
-                    call()
-                mallory.execute("SELECT pg_advisory_unlock_all()")
+            began = time.monotonic()
+            for call in calls:
                 call()
-            mallory.execute("SELECT pg_advisory_lock(1718838642, 1), pg_advisory_lock(1718838370)")
             with waiting(admin):
-                fsdb.connect(database.url).close()
+                pass
+            assert time.monotonic() - began < 60
+            for refused in (
+                "SELECT fsdb.take_turn('definitions')",
+                "SELECT fsdb.hold_reading()",
+                "LOCK TABLE fsdb.turns IN ACCESS SHARE MODE",
+            ):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege), mallory.transaction():
+                    mallory.execute(refused)
+            admin.execute("GRANT USAGE ON SCHEMA fsdb TO mallory_of_locks")
+            admin.execute("GRANT SELECT ON ALL TABLES IN SCHEMA fsdb TO mallory_of_locks")
+            for refused in (
+                "SELECT fsdb.take_turn('definitions')",
+                "SELECT FROM fsdb.turns FOR SHARE",
+                "LOCK TABLE fsdb.reading IN ROW SHARE MODE",
+            ):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege), mallory.transaction():
+                    mallory.execute(refused)
+            with mallory.transaction():
+                mallory.execute(
+                    "LOCK TABLE fsdb.turns, fsdb.reading, fsdb.feature_sets, fsdb.copies IN ACCESS SHARE MODE"
+                )
+                for call in calls:
+                    call()
         # Who may do the same is waited for.
         with database.connect() as owner, owner.transaction():
-            owner.execute("SELECT pg_advisory_xact_lock_shared(1718838386)")
-            owner.execute("SELECT pg_advisory_xact_lock(1718838370)")
-            thread = Thread(target=held_up["1718838370"])
+            owner.execute("SELECT fsdb.take_turn('definitions')")
+            thread = Thread(target=calls[3])
             thread.start()
             thread.join(1)
             assert thread.is_alive()
         thread.join()
+        admin.execute("DROP OWNED BY mallory_of_locks; DROP ROLE mallory_of_locks")
+
+
+def test_nobody_without_a_right_to_create_keeps_a_catalog_from_being_made(server_url: str) -> None:
+    name = f"fsdb_test_{uuid4().hex[:12]}"
+    with psycopg.connect(server_url, autocommit=True) as admin:
+        admin.execute("DROP ROLE IF EXISTS mallory_of_locks")
+        admin.execute("CREATE ROLE mallory_of_locks LOGIN")
+        admin.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
+        url = make_conninfo(server_url, dbname=name)
+        with psycopg.connect(url, user="mallory_of_locks", autocommit=True) as mallory:
+            mallory.execute("SELECT pg_advisory_lock(1718838370)")
+            fsdb.connect(url).close()
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[arg-type]
         admin.execute("DROP ROLE mallory_of_locks")

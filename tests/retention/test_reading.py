@@ -317,7 +317,7 @@ def test_changes_that_need_what_left_are_refused(past: Past) -> None:
 def test_a_build_holds_retention_off(past: Past, database: TestDatabase) -> None:
     """From before its snapshot to its end; a build outside a transaction lets go when it is done."""
     past.remember()
-    locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    locks = "SELECT count(*) FROM pg_locks WHERE relation = 'fsdb.reading'::regclass AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
     build(past.connection, spine=spine_of([ago(9)]), features=FEATURES, timestamp="at")
     assert past.connection.execute(locks).fetchone() == (0,)
     with past.connection.transaction():

@@ -198,7 +198,7 @@ def test_a_training_set_being_read_is_waited_for(past: Past, database: TestDatab
             thread = threading.Thread(target=lambda: done.append(_retained_apart(past)))
             past.remember()
             thread.start()
-            _wait_for_lock(past.connection, "advisory")
+            _wait_for_lock(past.connection, "relation")
             assert past.left == before
             assert past.registered.reach is None
         thread.join(20)
@@ -269,7 +269,7 @@ def test_a_server_that_ends_the_session_changes_nothing(past: Past, database: Te
 
             thread = threading.Thread(target=run)
             thread.start()
-            _wait_for_lock(past.connection, "advisory")
+            _wait_for_lock(past.connection, "relation")
             past.connection.execute("SELECT pg_terminate_backend(%s)", [pid])
             thread.join(20)
         assert len(errors) == 1

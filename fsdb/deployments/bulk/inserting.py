@@ -15,6 +15,7 @@ from fsdb.deployments.bulk.given import FILE
 from fsdb.errors import InvalidData
 from fsdb.exchange import frames
 from fsdb.exchange.queries import first_line
+from fsdb.search_path import of_user
 from fsdb.sql import joined, query
 
 
@@ -46,7 +47,8 @@ def inserted(
                 if numbered_by is None
                 else query(FILE, "insert_numbered", numbers=Literal(numbered_by), **parts)
             )
-            found = cursor.execute(text).fetchall()
+            with of_user(connection):  # under which the table's other triggers were written
+                found = cursor.execute(text).fetchall()
     except (psycopg.DataError, psycopg.errors.ExternalRoutineException, psycopg.IntegrityError) as error:
         raise InvalidData(f"Table {deployed.name} does not take the rows: {first_line(error)}.") from error
     if len(found) != rows.num_rows:

@@ -1,0 +1,2 @@
+DROP FUNCTION fsdb.take_turn, fsdb.hold_reading;
+DROP TABLE fsdb.turns, fsdb.reading;
