@@ -15,6 +15,7 @@ from fsdb.columnar.health import copy_problems
 from fsdb.config import CATALOG_SCHEMA, HISTORY_SCHEMA, MINIMUM_SERVER, MODEL_SCHEMA, TRAINING_SCHEMA
 from fsdb.errors import FsdbError
 from fsdb.migrate import catalog
+from fsdb.search_path import of_user
 from fsdb.sql import query
 from fsdb.status import read_status
 from fsdb.table import Table
@@ -93,7 +94,8 @@ def _checked(connection: Connection[Any], name: str, checks: Iterator[Check]) ->
 
 
 def _server(connection: Connection[Any]) -> Iterator[Check]:
-    row = connection.execute(query("doctor/checks", "settings")).fetchone()
+    with of_user(connection):
+        row = connection.execute(query("doctor/checks", "settings")).fetchone()
     assert row is not None
     version, number, jit, isolation, schema, user = row
     fit = number >= MINIMUM_SERVER

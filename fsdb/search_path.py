@@ -35,7 +35,7 @@ def begun(connection: Connection[Any], users: str | None) -> None:
 
 @contextmanager
 def pinned(connection: Connection[Any]) -> Iterator[None]:
-    """The block's statements are fsdb's: of an open transaction that runs under a user's path."""
+    """The block's statements are fsdb's: of an open transaction that runs under a user's path. Outside of one each statement is anyway."""
     if connection in _users or connection.info.transaction_status != TransactionStatus.INTRANS:
         yield
         return

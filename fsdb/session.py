@@ -10,6 +10,7 @@ Each transaction, also that of a single statement, begins under fsdb's own searc
 """
 
 import os
+from contextlib import nullcontext
 from secrets import token_hex
 from typing import Any, Self
 
@@ -52,6 +53,7 @@ class Session(Connection[Any]):
         self._users_path = ""
         self._process = os.getpid()
         self._prepared = _OwnNames()
+        self.cursor_factory = _Cursor
         configure(self)
 
     @classmethod
@@ -78,17 +80,10 @@ class Session(Connection[Any]):
 
         Returns the search path that the session has outside of fsdb's transactions.
         """
-        row = super().execute(query("session/session", "backend"), prepare=False).fetchone()
+        row = psycopg.Cursor(self).execute(query("session/session", "backend"), prepare=False).fetchone()
         assert row is not None
         self.answered_by(row[0])
         return str(row[1])
-
-    def execute(self, *arguments: Any, **options: Any) -> Any:
-        """As psycopg's. A statement alone is a transaction as well, which begins under fsdb's search path."""
-        if self.pins and self.autocommit and self.pgconn.transaction_status == pq.TransactionStatus.IDLE:
-            with self.transaction():
-                return super().execute(*arguments, **options)
-        return super().execute(*arguments, **options)
 
     def answered_by(self, backend: int) -> None:
         """Takes note of the server process that answered."""
@@ -127,6 +122,17 @@ class Session(Connection[Any]):
         """Closes the connection; in a forked child it stays the parent's."""
         if not self.inherited:
             super().close()
+
+
+class _Cursor(psycopg.Cursor[Any]):
+    """A statement alone is a transaction as well, which begins under fsdb's search path. psycopg's own class executes what cannot be in one."""
+
+    def execute(self, *arguments: Any, **options: Any) -> Any:
+        connection = self.connection
+        assert isinstance(connection, Session)
+        idle = connection.pgconn.transaction_status == pq.TransactionStatus.IDLE
+        with connection.transaction() if connection.pins and connection.autocommit and idle else nullcontext():
+            return super().execute(*arguments, **options)
 
 
 class _OwnNames(PrepareManager):

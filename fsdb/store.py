@@ -28,7 +28,6 @@ from fsdb.migrate.applying import apply_definitions
 from fsdb.migrate.diff import Definition
 from fsdb.migrate.plan import Plan, apply, plan
 from fsdb.retention import RetentionResult
-from fsdb.search_path import pinned
 from fsdb.status import Status, read_status
 from fsdb.table import Table
 from fsdb.training import SavedTrainingSet, TrainingSet
@@ -384,7 +383,7 @@ class Store:
         lineage and replay find what left in the copy, or do not need it. Raises RetentionRefused and CopyBroken.
         """
         chosen = [feature_set] if isinstance(feature_set, str) else feature_set
-        with self._database.connection() as connection, pinned(connection):
+        with self._database.connection() as connection:
             return retention.retain(connection, chosen)
 
     # Models

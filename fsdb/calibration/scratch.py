@@ -35,7 +35,7 @@ def scratch(url: str) -> Iterator[Scratch]:
         db.connect(url, autocommit=True) as admin,
     ):
         try:
-            admin.cursor().execute(query(FILE, "create", database=Identifier(name)))  # no transaction makes a database
+            psycopg.Cursor(admin).execute(query(FILE, "create", database=Identifier(name)))  # no transaction makes one
         except psycopg.errors.InsufficientPrivilege as error:
             raise FsdbError(
                 f"User {admin.info.user} may not create the database to measure in: let one with CREATEDB run fsdb calibrate; without it the built-in costs count."
@@ -45,4 +45,4 @@ def scratch(url: str) -> Iterator[Scratch]:
             catalog.upgrade(made)
             yield Scratch(made, warehouse)
         finally:
-            admin.cursor().execute(query(FILE, "drop", database=Identifier(name)))
+            psycopg.Cursor(admin).execute(query(FILE, "drop", database=Identifier(name)))

@@ -1,11 +1,11 @@
 """Made-up versions in bulk, for measuring: a feature set whose history is written at the speed of a table."""
 
 from collections.abc import Callable
-from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+import psycopg
 import pyarrow as pa
 from psycopg import Connection
 from psycopg.sql import SQL, Identifier
@@ -73,8 +73,7 @@ def load(
         )
     )
     connection.execute(query(FILE, "guards", history=table, switch=SQL("ENABLE")))
-    with closing(connection.cursor()) as cursor:
-        cursor.execute(query(FILE, "settle", history=table))  # alone: VACUUM cannot be in a transaction
+    psycopg.Cursor(connection).execute(query(FILE, "settle", history=table))  # VACUUM cannot be in a transaction
     return registered
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from fsdb.cli.output import YesOption, confirmed, counted, note, say
-from fsdb.cli.session import UrlOption, opened, reached
+from fsdb.cli.session import UrlOption, opened, own_transaction, reached
 from fsdb.migrate import catalog, project
 from fsdb.migrate.repair import left, repair
 
@@ -49,7 +49,7 @@ def upgrade(
     before = catalog.catalog_revision(where)
     catalog.upgrade(where)
     say(_moved("Catalog", before, catalog.catalog_revision(where)))
-    with opened(where) as store, store.transaction() as connection:
+    with opened(where) as store, own_transaction(store) as connection:
         for repaired in repair(connection):
             say(f"Installed the objects of {repaired} anew.")
         for sentence in left(connection):

@@ -7,7 +7,7 @@ import typer
 
 from fsdb.cli.audit import moment
 from fsdb.cli.output import JsonOption, YesOption, confirmed, note, out, say, show_json
-from fsdb.cli.session import UrlOption, opened
+from fsdb.cli.session import UrlOption, opened, own_transaction
 from fsdb.doctor import diagnose
 from fsdb.erasure import ErasureResult
 from fsdb.errors import InvalidDefinition
@@ -26,7 +26,7 @@ def status(as_json: JsonOption = False, url: UrlOption = None) -> None:
 
 def doctor(as_json: JsonOption = False, url: UrlOption = None) -> None:
     """Check everything that can be checked, and say what to do. Exit status 1 where something is wrong."""
-    with opened(url) as store, store.transaction() as connection:
+    with opened(url) as store, own_transaction(store) as connection:
         found = diagnose(connection)
     if as_json:
         show_json(found.table.to_dicts())

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from psycopg import Connection
 
 from fsdb import embedded
 from fsdb.db import Database
+from fsdb.search_path import pinned
 from fsdb.store import Store, connect
 
 UrlOption = Annotated[
@@ -23,6 +25,13 @@ def opened(url: str | None) -> Iterator[Store]:
     """A store on the database, closed when the command ends."""
     with connect(url) as store:
         yield store
+
+
+@contextmanager
+def own_transaction(store: Store) -> Iterator[Connection[Any]]:
+    """A transaction of the command's own statements, under fsdb's search path."""
+    with store.transaction() as connection, pinned(connection):
+        yield connection
 
 
 def reached(url: str | None) -> Database:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from fsdb import columnar, retention
 from fsdb.cli.output import JsonOption, err, note, say, show
-from fsdb.cli.session import UrlOption, opened
+from fsdb.cli.session import UrlOption, opened, own_transaction
 from fsdb.definitions import fixed_duration
 from fsdb.errors import ConnectionFailed, RetentionRefused
 from fsdb.store import Store
@@ -74,7 +74,7 @@ def _tell(table: Table) -> None:
 
 def _retain(store: Store, sets: list[str] | None) -> None:
     """Lets leave what may, of the sets that have a retention; where others are in the way, the next time."""
-    with store.transaction() as connection:
+    with own_transaction(store) as connection:
         chosen = retention.limited(connection, sets)
     try:
         for done in store.retain(chosen).sets:

@@ -14,7 +14,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 from fsdb import worker as workers
 from fsdb.catalog.deployments import get_deployment
 from fsdb.cli.output import err, note, say
-from fsdb.cli.session import UrlOption, opened
+from fsdb.cli.session import UrlOption, opened, own_transaction
 from fsdb.worker import BATCH, Batch, Worker
 
 
@@ -32,12 +32,12 @@ def worker(
     """Score the rows of deployments whose runtime is worker, until it is interrupted."""
     with opened(url) as store:
         if retry_dead is not None:
-            with store.transaction() as connection:
+            with own_transaction(store) as connection:
                 count = workers.retry_dead(connection, retry_dead)
             say(json.dumps({"deployment": retry_dead, "put_back": count}) if as_json else f"{count:,} rows put back.")
             return
         if deployment is not None:
-            with store.transaction() as connection:
+            with own_transaction(store) as connection:
                 deployment = get_deployment(connection, deployment).name
         with _told(as_json) as told, _stopped(Worker(store.url, deployment, batch, threads, told, note)) as running:
             running.run(once)

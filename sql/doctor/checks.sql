@@ -1,7 +1,7 @@
 -- name: settings
--- What a server's settings are that matter to fsdb.
-SELECT current_setting('server_version'), current_setting('server_version_num')::integer, current_setting('jit'),
-       current_setting('default_transaction_isolation'), current_schema()::text, current_user::text
+-- What a server's settings are that matter to fsdb; under the user's search path, which tells where new tables go.
+SELECT pg_catalog.current_setting('server_version'), pg_catalog.current_setting('server_version_num')::integer, pg_catalog.current_setting('jit'),
+       pg_catalog.current_setting('default_transaction_isolation'), pg_catalog.current_schema()::pg_catalog.text, current_user::pg_catalog.text
 
 -- name: unpinned_functions
 -- Functions of fsdb that run with their owner's rights and leave to the caller in which schemas names are looked up.

@@ -50,7 +50,7 @@ def roles(server_url: str) -> Iterator[tuple[str, str, str]]:
 @pytest.fixture(params=["public", "evil first"])
 def trapped(request: pytest.FixtureRequest, server_url: str, roles: tuple[str, str, str]) -> Iterator[TestDatabase]:
     """A database of fsdb's role, in whose schema public, or in one that everybody's path begins with, another role has set traps."""
-    own, application, mallory = roles
+    own, _, mallory = roles
     name = f"fsdb_test_{uuid4().hex[:12]}"
     with psycopg.connect(server_url, autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name} OWNER {own}")  # type: ignore[arg-type]
@@ -167,9 +167,9 @@ def test_nothing_is_caught(
             "repair": lambda: store.repair("account"),
             "register": lambda: store.register_model("m", fitted, inputs={"x": "double precision"}, rows=table),
             "deploy": lambda: store.deploy("m", table="scored"),
-            "score": lambda: store.score("scored", table),
-            "score a query": lambda: store.score("scored", "SELECT 1.0::double precision AS x"),
-            "record": lambda: store.score("scored", table, record=True),
+            "score": lambda: store.deployment("scored").score(table),
+            "score a query": lambda: store.deployment("scored").score("SELECT 1.0::double precision AS x"),
+            "record": lambda: store.deployment("scored").score(table, record=True),
             "replay": lambda: store.deployment("scored").replay(),
             "lineage": lambda: store.deployment("scored").lineage(1),
             "costs": lambda: store.deployment("scored").costs(),
