@@ -198,7 +198,7 @@ def test_nothing_is_caught(
         with psycopg.connect(trapped.url, user=application, autocommit=True) as app:
             app.execute("INSERT INTO public.account (code, n, d, balance) VALUES ('q', 2, '2024-01-01', 1)")
             app.execute("UPDATE public.account SET balance = 3")
-            app.execute("UPDATE public.account SET code = 'zz', d = '2024-02-02'")
+            app.execute("UPDATE public.account SET code = 'zz', d = '2024-02-02' WHERE n OPERATOR(pg_catalog.=) 2")
             app.execute("INSERT INTO public.scored (x) VALUES (1)")
             app.execute("DELETE FROM public.account")
         assert caught(trapped, server_url) == []
