@@ -17,6 +17,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from fsdb import db, embedded
+from fsdb.access.roles import ALL as ROLES
 from fsdb.migrate import catalog
 
 TEMPLATE = "fsdb_test_template"
@@ -100,9 +101,13 @@ def server_url() -> Iterator[str]:
 
 @pytest.fixture
 def other_server() -> Iterator[str]:
-    """An embedded server of the test's own, freshly made."""
+    """An embedded server of the test's own, freshly made, with the roles that a dump grants rights to: no dump makes them."""
     with server_folder() as folder:
-        yield embedded.start(folder / "data")
+        url = embedded.start(folder / "data")
+        with psycopg.connect(url, autocommit=True) as admin:
+            for role in ROLES:
+                admin.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(f"fsdb_{role}")))
+        yield url
         embedded.stop(folder / "data")
 
 

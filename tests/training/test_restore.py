@@ -11,6 +11,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from fsdb import db, history
+from fsdb.catalog.feature_sets import get_set
 from fsdb.definitions import Feature, FeatureSet
 from fsdb.errors import CatalogMissing
 from fsdb.training import build, load, save, verify
@@ -48,6 +49,8 @@ def test_restored_into_a_new_server(database: TestDatabase, other_server: str, t
     )
     with psycopg.connect(restored, autocommit=True) as connection:
         db.configure(connection)
+        states = {found.name: found.state for found in history.status(connection, get_set(connection, "weather"))}
+        assert set(states.values()) == {"installed"}, states  # row security among them
         assert verify(connection, load(connection, "delays").saved) == before.content_hash
         connection.execute("UPDATE weather SET temp = 41.1, event_time = %s", [T])
         row = connection.execute(
