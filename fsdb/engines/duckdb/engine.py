@@ -56,12 +56,13 @@ class DuckdbEngine:
 
 def run_on(connection: Connection[Any], description: AsOf, copies: list[Copy | None]) -> Result:
     """The description's rows, of given copies: one for each read, None where there is none."""
+    from fsdb.engines.duckdb.files import local
     from fsdb.engines.duckdb.result import Answer, DuckdbResult
     from fsdb.engines.duckdb.session import Session, Unreadable
     from fsdb.engines.duckdb.spine import spine_rows
 
     spine = spine_rows(connection, description)
-    session = Session()
+    session = Session(sorted({local(file.path).rpartition("/")[0] for copy in copies if copy for file in copy.files}))
     reports, answers, matched = [], [], []
     late_values = 0
     with session.given("given_spine", spine.narrow):

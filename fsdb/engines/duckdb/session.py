@@ -14,7 +14,7 @@ from psycopg.sql import Composable, Literal
 
 from fsdb.config import MEMORY_VARIABLE, memory_limit
 from fsdb.errors import EngineUnavailable, InvalidData
-from fsdb.sql import query
+from fsdb.sql import joined, query
 
 FILE = "engines/duckdb"
 REFUSED = "fsdb: "  # how a query says that a value cannot be taken
@@ -27,7 +27,8 @@ _PATH = re.compile(r"""['"]([^'"]+\.parquet)['"]""")
 class Session:
     """An open DuckDB. Closing it, or losing the last reference to it, leaves nothing in memory or on disk."""
 
-    def __init__(self) -> None:
+    def __init__(self, folders: Sequence[str] = ()) -> None:
+        """`folders`: whose files it may read; no text that it is given, whatever is in it, makes it open any other file or the network."""
         folder = tempfile.TemporaryDirectory(prefix=_FOLDER, ignore_cleanup_errors=True)
         settings: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": memory_limit(),
@@ -41,7 +42,7 @@ class Session:
             raise EngineUnavailable(
                 f"DuckDB does not start: {first_line(error)}. ${MEMORY_VARIABLE} is a size such as '2GB'."
             ) from error
-        self.run("settings", progress=Literal(sys.stderr.isatty()))
+        self.run("settings", progress=Literal(sys.stderr.isatty()), folders=joined([Literal(one) for one in folders]))
         self.close = weakref.finalize(self, _release, self.connection, folder)
 
     def run(self, name: str, /, **parts: Composable) -> Any:
