@@ -138,7 +138,11 @@ class Program:
     @staticmethod
     def from_json(text: str) -> "Program":
         """The program that a canonical JSON describes; ValueError where it describes none."""
-        return serialization.from_json(Program, text)
+        from fsdb.models import validity  # which knows what a program is
+
+        program = serialization.from_json(Program, text)
+        validity.check(program)
+        return program
 
     @cached_property
     def checksum(self) -> str:

@@ -30,7 +30,14 @@ def from_json(cls: type[_T], text: str) -> _T:
 
     ValueError: the text is no JSON, or does not describe one.
     """
-    return typing.cast(_T, _typed(json.loads(text), cls))
+    try:
+        return typing.cast(_T, _typed(json.loads(text, parse_constant=_no_number), cls))
+    except RecursionError:
+        raise ValueError("a model program is not nested as deeply as this text") from None
+
+
+def _no_number(literal: str) -> float:
+    raise ValueError(f"{literal} is no number of JSON: a model program has it as a text")
 
 
 def _plain(value: Any) -> Any:
