@@ -8,11 +8,11 @@ import psycopg
 from psycopg import Connection
 
 from fsdb import history
-from fsdb.access import giving, roles
+from fsdb.access import foreign_code, giving, roles
 from fsdb.catalog import sequences
 from fsdb.catalog.feature_sets import RegisteredSet, list_sets
 from fsdb.columnar.health import copy_problems
-from fsdb.config import CATALOG_SCHEMA, HISTORY_SCHEMA, MINIMUM_SERVER, MODEL_SCHEMA, TRAINING_SCHEMA
+from fsdb.config import MINIMUM_SERVER
 from fsdb.errors import FsdbError
 from fsdb.migrate import catalog
 from fsdb.search_path import of_user
@@ -24,7 +24,6 @@ State = Literal["good", "advice", "wrong"]
 UNREADABLE = frozenset(
     {"missing", "renamed", "standing", "column"}
 )  # problems with which a live table cannot be compared
-SCHEMAS = [CATALOG_SCHEMA, HISTORY_SCHEMA, TRAINING_SCHEMA, MODEL_SCHEMA]
 
 
 @dataclass(frozen=True)
@@ -117,7 +116,7 @@ def _server(connection: Connection[Any]) -> Iterator[Check]:
         if usual
         else "Applications that write live tables do best at read committed: others must repeat transactions.",
     )
-    among = schema in SCHEMAS  # a schema that bears the user's name comes before public
+    among = schema in foreign_code.SCHEMAS  # a schema that bears the user's name comes before public
     yield Check(
         "new tables",
         "wrong" if among else "good",
@@ -254,16 +253,30 @@ def _copies(connection: Connection[Any]) -> Iterator[Check]:
 
 
 def _rights(connection: Connection[Any]) -> Iterator[Check]:
-    for name, text, advice in (
-        ("functions", "unpinned_functions", "ALTER FUNCTION … SET search_path = pg_catalog, pg_temp."),
-        ("schemas", "open_schemas", "REVOKE CREATE ON SCHEMA … FROM the roles that have it."),
+    for name, texts, advice in (
+        (
+            "functions",
+            ("doctor/checks", "unpinned_functions"),
+            "ALTER FUNCTION … SET search_path = pg_catalog, pg_temp.",
+        ),
+        ("schemas", ("doctor/checks", "open_schemas"), "REVOKE CREATE ON SCHEMA … FROM the roles that have it."),
         (
             "owners",
-            "foreign_owners",
+            ("doctor/checks", "foreign_owners"),
             "Give history tables and their trigger functions to one owner: ALTER TABLE … OWNER TO.",
         ),
+        (
+            "what is in fsdb's schemas",
+            (foreign_code.FILE, "strange_owners"),
+            "Look at what these roles made there, then drop it, or give it to the catalog's owner: ALTER … OWNER TO.",
+        ),
+        (
+            "code of others",
+            (foreign_code.FILE, "hooked"),
+            "Drop what is not fsdb's, or give it to the table's owner; REVOKE TRIGGER ON … FROM the roles that have it.",
+        ),
     ):
-        found = [row[0] for row in connection.execute(query("doctor/checks", text), {"schemas": SCHEMAS})]
+        found = [row[0] for row in connection.execute(query(*texts), {"schemas": foreign_code.SCHEMAS})]
         yield Check(
             f"rights: {name}",
             "wrong" if found else "good",

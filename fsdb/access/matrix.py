@@ -101,7 +101,7 @@ _CATALOG = [
         )
     ],
     *_owners("fsdb.scoring_queue fsdb.scoring_dead_letters fsdb.warehouse_claims fsdb.copy_leftovers"),
-    *_owners("fsdb.audit fsdb.audit_audit_id_seq fsdb.turns fsdb.reading"),
+    *_owners("fsdb.audit fsdb.audit_audit_id_seq fsdb.turns fsdb.reading fsdb.written_ahead"),
     *_read("fsdb_iceberg.iceberg_tables fsdb_iceberg.iceberg_namespace_properties", "reader", "deployer"),
     # What numbers rows of the catalog does so by itself.
     *_owners("fsdb.deployment_events_event_id_seq fsdb.deployments_deployment_id_seq fsdb.features_feature_id_seq"),
@@ -113,6 +113,8 @@ _FUNCTIONS = [
     *_called("key_share owns refusal_told within_reach reach last_number last_version tree_masks warm_up"),
     *_called("policy_of_history all_versions sees_all_versions"),
     *_called("take_turn hold_reading"),  # for who may change something, and for who may read definitions
+    # What PostgreSQL's own catalogs tell everybody.
+    *_called("acts_as called_functions foreign_code own_code plain_types"),
     *_called("record_operation"),  # under the caller's own name, and only for who may change something
     *_called("rejections deployment_costs model_comparison prediction_lineage"),
     # Triggers that a deployer puts on tables of his own.

@@ -67,6 +67,19 @@ class Columns:
         names = [self.time] if time and self.time is not None else []
         return SQL("ROW({})").format(listed([*names, *self.live_names], alias))
 
+    def state(self, alias: str, *, live: bool = False) -> Composed:
+        """A row of the features in history's types, to compare a version of history with a row of the live table byte for byte."""
+        if not live:
+            return SQL("ROW({})").format(listed(self.kept_names, alias))
+        return SQL("ROW({})").format(
+            joined(
+                [
+                    SQL("{}::{}").format(Identifier(alias, feature.name), SQL(feature.type))
+                    for feature in self.registered.features
+                ]
+            )
+        )
+
     def same_key(self, left: str, right: str) -> Composed:
         """The condition that two rows have the same key."""
         return joined(

@@ -188,8 +188,8 @@ def _body_parts(registered: RegisteredSet) -> dict[str, Composable]:
         "n_key": Identifier("n", columns.key_names[0]),
         "o_differs_n": columns.key_differs("o", "n"),
         "o_is_n": columns.same_key("o", "n"),
-        "l_is_n": columns.same_key("l", "n"),
         "l_is_o": columns.same_key("l", "o"),
+        "l_time": columns.at("l") if columns.time is not None else SQL("NULL"),
         "l_is_late": columns.same_key("l", "late"),
         "n_is_late": columns.same_key("n", "late"),
         "every_column": columns.every(),
@@ -205,6 +205,14 @@ def _body_parts(registered: RegisteredSet) -> dict[str, Composable]:
         "bound_message": Literal(
             f"fsdb: row security of {registered.live_schema}.{registered.live_table} binds this user, whose versions of {name} are those of its own INSERT, UPDATE and DELETE."
         ),
+        "keys_alive": query(
+            "history/bodies",
+            "keys_alive",
+            history=registered.history,
+            h_keys=columns.keys("h"),
+            newest_keys=columns.keys("newest"),
+        ),
+        "l_keys": columns.keys("l"),
         "w_is_h": Literal(columns.same_key("w", "h").as_string()),
         "needed_message": Literal(
             f"Versions of {name} that were to leave are gone already, or hold as of the new reach: nothing was removed."
@@ -232,7 +240,7 @@ def _body_parts(registered: RegisteredSet) -> dict[str, Composable]:
     for alias in ("new", "old"):
         # A live table of fsdb's own has no other columns, and a whole row is compared faster than a list of its columns.
         parts[f"{alias}_row"] = Identifier(alias)
-    for alias in ("n", "o", "l", "new", "old"):
+    for alias in ("n", "o", "new", "old"):
         parts[f"{alias}_keys"] = columns.keys(alias)
         parts[f"{alias}_columns"] = _written(registered, columns, alias)
         parts[f"{alias}_image"] = columns.image(alias)
@@ -242,9 +250,15 @@ def _body_parts(registered: RegisteredSet) -> dict[str, Composable]:
         if columns.time is not None:
             parts[f"{alias}_time"] = columns.at(alias)
     if registered.tracked:
-        return {**parts, **_tracked_parts(columns, parts)}
+        return _tracked_parts(registered, columns, parts)
     assert columns.time is not None
     parts["time"] = Identifier(columns.time)
+    parts["own_code"] = query(
+        "history/bodies",
+        "own_code",
+        live_name=Literal(registered.live.as_string()),
+        late_purpose=Literal(f"Taking a late row of {name} out of {registered.live_schema}.{registered.live_table}"),
+    )
     parts["settle_late"] = query("history/bodies", "settle_late", **parts)
     parts["refuse_unfit"] = held.rules_asked(registered, relation=SQL("TG_RELID"), given=SQL("ARRAY[NEW]"))
     return parts
@@ -255,24 +269,106 @@ def _in_context(registered: RegisteredSet, function: str) -> Literal:
     return Literal(f"{HISTORY_SCHEMA}.{Identifier(f'{registered.history_table}:{function}').as_string()}(")
 
 
-def _tracked_parts(columns: Columns, parts: Mapping[str, Composable]) -> dict[str, Composable]:
+def _tracked_parts(
+    registered: RegisteredSet, columns: Columns, parts: Mapping[str, Composable]
+) -> dict[str, Composable]:
     """What the texts for a tracked table name besides: when a version begins, and whether it stands there already."""
+    more: dict[str, Composable] = {
+        **parts,
+        "name": Literal(registered.name),
+        "inside": query("history/bodies", "inside"),
+        "p_is_v": columns.same_key("p", "v"),
+        "kept": _kept(registered),
+        "keys_kept": _kept(registered, keys=True),
+        "live_name": Literal(registered.live.as_string()),
+        **{f"{alias}_state": columns.state(alias) for alias in ("h", "p")},
+        **{f"{alias}_state": columns.state(alias, live=True) for alias in ("n", "o")},
+    }
 
-    def begins(seen: str) -> Composable:
-        if columns.time is None:
-            return query("history/bodies", "time_of_n", named_time=SQL(""), **parts)
-        named = query("history/bodies", "named_time", seen=query("history/bodies", seen, **parts), **parts)
-        return query("history/bodies", "time_of_n", named_time=named, **parts)
+    def text(name: str, row: str = "n", /, **others: Composable) -> Composable:
+        of_row: dict[str, Composable] = {
+            "v_is_row": columns.same_key("v", row),
+            "h_is_row": columns.same_key("h", row),
+        }
+        return query("history/bodies", name, **{**more, **of_row, **others})
 
-    h_image = SQL("ROW({})").format(columns.kept("h"))
+    def found(by: str, row: str = "n") -> dict[str, Composable]:
+        """How a statement finds what it changes, and whether it finds no version as it should."""
+        absent = {"found_none": SQL("true"), "found_moved": more["o_differs_n"]}.get(by, SQL("false"))
+        of_found: dict[str, Composable] = {"found": text(by), "found_absent": absent}
+        of_found["follows"] = text("follows", **of_found)
+        return {**of_found, "between": text("between", row, **of_found)}
+
+    def begins(by: str, seen: str | None, row: str = "n") -> Composable:
+        named: Composable = SQL("")
+        if columns.time is not None and seen is not None:
+            named = text("named_time", seen=text(seen), row_time=columns.at(row))
+        return text("time_of_row", row, named_time=named, **found(by, row))
+
+    def written(by: str) -> Composable:
+        return SQL("false") if columns.time is None else text("written_of_n", **found(by))
+
+    def ahead(made: str, row: str = "n") -> Composable:
+        return text("ahead", row, h_is_made=text(made))
+
+    def written_ahead(made: str, row: str = "n") -> Composable:
+        return text("written_ahead", row, ahead=ahead(made, row))
+
+    def forget(made: str, rows: Composable, row: str = "n") -> Composable:
+        return text("forget_ahead", row, made=rows, ahead=ahead(made, row))
+
+    def write_ahead(name: str, by: str, made: str, row: str, **others: Composable) -> Composable:
+        """What this statement found and history lacks."""
+        named: Composable = SQL("")
+        if columns.time is not None and row == "o":
+            named = text("named_time", seen=text("seen_of_updated"), row_time=columns.at(row))
+        return text(
+            name,
+            row,
+            ahead=ahead(made, row),
+            missing=text("missing", row, p_is_row=columns.same_key("p", row), **found(by, row)),
+            time_ahead=text("time_ahead", named_time=named),
+            **others,
+        )
+
+    def rows(source: Composable, alias: str) -> Composed:
+        return SQL("(SELECT {}.* FROM {}) {}").format(Identifier(alias), source, Identifier(alias))
+
+    inserted, it = written("found_none"), SQL("TG_RELID::regclass::text")
+    moving = SQL("{} WHERE {}").format(text("pairs"), parts["o_differs_n"])
+    both = SQL("old_rows o LEFT JOIN new_rows n ON {}").format(parts["o_is_n"])
+    differing = SQL("record_image_ne({}, {})").format(parts["n_image"], parts["o_image"])
+    stayed = SQL("new_rows n JOIN old_rows o ON {} WHERE {}").format(parts["o_is_n"], differing)
+    changed = SQL("{} OR {}").format(moving, differing)
     return {
-        "time_of_inserted_n": begins("seen_of_inserted"),
-        "time_of_updated_n": begins("seen_of_updated"),
-        "time_of_moved_n": begins("seen_of_moved"),
-        "written_of_n": SQL("false")
-        if columns.time is None
-        else query("history/bodies", "written_of_n", h_image=h_image, **parts),
-        "pairs": query("history/bodies", "pairs"),
+        **more,
+        "pairs": text("pairs"),
+        "kept_as_is": text("kept_as_is", kept_by_it=_kept(registered, it)),
+        "keys_kept_as_is": text("kept_as_is", kept_by_it=_kept(registered, it, keys=True)),
+        "write_ahead_updated": write_ahead("write_ahead_rows", "found_row", "made_either", "o", changed=both),
+        "write_ahead_deleted": write_ahead(
+            "write_ahead_rows", "found_row", "made_none", "o", changed=SQL("old_rows o")
+        ),
+        "write_ahead_inserted": write_ahead(
+            "write_ahead_gone", "found_none", "made_row", "n", came=SQL("new_rows n"), written_of_n=inserted
+        ),
+        "write_ahead_moved": write_ahead(
+            "write_ahead_gone", "found_none", "made_row", "n", came=rows(moving, "n"), written_of_n=SQL("false")
+        ),
+        "time_of_inserted_n": begins("found_none", "seen_of_inserted"),
+        "time_of_updated_n": begins("found_row", "seen_of_updated"),
+        "time_of_moved_n": begins("found_moved", "seen_of_moved"),
+        "time_of_o": begins("found_row", None, "o"),
+        "time_of_deleted_o": begins("found_present", None, "o"),
+        "written_of_inserted_n": inserted,
+        "written_of_updated_n": written("found_row"),
+        "n_written_ahead": written_ahead("made_row"),
+        "o_written_ahead": written_ahead("made_none", "o"),
+        "forget_inserted": forget("made_row", SQL("new_rows n")),
+        "forget_updated": forget("made_row", rows(stayed, "n")),
+        "forget_moved": forget("made_row", rows(changed, "n")),
+        "forget_left": forget("made_none", rows(moving, "o"), "o"),
+        "forget_deleted": forget("made_none", SQL("old_rows o"), "o"),
     }
 
 
@@ -292,16 +388,30 @@ def _v_columns(registered: RegisteredSet, columns: Columns) -> Composed:
 
 def _checked(registered: RegisteredSet, column: Identifier, live: list[str], kept: list[str]) -> Composed:
     """A column, behind the check that history keeps the live columns exactly under the kept ones, and numbers versions upwards."""
+    return query("history/objects", "first_column", kept=_asked(registered, live, kept), column=column)
+
+
+def _kept(registered: RegisteredSet, live_name: Composable | None = None, *, keys: bool = False) -> Composed:
+    """The check that history keeps every column of the live table exactly; keys: these alone."""
+    columns = Columns(registered)
+    live, kept = [*columns.key_names, *columns.live_names], [*columns.key_names, *columns.kept_names]
+    if keys:
+        live = kept = columns.key_names
+    return _asked(registered, live, kept, live_name)
+
+
+def _asked(
+    registered: RegisteredSet, live: list[str], kept: list[str], live_name: Composable | None = None
+) -> Composed:
     return query(
         "history/objects",
-        "first_column",
+        "kept",
         set_name=Literal(registered.name),
-        live_name=Literal(registered.live.as_string()),
+        live_name=live_name or Literal(registered.live.as_string()),
         history_name=Literal(registered.history.as_string()),
         live_columns=SQL("{}::text[]").format(Literal(live)),
         kept_columns=SQL("{}::text[]").format(Literal(kept)),
         sequence_name=Literal(internal(registered.history_table, "version_id").as_string()),
-        column=column,
     )
 
 

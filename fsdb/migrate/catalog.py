@@ -14,7 +14,7 @@ from alembic.script.revision import RevisionError
 from alembic.util import CommandError
 from psycopg import errors
 
-from fsdb.access import audit, giving, roles
+from fsdb.access import audit, foreign_code, giving, roles
 from fsdb.config import CATALOG_SCHEMA
 from fsdb.errors import CatalogMissing, ChangeRefused, ConnectionFailed
 from fsdb.migrate import builds
@@ -41,7 +41,7 @@ def upgrade(url: str, revision: str = "head") -> None:
             return
         try:
             connection.execute(sa.schema.CreateSchema(CATALOG_SCHEMA, if_not_exists=True))
-            with _known_revision(revision):
+            with foreign_code.as_owner(driver(connection)), _known_revision(revision):
                 command.upgrade(_config(connection), revision)
             _record(connection, "upgrade", current)
             if driver(connection).execute(query("migrate/catalog", "has_roles")).fetchone() == (True,):
@@ -104,7 +104,8 @@ def catalog_revision(url: str) -> str | None:
 
 
 def read_revision(connection: psycopg.Connection[Any]) -> str | None:
-    """The catalog's revision as a connection sees it."""
+    """The catalog's revision as a connection sees it. Raises ChangeRefused where others could have made what would be read."""
+    foreign_code.check_schemas(connection)
     there = connection.execute(query("migrate/catalog", "has_catalog")).fetchone()
     if there is None or not there[0]:
         return None

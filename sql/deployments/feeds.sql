@@ -124,17 +124,32 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enab
 CREATE OR REPLACE FUNCTION {function}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS {body}
 
+-- name: own_code
+-- True, once the planner has asked whether code of others would run here with the rights of fsdb.
+fsdb.own_code({table_name}, {purpose}, {writes})
+
+-- name: plain_types
+-- True, once the planner has asked whether the columns are of types without code of others.
+fsdb.plain_types({table_name}, {read}, {written})
+
+-- name: same_table
+-- The trigger may be on a table that has another name by now, whose columns are not those that the planner asks about.
+IF TG_RELID IS DISTINCT FROM to_regclass({table_name})::oid THEN
+    PERFORM fsdb.plain_types(TG_RELID::regclass::text, {read}, {written});
+END IF;
+
 -- name: inserted
 -- After INSERT: a record of each row.
 BEGIN
-    INSERT INTO {records} ({columns}) SELECT {n_values} FROM new_rows n;
+    {same_table}
+    INSERT INTO {records} ({columns}) SELECT {n_values} FROM new_rows n WHERE {plain_types} AND {records_own_code};
     RETURN NULL;
 END
 
 -- name: inserted_aside
 -- After INSERT, for a shadow: whatever becomes of it, the insert beside which it scores goes on.
 BEGIN
-    INSERT INTO {records} ({columns}) SELECT {n_values} FROM new_rows n;
+    INSERT INTO {records} ({columns}) SELECT {n_values} FROM new_rows n WHERE {records_own_code};
     RETURN NULL;
 EXCEPTION WHEN OTHERS THEN
     RAISE WARNING 'fsdb: %.% lacks rows of its shadow: %', TG_TABLE_SCHEMA, TG_TABLE_NAME, SQLERRM;
@@ -144,8 +159,10 @@ END
 -- name: updated
 -- After UPDATE: a record of each row whose key or inputs are not what they were.
 BEGIN
+    {same_table}
     INSERT INTO {records} ({columns}) SELECT {n_values} FROM new_rows n
-    WHERE NOT EXISTS (SELECT FROM old_rows o WHERE {o_is_n} AND NOT record_image_ne(ROW({o_values}), ROW({n_values})));
+    WHERE {plain_types} AND {records_own_code}
+          AND NOT EXISTS (SELECT FROM old_rows o WHERE {o_is_n} AND NOT record_image_ne(ROW({o_values}), ROW({n_values})));
     RETURN NULL;
 END
 
@@ -154,13 +171,14 @@ END
 DECLARE
     made record;
 BEGIN
+    {same_table}
     -- A row that is not to be: without a key it is refused, and with one that is there already, too, or ON CONFLICT says what
     -- happens then. Should that other row go meanwhile, the trigger for rows without a prediction scores it.
-    IF TG_OP = 'INSERT' AND ({new_is_null} OR EXISTS (SELECT FROM {source} a WHERE {a_is_new})) THEN
+    IF {plain_types} AND {source_own_code} AND TG_OP = 'INSERT' AND ({new_is_null} OR EXISTS (SELECT FROM {source} a WHERE {a_is_new})) THEN
 {nulls}
         RETURN NEW;
     END IF;
-    INSERT INTO {records} AS p ({columns}) VALUES ({new_values}) RETURNING {p_results} INTO made;
+    INSERT INTO {records} AS p ({columns}) SELECT {new_values} WHERE {records_own_code} RETURNING {p_results} INTO made;
 {assigned}
     RETURN NEW;
 END
@@ -168,16 +186,19 @@ END
 -- name: missed
 -- After INSERT of a row that has no prediction yet.
 BEGIN
-    WITH made AS (INSERT INTO {records} AS p ({columns}) VALUES ({new_values}) RETURNING {p_results})
-    UPDATE {source} a SET {sets} FROM made WHERE {a_is_new};
+    {same_table}
+    PERFORM FROM {source} a WHERE {plain_types} AND {source_own_writes} AND false;
+    WITH made AS (INSERT INTO {records} AS p ({columns}) SELECT {new_values} WHERE {records_own_code} RETURNING {p_results})
+    UPDATE {source} a SET {sets} FROM made WHERE {source_own_writes} AND {a_is_new};
     RETURN NULL;
 END
 
 -- name: kept
 -- Before an UPDATE that changes what a row shows of its prediction: only what is recorded for the row may stand there.
 BEGIN
-    IF NOT EXISTS (SELECT FROM {records} p WHERE p.prediction_id = {new_id} AND {p_is_new}
-                   AND NOT record_image_ne(ROW({p_results}), ROW({new_results}))) THEN
+    {same_table}
+    IF NOT ({plain_types} AND EXISTS (SELECT FROM {records} p WHERE p.prediction_id = {new_id} AND {p_is_new}
+                   AND NOT record_image_ne(ROW({p_results}), ROW({new_results})))) THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = {message}, HINT = {hint};
     END IF;
     RETURN NEW;
@@ -187,21 +208,29 @@ END
 -- After a change of features: rows that are looked up by the changed keys are scored again. A statement without rows does nothing:
 -- where the source is the feature set's own table and shows its predictions, this trigger fires itself.
 BEGIN
-    IF NOT EXISTS (SELECT FROM {rows}) THEN
-        RETURN NULL;
-    END IF;
+{unless_rows}
     -- Whoever dropped or renamed that table must not find features frozen.
     IF to_regclass({source_name}) IS NULL THEN
         RAISE WARNING USING MESSAGE = {gone_message};
         RETURN NULL;
     END IF;
-    -- Nor whoever took away a column or a right that is needed, or gave a column another type: then planning tells whether it can go on.
-    IF NOT (SELECT has_table_privilege({source_name}, 'SELECT') AND has_table_privilege({source_name}, 'UPDATE')
-                   AND count(*) = cardinality({taken}::name[])
+    -- Nor whoever took away a right that is needed. What the source runs when it is read, or written where rows show their predictions, is
+    -- asked before any of that is planned, and stays so until this transaction ends.
+    BEGIN
+        LOCK TABLE {source} IN ROW EXCLUSIVE MODE;
+        PERFORM FROM {source} a WHERE {source_own_code} AND false;
+    EXCEPTION WHEN insufficient_privilege THEN
+        RAISE WARNING USING MESSAGE = {unfit_message} || ' (' || SQLERRM || ')', HINT = 'fsdb doctor says what to do.';
+        RETURN NULL;
+    END;
+    PERFORM FROM {records} p WHERE {records_own_code} AND false;
+    -- Nor whoever took away a column, or gave one another type: then planning tells whether it can go on.
+    IF NOT (SELECT count(*) = cardinality({taken}::name[])
             FROM unnest({taken}::name[], {given}::name[]) AS pair(taken, given)
             JOIN pg_attribute s ON s.attrelid = to_regclass({source_name}) AND s.attname = pair.taken AND NOT s.attisdropped
             JOIN pg_attribute r ON r.attrelid = to_regclass({records_name}) AND r.attname = pair.given AND r.atttypid = s.atttypid) THEN
         BEGIN
+            PERFORM fsdb.plain_types({source_name} || left(TG_NAME, 0), {read}, {written});
             EXECUTE 'EXPLAIN ' || {statement} USING clock_timestamp();
         EXCEPTION WHEN syntax_error_or_access_rule_violation THEN
             RAISE WARNING USING MESSAGE = {unfit_message} || ' (' || SQLERRM || ')', HINT = 'fsdb doctor says what to do.';
@@ -211,6 +240,13 @@ BEGIN
     EXECUTE {statement} USING clock_timestamp();
     RETURN NULL;
 END
+
+-- name: unless_rows
+-- Unless the statement changed rows, of columns without code of others.
+    {same_table}
+    IF NOT EXISTS (SELECT FROM {rows} WHERE {plain_types}) THEN
+        RETURN NULL;
+    END IF;
 
 -- name: rescore
 -- A record of each row whose newest one did not read the version that holds now: so late values score nothing. The rows are locked:
@@ -243,8 +279,8 @@ SELECT {o_keys} FROM old_rows o WHERE NOT EXISTS (SELECT FROM new_rows n WHERE {
 SELECT DISTINCT {o_keys} FROM old_rows o
 
 -- name: changed_truncate
--- The same, while the rows are still there.
-SELECT {l_keys} FROM {live} l
+-- The same, by the tombstones that this transaction has just written.
+SELECT DISTINCT {h_keys} FROM {history} h WHERE h.deleted AND h.xid = pg_current_xact_id()
 
 -- name: after_insert
 -- Fires once a statement.

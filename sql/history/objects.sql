@@ -12,9 +12,14 @@ AS {body}
 -- A trigger function that only computes, as whoever changes the row.
 CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS {body}
 
+-- name: kept
+-- True, once the planner has asked whether history keeps it all exactly: so no column has a type whose casts and operators are others'
+-- code.
+fsdb.kept_exactly({set_name}, {live_name}, {history_name}, {live_columns}, {kept_columns}, {sequence_name})
+
 -- name: first_column
--- A column of what is written into history, once the planner has asked whether history keeps it all exactly.
-CASE WHEN fsdb.kept_exactly({set_name}, {live_name}, {history_name}, {live_columns}, {kept_columns}, {sequence_name}) THEN {column} END
+-- A column of what is written into history, after that.
+CASE WHEN {kept} THEN {column} END
 
 -- name: write_function
 -- The way by which fsdb itself writes versions: late values in bulk, deletes as of a moment, backfills.

@@ -24,10 +24,14 @@ WRITES = [
     "DELETE FROM {t} WHERE {k} % 2 = 0",
     "DELETE FROM {t}; INSERT INTO {t} ({k}, {a}) VALUES (1, 7)",
     "TRUNCATE {t}",
+    "DO $$ BEGIN UPDATE {t} SET {a} = 1; UPDATE {t} SET {a} = 2; UPDATE {t} SET {a} = 1; DELETE FROM {t}; INSERT INTO {t} ({k}, {a}) VALUES (1, 1); END $$",
     "MERGE INTO {t} USING (VALUES (1), (5)) v (k) ON v.k = {t_k} WHEN MATCHED THEN UPDATE SET {a} = 9 WHEN NOT MATCHED THEN INSERT ({k}) VALUES (v.k)",
 ]
 BEFORE = """CREATE OR REPLACE FUNCTION pg_temp.app() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} RETURN NEW; END $$;
     CREATE TRIGGER {name} BEFORE INSERT OR UPDATE ON {{t}} FOR EACH ROW EXECUTE FUNCTION pg_temp.app()"""
+# Statements inside the application's own statement, which change the same rows again.
+AFTER = """CREATE OR REPLACE FUNCTION pg_temp.again() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} RETURN NULL; END $$;
+    CREATE OR REPLACE TRIGGER again AFTER {event} ON {{t}} FOR EACH ROW EXECUTE FUNCTION pg_temp.again()"""
 CHANGES = [
     "ALTER TABLE {t} ADD note text DEFAULT 'n'",
     "ALTER TABLE {t} DROP {a}",
@@ -48,6 +52,21 @@ CHANGES = [
     "CREATE RULE soft AS ON DELETE TO {t} DO INSTEAD UPDATE {t} SET {a} = -1 WHERE {k} = OLD.{k}",
     "ALTER TABLE {t} DISABLE TRIGGER USER",
     "DROP TABLE {t}; CREATE TABLE app (k int PRIMARY KEY, a int, b varchar(9), s timestamptz)",
+    AFTER.format(
+        event="INSERT OR UPDATE",
+        body="IF pg_trigger_depth() = 1 THEN UPDATE {t} SET {a} = 3 - {a} WHERE {k} = NEW.{k}; END IF;",
+    ),
+    AFTER.format(
+        event="UPDATE", body="IF pg_trigger_depth() < 4 THEN UPDATE {t} SET {a} = 3 - {a} WHERE {k} = NEW.{k}; END IF;"
+    ),
+    AFTER.format(
+        event="INSERT",
+        body="IF pg_trigger_depth() = 1 THEN DELETE FROM {t} WHERE {k} = NEW.{k}; INSERT INTO {t} ({k}) VALUES (NEW.{k}); DELETE FROM {t} WHERE {k} = NEW.{k} + 1; END IF;",
+    ),
+    AFTER.format(
+        event="DELETE",
+        body="IF pg_trigger_depth() = 1 THEN INSERT INTO {t} ({k}, {a}) VALUES (OLD.{k}, 4); UPDATE {t} SET {k} = {k} + 500 WHERE {k} = OLD.{k}; END IF;",
+    ),
     BEFORE.format(name='"~~~last"', body="NEW.{a} := coalesce(NEW.{a}, 0) + 1;"),
     BEFORE.format(name="aaa_first", body="NEW.{s} := clock_timestamp() - interval '1 day'; NEW.{b} := 'mine';"),
 ]

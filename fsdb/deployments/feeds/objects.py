@@ -25,7 +25,7 @@ _LOOKED_UP = (
     ("inserted", "after_insert", "changed_insert", "new_rows"),
     ("updated", "after_update", "changed_update", "new_rows"),
     ("deleted", "after_delete", "changed_delete", "old_rows"),
-    ("truncated", "before_truncate", "changed_truncate", None),
+    ("truncated", "before_truncate", "changed_truncate", None),  # whose tombstones are written by then
 )
 
 
@@ -84,7 +84,34 @@ class Plan:
             parts[name] = _equal([(record, c, row, s) for c, s in self.feed.links.items()])
         for one, other in (("o", "n"), ("a", "new")):
             parts[f"{one}_is_{other}"] = _equal([(one, c, other, c) for c in self.feed.links.values()])
+        source, feeding = self.feed.source_name, f"Scoring rows of {self.feed.source_name}"
+        shown = sorted(set(self.shown) & set(self.feed.result_columns))
+        parts |= {
+            "same_table": types_asked(self.feed.source, self.values.values(), shown, text="same_table"),
+            "plain_types": types_asked(self.feed.source, self.values.values(), shown),
+            "records_own_code": code_asked(self.deployed.table, feeding),
+            "source_own_code": code_asked(self.feed.source, f"Reading {source}", writes=False),
+            "source_own_writes": code_asked(self.feed.source, f"Showing predictions in {source}"),
+        }
         return parts
+
+
+def code_asked(table: Identifier, purpose: str, *, writes: bool = True) -> Composed:
+    """The condition that no code of others runs where fsdb writes or reads a table; it fails with the sentence that says what would."""
+    named = Literal(table.as_string())
+    return query(FILE, "own_code", table_name=named, purpose=Literal(purpose), writes=Literal(writes))
+
+
+def types_asked(
+    table: Identifier, read: Iterable[str], written: Sequence[str] = (), *, text: str = "plain_types"
+) -> Composed:
+    """The condition that columns of a table, of which some are written, have types without code of others; it fails like that."""
+    parts = {"read": _texts(read), "written": _texts(written)}
+    return query(FILE, text, table_name=Literal(table.as_string()), **parts)
+
+
+def _texts(names: Iterable[str]) -> Composed:
+    return SQL("{}::text[]").format(Literal(list(dict.fromkeys(names))))
 
 
 def compile_feed(plan: Plan) -> list[Placed]:
@@ -192,9 +219,10 @@ def _on_features(plan: Plan) -> list[Placed]:
             "a_is_c": _equal([("a", column, "c", key) for key, column in keys.items()]),
         }
         of_set: dict[str, Composable] = {
-            "live": registered.live,
+            "history": registered.history,
+            "h_keys": listed(registered.keys, "h"),
             "o_key_is_n": _equal([("o", key, "n", key) for key in registered.keys]),
-            **{f"{alias}_keys": listed(registered.keys, alias) for alias in ("n", "o", "l")},
+            **{f"{alias}_keys": listed(registered.keys, alias) for alias in ("n", "o")},
             **{f"{alias}_features": listed(used, alias) for alias in ("n", "o")},
         }
         for event, firing, changed, rows in _LOOKED_UP:
@@ -204,7 +232,13 @@ def _on_features(plan: Plan) -> list[Placed]:
             body = query(
                 FILE,
                 "looked_up",
-                rows=registered.live if rows is None else Identifier(rows),
+                unless_rows=SQL("") if rows is None else _unless_rows(registered, rows, used),
+                source=plan.feed.source,
+                records=plan.deployed.table,
+                source_own_code=parts["source_own_writes" if shown else "source_own_code"],
+                read=_texts(plan.values.values()),
+                written=_texts(shown),
+                records_own_code=parts["records_own_code"],
                 source_name=Literal(plan.feed.source.as_string()),
                 gone_message=Literal(gone),
                 unfit_message=Literal(unfit),
@@ -221,6 +255,15 @@ def _on_features(plan: Plan) -> list[Placed]:
             table = (registered.live_schema, registered.live_table)
             placed.append(Placed(Generated("trigger", trigger, text, purpose), table))
     return placed
+
+
+def _unless_rows(registered: RegisteredSet, rows: str, used: Sequence[str]) -> Composed:
+    read = [*registered.keys, *used]
+    parts = {
+        "same_table": types_asked(registered.live, read, text="same_table"),
+        "plain_types": types_asked(registered.live, read),
+    }
+    return query(FILE, "unless_rows", rows=Identifier(rows), **parts)
 
 
 def _as_in_history(plan: Plan, column: str) -> Composable:

@@ -63,6 +63,16 @@ COMMENT ON TABLE fsdb.features IS 'Features of each set, dropped ones included: 
 COMMENT ON COLUMN fsdb.features.history_column IS 'The column of the history table: the feature''s name, or for a dropped one a name that cannot be taken again.';
 COMMENT ON COLUMN fsdb.features.default_value IS 'Stands for NULL when the feature is read as of a time; a text that casts to the feature''s type.';
 
+CREATE TABLE fsdb.written_ahead (
+    feature_set text NOT NULL,
+    version_id  bigint NOT NULL,
+    xid         xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    depth       integer NOT NULL,
+    PRIMARY KEY (feature_set, version_id)
+);
+COMMENT ON TABLE fsdb.written_ahead IS 'Versions of tracked tables that a statement inside another one wrote because it found what that one had made and not yet recorded. Rows go in the transaction that wrote them, when that other statement records.';
+COMMENT ON COLUMN fsdb.written_ahead.depth IS 'How many triggers deep the statement that wrote it was.';
+
 CREATE FUNCTION fsdb.kept_exactly(feature_set text, live text, history text, columns text[], kept text[], sequence text)
 RETURNS boolean LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -97,6 +107,17 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch', MESSAGE = format(
             'Column %s of %s is %s now and history of feature set %s keeps it as %s, so values would change: fsdb doctor says what to do, or make the column %s again.',
             changed.column, to_regclass(live), changed.type, feature_set, changed.kept, changed.kept);
+    END IF;
+    -- A trigger that others made on history runs as whoever writes it, which is fsdb.
+    SELECT t.tgname AS trigger, pg_get_userbyid(p.proowner) AS owner INTO changed
+    FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+    WHERE t.tgrelid = to_regclass(history) AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND p.pronamespace <> to_regnamespace('fsdb_history')
+          AND (t.tgqual IS NOT NULL OR NOT fsdb.acts_as(p.proowner, to_regrole(quote_ident(current_user))))
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format(
+            'Trigger %I on the history of feature set %s would run code of role %s with the rights of %s: drop it, and revoke the right to TRIGGER on %s.',
+            changed.trigger, feature_set, changed.owner, current_user, history);
     END IF;
     EXECUTE format('SELECT s.last_value - CASE WHEN s.is_called THEN 0 ELSE 1 END, (SELECT max(h.version_id) FROM %s h) FROM %s s', history, sequence) INTO drawn, highest;
     IF drawn < highest THEN

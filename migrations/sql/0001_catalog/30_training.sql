@@ -13,7 +13,8 @@ COMMENT ON TABLE fsdb.catalog_generation IS 'One row that changes whenever a def
 
 CREATE FUNCTION fsdb.next_catalog_generation() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    UPDATE fsdb.catalog_generation SET generation = fsdb.new_generation();
+    UPDATE fsdb.catalog_generation SET generation = fsdb.new_generation()
+    WHERE fsdb.own_code('fsdb.catalog_generation', 'Changing a definition', true);
     RETURN NULL;
 END
 $$;

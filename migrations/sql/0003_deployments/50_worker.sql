@@ -49,7 +49,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     INSERT INTO fsdb.scoring_queue (deployment_id, prediction_id, release)
     SELECT TG_ARGV[0]::integer, i.prediction_id, i.model_release FROM inserted AS i
-    WHERE i.model_release = ANY (TG_ARGV[1]::integer[]);
+    WHERE i.model_release = ANY (TG_ARGV[1]::integer[]) AND fsdb.own_code('fsdb.scoring_queue', 'Putting rows into the queue', true);
     -- Transactions that notify commit one after the other, so it is done only where a worker waits: such a one shares this lock.
     IF FOUND THEN
         IF pg_try_advisory_lock(1718838642, 1) THEN

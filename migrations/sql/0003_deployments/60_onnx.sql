@@ -49,7 +49,7 @@ BEGIN
         ) i
         LEFT JOIN fsdb.deployment_feeds f ON f.deployment_id = d.deployment_id
         LEFT JOIN fsdb.deployments beside ON beside.deployment_id = f.shadow_of
-        WHERE r.runtime = 'onnx'
+        WHERE r.runtime = 'onnx' AND fsdb.acts_as(p.proowner, to_regrole(quote_ident(current_user)))  -- others' functions do not run as fsdb
           AND (deployment IS NULL OR deployment IN (d.name, d.schema_name || '.' || d.table_name, beside.name, beside.schema_name || '.' || beside.table_name))
     LOOP
         -- A call loads the graph before it looks at the row, so one of NULLs does, whether the model takes it or not.

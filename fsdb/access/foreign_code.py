@@ -1,0 +1,73 @@
+"""Code of others on tables: what would run with the rights of this session where fsdb reads or writes there, and whose the schemas are.
+
+Triggers, index expressions, defaults, checks, policies, rules and views run with the rights of whoever writes or reads the table, some of
+them when a statement is planned only. Such code may run as a role only if its owner could act as that role anyway.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from psycopg import Connection
+from psycopg.rows import tuple_row
+
+from fsdb.config import CATALOG_SCHEMA, HISTORY_SCHEMA, ICEBERG_SCHEMA, MODEL_SCHEMA, TRAINING_SCHEMA
+from fsdb.errors import ChangeRefused
+from fsdb.sql import query
+
+FILE = "access/foreign_code"
+SCHEMAS = [CATALOG_SCHEMA, HISTORY_SCHEMA, TRAINING_SCHEMA, MODEL_SCHEMA, ICEBERG_SCHEMA]
+
+
+def refuse(connection: Connection[Any], schema: str, table: str, doing: str, *, writes: bool = True) -> None:
+    """Raises ChangeRefused where code of others would run as this session's role when it writes, or reads, a table.
+
+    doing: what the session is about to do, as the beginning of a sentence. To be called before a statement that names the table is planned, under
+    a lock on the table that keeps it as it is.
+    """
+    values = {"schema": schema, "table": table, "writes": writes}
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        found = cursor.execute(query(FILE, "foreign_code"), values).fetchone()
+    if found is None:
+        return
+    what, relation, function, owner, table_owner, role = found
+    calls = f", which calls {function}" if function is not None else ""
+    run_as = table_owner if table_owner != role else owner
+    raise ChangeRefused(
+        f"{doing} would run code of role {owner} with the rights of {role}: {what} of {relation}{calls}. "
+        f"Do it as {run_as}, take that code away, or grant {role} to {owner}."
+    )
+
+
+def check_schemas(connection: Connection[Any]) -> None:
+    """Raises ChangeRefused where a schema of fsdb belongs to a role that could not act as the catalog's owner: it could replace what runs there."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        found = cursor.execute(query(FILE, "schemas"), {"schemas": SCHEMAS}).fetchone()
+    if found is not None:
+        schema, owner, wanted = found
+        raise ChangeRefused(
+            f"Schema {schema} belongs to role {owner}, who could replace what fsdb runs there as {wanted}: look at what is in it, then drop it, "
+            f"or give it away with ALTER SCHEMA {schema} OWNER TO {wanted}."
+        )
+
+
+@contextmanager
+def as_owner(connection: Connection[Any]) -> Iterator[None]:
+    """The block runs as the catalog's owner where that one could not act as this session's role, but this one as it.
+
+    So what a migration makes belongs to one role, and what stands in that role's schemas does not run as another. Raises ChangeRefused where
+    the session is no member of that role.
+    """
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        found = cursor.execute(query(FILE, "catalog_owner")).fetchone()
+        if found is None:
+            yield
+            return
+        owner, role, is_member, before = found
+        if not is_member:
+            raise ChangeRefused(
+                f"The fsdb catalog belongs to role {owner}, and {role} is no member of it: upgrade it as {owner}."
+            )
+        cursor.execute(query(FILE, "act"), {"role": owner})
+        yield  # where the block fails its transaction is rolled back, and the role with it
+        cursor.execute(query(FILE, "act"), {"role": before})

@@ -1,0 +1,159 @@
+-- Code on a table runs with the rights of whoever writes or reads the table: triggers, and the functions that indexes, defaults, generated
+-- columns, checks, policies, rules, views, statistics, partition bounds and domains call. Planning a statement is enough for some of it.
+
+CREATE FUNCTION fsdb.acts_as(who oid, executing oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT pg_has_role(who, executing, 'MEMBER')
+        OR who = (SELECT c.relowner FROM pg_class c WHERE c.oid = to_regclass('fsdb.catalog_version'))
+           AND pg_has_role(executing, who, 'MEMBER') AND NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.oid = executing)
+$$;
+COMMENT ON FUNCTION fsdb.acts_as IS
+    'Whether a role could act as another one anyway, so that its code gains nothing by running as that one. A superuser can; and whoever was made a member of fsdb''s own role runs its code.';
+
+CREATE FUNCTION fsdb.called_functions(expression text) RETURNS SETOF oid
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT (m.found)[1]::oid FROM regexp_matches(expression, ':(?:funcid|aggfnoid|winfnoid) (\d+)', 'g') m(found)
+    UNION
+    SELECT o.oprcode::oid FROM pg_operator o WHERE o.oid IN (
+        SELECT (m.found)[1]::oid FROM regexp_matches(expression, ':opno (\d+)', 'g') m(found)
+        UNION ALL
+        SELECT n.number::oid FROM regexp_matches(expression, ':opnos \(o ([\d ]+)\)', 'g') m(found) CROSS JOIN regexp_split_to_table((m.found)[1], ' +') n(number)
+        WHERE n.number <> '')
+$$;
+COMMENT ON FUNCTION fsdb.called_functions IS 'The functions that a stored expression calls, as pg_node_tree tells; functions of PostgreSQL itself are not in pg_depend.';
+
+CREATE FUNCTION fsdb.foreign_code(relation regclass, executing name DEFAULT current_user, writes boolean DEFAULT true)
+RETURNS TABLE (what text, relation_name text, function_name text, owner name)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH RECURSIVE acting AS (
+        SELECT r.oid FROM pg_roles r WHERE r.rolname = executing
+    ), reached (oid, written) AS (
+        SELECT relation::oid, writes
+        UNION
+        SELECT next.oid, next.written FROM reached r CROSS JOIN LATERAL (
+            -- Children, and partitions.
+            SELECT i.inhrelid, r.written FROM pg_inherits i WHERE i.inhparent = r.oid
+            UNION ALL
+            -- Tables that follow what is deleted here or gets another key: their AFTER triggers run as whoever did that.
+            SELECT k.conrelid, true FROM pg_trigger t JOIN pg_constraint k ON k.oid = t.tgconstraint
+            WHERE r.written AND t.tgrelid = r.oid AND t.tgisinternal AND k.contype = 'f' AND k.confrelid = r.oid
+                  AND (k.confdeltype IN ('c', 'n', 'd') OR k.confupdtype IN ('c', 'n', 'd'))
+            UNION ALL
+            -- What views, rules and policies read.
+            SELECT d.refobjid, r.written FROM pg_rewrite w JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
+            WHERE w.ev_class = r.oid AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.oid
+            UNION ALL
+            SELECT d.refobjid, false FROM pg_policy p JOIN pg_depend d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid
+            WHERE p.polrelid = r.oid AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.oid
+        ) next (oid, written)
+    ), tables AS (
+        SELECT c.oid, c.relkind, c.relowner AS owner, fsdb.acts_as(c.relowner, (SELECT a.oid FROM acting a)) AS trusted, bool_or(r.written) AS written
+        FROM reached r JOIN pg_class c ON c.oid = r.oid WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
+        GROUP BY c.oid, c.relkind, c.relowner
+    ), types (relation, oid, parts) AS (
+        -- The types of columns, and those that they are made of.
+        SELECT t.oid, a.atttypid, 0 FROM tables t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= 16384
+        UNION
+        SELECT s.relation, below.oid, s.parts + 1 FROM types s JOIN pg_type y ON y.oid = s.oid CROSS JOIN LATERAL (VALUES (y.typbasetype), (y.typelem)) below (oid)
+        WHERE below.oid >= 16384 AND s.parts < 32
+    ), expressions (relation, what, expression, author, trusted) AS (
+        SELECT t.oid, format('index %I', i.indexrelid::regclass), concat(i.indexprs::text, i.indpred::text), t.owner, t.trusted
+        FROM tables t JOIN pg_index i ON i.indrelid = t.oid WHERE i.indexprs IS NOT NULL OR i.indpred IS NOT NULL
+        UNION ALL
+        SELECT t.oid, format('statistics %I', e.stxname), e.stxexprs::text, t.owner, t.trusted
+        FROM tables t JOIN pg_statistic_ext e ON e.stxrelid = t.oid WHERE e.stxexprs IS NOT NULL
+        UNION ALL
+        SELECT t.oid, format('default of column %I', a.attname), d.adbin::text, t.owner, t.trusted
+        FROM tables t JOIN pg_attrdef d ON d.adrelid = t.oid JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = d.adnum
+        UNION ALL
+        SELECT t.oid, format('constraint %I', k.conname), k.conbin::text, t.owner, t.trusted
+        FROM tables t JOIN pg_constraint k ON k.conrelid = t.oid WHERE k.conbin IS NOT NULL
+        UNION ALL
+        SELECT t.oid, 'the partition key', p.partexprs::text, t.owner, t.trusted
+        FROM tables t JOIN pg_partitioned_table p ON p.partrelid = t.oid WHERE p.partexprs IS NOT NULL
+        UNION ALL
+        SELECT t.oid, format('policy %I', p.polname), concat(p.polqual::text, p.polwithcheck::text), t.owner, t.trusted
+        FROM tables t JOIN pg_policy p ON p.polrelid = t.oid
+        UNION ALL
+        SELECT t.oid, CASE WHEN t.relkind IN ('v', 'm') THEN 'its query' ELSE format('rule %I', w.rulename) END, concat(w.ev_qual::text, w.ev_action::text), t.owner, t.trusted
+        FROM tables t JOIN pg_rewrite w ON w.ev_class = t.oid WHERE w.ev_enabled <> 'D' AND t.relkind <> 'm'
+        UNION ALL
+        -- Whoever may make triggers may have written the condition.
+        SELECT t.oid, format('the condition of trigger %I', g.tgname), g.tgqual::text, g.function_owner, false
+        FROM tables t JOIN (SELECT g.tgrelid, g.tgname, g.tgqual, f.proowner AS function_owner FROM pg_trigger g JOIN pg_proc f ON f.oid = g.tgfoid
+                            WHERE g.tgqual IS NOT NULL AND g.tgenabled <> 'D') g ON g.tgrelid = t.oid
+        WHERE t.written
+        UNION ALL
+        SELECT s.relation, format('type %s', format_type(s.oid, NULL)), k.conbin::text, y.typowner, fsdb.acts_as(y.typowner, (SELECT a.oid FROM acting a))
+        FROM types s JOIN pg_type y ON y.oid = s.oid JOIN pg_constraint k ON k.contypid = s.oid WHERE k.conbin IS NOT NULL
+    ), calls AS (
+        SELECT e.relation, e.what, e.author, e.trusted, f.oid AS function, f.proowner AS function_owner,
+               f.oid < 16384 AND (f.provolatile = 'i' OR f.provolatile = 's' AND f.proname !~ '_to_xml' OR f.proname IN
+                   ('nextval', 'currval', 'clock_timestamp', 'timeofday', 'random', 'gen_random_uuid', 'uuidv4', 'uuidv7'))
+               OR f.proname = 'owns' AND f.pronamespace = to_regnamespace('fsdb') AS harmless
+        FROM expressions e CROSS JOIN LATERAL fsdb.called_functions(e.expression) c (function) JOIN pg_proc f ON f.oid = c.function
+    ), found (relation, what, function, owner) AS (
+        SELECT t.oid, format('trigger %I', g.tgname), f.oid, f.proowner
+        FROM tables t JOIN pg_trigger g ON g.tgrelid = t.oid JOIN pg_proc f ON f.oid = g.tgfoid
+        WHERE t.written AND NOT g.tgisinternal AND g.tgenabled <> 'D' AND NOT fsdb.acts_as(f.proowner, (SELECT a.oid FROM acting a))
+        UNION ALL
+        SELECT c.relation, c.what, c.function, CASE WHEN fsdb.acts_as(c.function_owner, (SELECT a.oid FROM acting a)) THEN c.author ELSE c.function_owner END
+        FROM calls c
+        WHERE NOT (c.trusted OR c.harmless) OR NOT fsdb.acts_as(c.function_owner, (SELECT a.oid FROM acting a))
+        UNION ALL
+        -- What a query of another's reads, or a type of another's does, is not known.
+        SELECT e.relation, e.what, NULL, e.author FROM expressions e WHERE NOT e.trusted AND e.expression ~ '\{(QUERY|SUBLINK|COERCETODOMAIN) '
+        UNION ALL
+        SELECT s.relation, format('type %s', format_type(s.oid, NULL)), NULL, y.typowner FROM types s JOIN pg_type y ON y.oid = s.oid
+        WHERE y.typtype NOT IN ('d', 'e') AND y.typelem = 0 AND NOT fsdb.acts_as(y.typowner, (SELECT a.oid FROM acting a))
+    )
+    SELECT DISTINCT f.what, f.relation::regclass::text, f.function::regprocedure::text, r.rolname
+    FROM found f LEFT JOIN pg_roles r ON r.oid = f.owner
+    ORDER BY 1, 2, 3
+$$;
+COMMENT ON FUNCTION fsdb.foreign_code IS
+    'What would run with the rights of role executing where it writes a relation (or, with writes => false, reads it), and belongs to a role that cannot act as it anyway. No row is good.';
+
+-- Called immutable so that the planner asks once a plan, before it looks at the relation. Whatever changes the relation makes plans anew, so what
+-- is asked there is never out of date, and a statement pays nothing for it.
+CREATE FUNCTION fsdb.own_code(relation text, purpose text, writes boolean) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    code record;
+BEGIN
+    SELECT * INTO code FROM fsdb.foreign_code(to_regclass(relation), current_user, writes) LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format(
+            'fsdb: %s would run code of role %s as %s: %s of %s%s.', purpose, code.owner, current_user, code.what, code.relation_name,
+            coalesce(format(' calls %s', code.function_name), '')),
+            HINT = format('Take it away, give it to role %s, or grant that role to %s.', current_user, code.owner);
+    END IF;
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION fsdb.own_code IS 'True, or an error where code of others on a relation would run with the rights of the caller.';
+
+CREATE FUNCTION fsdb.plain_types(relation text, read text[], written text[]) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    odd record;
+BEGIN
+    -- Below domains of what is read lies a type; what is written into a domain runs its checks.
+    WITH RECURSIVE below (name, oid) AS (
+        SELECT a.attname, a.atttypid FROM pg_attribute a
+        WHERE a.attrelid = to_regclass(relation) AND a.attname = ANY (read || written) AND a.attnum > 0 AND NOT a.attisdropped
+        UNION
+        SELECT b.name, t.typbasetype FROM below b JOIN pg_type t ON t.oid = b.oid WHERE t.typtype = 'd' AND b.name <> ALL (written)
+    )
+    SELECT b.name, format_type(b.oid, NULL) AS type INTO odd FROM below b JOIN pg_type t ON t.oid = b.oid
+    WHERE b.oid >= 16384 AND NOT (t.typtype = 'd' AND b.name <> ALL (written)) LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch', MESSAGE = format(
+            'fsdb: column %I of %s is of type %s now, whose casts may run code of others as %s: make it a type of PostgreSQL''s own again.',
+            odd.name, to_regclass(relation), odd.type, current_user);
+    END IF;
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION fsdb.plain_types IS
+    'True, or an error where one of the columns is of a type that is not PostgreSQL''s own, whose casts and operators could be code of others; domains over such types may be read.';

@@ -1,0 +1,69 @@
+-- name: foreign_code
+-- What would run with the rights of this session where it writes or reads a relation, and belongs to a role that cannot act as it anyway.
+SELECT f.what, f.relation_name, f.function_name, f.owner::pg_catalog.text, pg_catalog.pg_get_userbyid(c.relowner)::pg_catalog.text, current_user::pg_catalog.text
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+CROSS JOIN LATERAL fsdb.foreign_code(c.oid, current_user, %(writes)s) f
+WHERE n.nspname OPERATOR(pg_catalog.=) %(schema)s AND c.relname OPERATOR(pg_catalog.=) %(table)s
+LIMIT 1
+
+-- name: schemas
+-- fsdb's schemas that belong to a role that cannot act as the one to which the catalog belongs, or as this one where there is no catalog; with that
+-- role, and whether there is a catalog.
+SELECT n.nspname::pg_catalog.text, pg_catalog.pg_get_userbyid(n.nspowner)::pg_catalog.text, pg_catalog.pg_get_userbyid(coalesce(c.relowner, me.oid))::pg_catalog.text
+FROM pg_catalog.pg_namespace n
+CROSS JOIN (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) current_user) me
+LEFT JOIN pg_catalog.pg_class c ON c.relname OPERATOR(pg_catalog.=) 'catalog_version' AND c.relnamespace OPERATOR(pg_catalog.=) pg_catalog.to_regnamespace('fsdb')
+WHERE n.nspname OPERATOR(pg_catalog.=) ANY (%(schemas)s::pg_catalog.text[])
+      AND (NOT pg_catalog.pg_has_role(n.nspowner, coalesce(c.relowner, me.oid), 'MEMBER') OR c.relkind OPERATOR(pg_catalog.<>) 'r')
+ORDER BY n.nspname
+
+-- name: catalog_owner
+-- The role to which the catalog belongs, where that one could not act as this one.
+SELECT pg_catalog.pg_get_userbyid(c.relowner)::pg_catalog.text, current_user::pg_catalog.text, pg_catalog.pg_has_role(c.relowner, 'MEMBER'),
+       pg_catalog.current_setting('role')
+FROM pg_catalog.pg_class c
+WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass('fsdb.catalog_version') AND NOT pg_catalog.pg_has_role(c.relowner, current_user, 'MEMBER')
+
+-- name: act
+-- Another role for the rest of the transaction, or until the next.
+SELECT pg_catalog.set_config('role', %(role)s, true)
+
+-- name: strange_owners
+-- What lies in schemas of fsdb and belongs to a role that cannot act as the catalog's owner; such schemas themselves, too.
+WITH catalog AS (SELECT c.relowner AS owner FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) 'fsdb.catalog_version'::pg_catalog.regclass),
+schemas AS (SELECT n.oid, n.nspname, n.nspowner FROM pg_catalog.pg_namespace n WHERE n.nspname OPERATOR(pg_catalog.=) ANY (%(schemas)s::pg_catalog.text[]))
+SELECT pg_catalog.format('%%s of %%I', o.name, pg_catalog.pg_get_userbyid(o.owner)) FROM (
+    SELECT pg_catalog.format('schema %%I', s.nspname) AS name, s.nspowner AS owner FROM schemas s
+    UNION ALL
+    SELECT pg_catalog.format('function %%s', p.oid::pg_catalog.regprocedure), p.proowner FROM schemas s JOIN pg_catalog.pg_proc p ON p.pronamespace OPERATOR(pg_catalog.=) s.oid
+    WHERE s.nspname OPERATOR(pg_catalog.<>) 'fsdb_models'
+    UNION ALL
+    SELECT pg_catalog.format('relation %%s', c.oid::pg_catalog.regclass), c.relowner FROM schemas s JOIN pg_catalog.pg_class c ON c.relnamespace OPERATOR(pg_catalog.=) s.oid
+    WHERE c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p', 'v', 'm', 'f', 'S']::"char"[])
+) o CROSS JOIN catalog c
+WHERE NOT pg_catalog.pg_has_role(o.owner, c.owner, 'MEMBER')
+ORDER BY 1
+
+-- name: hooked
+-- Tables that fsdb's functions write, and code of others that would run there with the rights of the table's owner; and who may make triggers on
+-- tables in fsdb's own schemas.
+SELECT pg_catalog.format('%%s of %%s, of role %%s', f.what, f.relation_name, f.owner)
+FROM (SELECT c.oid, c.relowner FROM pg_catalog.pg_class c
+      WHERE c.relkind OPERATOR(pg_catalog.=) 'r' AND c.relnamespace OPERATOR(pg_catalog.=) ANY (ARRAY(
+          SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname OPERATOR(pg_catalog.=) ANY (%(schemas)s::pg_catalog.text[])))
+      UNION
+      SELECT c.oid, c.relowner FROM fsdb.feature_sets s JOIN pg_catalog.pg_class c
+          ON c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(pg_catalog.format('%%I.%%I', s.live_schema, s.live_table)) WHERE NOT s.tracked
+      UNION
+      SELECT c.oid, c.relowner FROM fsdb.deployments d JOIN pg_catalog.pg_class c
+          ON c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(pg_catalog.format('%%I.%%I', d.schema_name, d.table_name))) t
+CROSS JOIN LATERAL fsdb.foreign_code(t.oid, pg_catalog.pg_get_userbyid(t.relowner)) f
+UNION
+SELECT pg_catalog.format('%%s may make triggers on %%s', CASE WHEN a.grantee OPERATOR(pg_catalog.=) 0::pg_catalog.oid THEN 'everybody' ELSE pg_catalog.format('role %%s', pg_catalog.pg_get_userbyid(a.grantee)) END,
+                         c.oid::pg_catalog.regclass)
+FROM pg_catalog.pg_class c CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) a
+WHERE c.relkind OPERATOR(pg_catalog.=) 'r' AND a.privilege_type OPERATOR(pg_catalog.=) 'TRIGGER' AND a.grantee OPERATOR(pg_catalog.<>) c.relowner
+      AND (a.grantee OPERATOR(pg_catalog.=) 0::pg_catalog.oid OR NOT pg_catalog.pg_has_role(a.grantee, c.relowner, 'MEMBER'))
+      AND c.relnamespace OPERATOR(pg_catalog.=) ANY (ARRAY(
+          SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname OPERATOR(pg_catalog.=) ANY (%(schemas)s::pg_catalog.text[])))
+ORDER BY 1
