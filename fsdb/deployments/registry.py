@@ -129,7 +129,7 @@ def load_program(connection: Connection[Any], version: ModelVersion) -> Program:
         raise NotReproducible(
             f"The stored program of {named} is not the one that was registered (its checksum differs): register the model again."
         )
-    with suppress(ValueError, TypeError, KeyError):
+    with suppress(ValueError, TypeError, LookupError, ArithmeticError, RecursionError):
         return _parsed(text)
     advice = (
         "upgrade fsdb (pip install --upgrade fsdb-postgres)."

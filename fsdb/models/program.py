@@ -1,9 +1,12 @@
 """The model program: what a fitted model computes, as frozen data that can be stored, compared and compiled."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from fsdb.errors import UnsupportedModel
 from fsdb.models import serialization
 from fsdb.models.parity import PARITY_TOLERANCE, SINGLE_TOLERANCE
 from fsdb.models.steps import Graph, Single, SingleTrees, Step
@@ -63,6 +66,17 @@ class Several:
 
 
 Output = OneTarget | Several
+
+
+@contextmanager
+def fitting() -> Iterator[None]:
+    """Around what compiles a program. Raises UnsupportedModel for one whose parts do not fit each other: it may be stored by anybody who may register."""
+    try:
+        yield
+    except (IndexError, KeyError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
+        raise UnsupportedModel(
+            f"the parts of the model's program do not fit each other ({type(error).__name__}: {str(error)[:80]}): register the model again"
+        ) from error
 
 
 def decisive(output: Output) -> tuple[int, ...]:

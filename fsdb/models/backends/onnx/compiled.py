@@ -11,7 +11,7 @@ from fsdb.models.backends.onnx.description import Compiled, described, output_of
 from fsdb.models.backends.onnx.graph import Column, Graph
 from fsdb.models.backends.onnx.sources import Sources
 from fsdb.models.backends.onnx.whole import whole
-from fsdb.models.program import Program
+from fsdb.models.program import Program, fitting
 from fsdb.models.steps import (
     Above,
     Apply,
@@ -90,7 +90,8 @@ def compiled(program: Program) -> Compiled:
     """UnsupportedModel names a step that has no ONNX form."""
     if any(isinstance(step, steps.Graph) for step in program.steps):
         return whole(program)
-    return _stepwise(program)
+    with fitting():
+        return _stepwise(program)
 
 
 def _stepwise(program: Program) -> Compiled:

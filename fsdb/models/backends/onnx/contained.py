@@ -7,7 +7,7 @@ the descriptors of the format, so that a place for tensors that a later ONNX add
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import onnx
@@ -80,9 +80,16 @@ def _messages(message: Any) -> Iterator[Any]:
             raise UnsupportedModel(f"the ONNX model is nested more than {_MOST_DEPTH} deep: export a simpler one")
         yield one
         for field, value in one.ListFields():
+            if field.type == field.TYPE_STRING and any(type(text) is bytes for text in _all(value)):
+                raise UnsupportedModel(f"the ONNX model has a {field.name} that is no text in UTF-8: export it again")
             if field.message_type is not None:
                 inside = [value] if hasattr(value, "ListFields") else value
                 waiting.extend((found, depth + 1) for found in inside)
+
+
+def _all(value: Any) -> Sequence[Any]:
+    """The values of a field that may have several."""
+    return [value] if isinstance(value, str | bytes) else value
 
 
 def _check_tensor(tensor: Any) -> None:

@@ -26,7 +26,7 @@ from fsdb.models.backends.sql.limits import check_program, check_text
 from fsdb.models.backends.sql.several import label_of, several
 from fsdb.models.backends.sql.signature import OUTPUTS, input_values, output_names, parameters, passed_on
 from fsdb.models.backends.sql.texts import fragment
-from fsdb.models.program import Argmax, Program, Regression, Several, Threshold, decisive
+from fsdb.models.program import Argmax, Program, Regression, Several, Threshold, decisive, fitting
 from fsdb.models.steps import (
     Above,
     Apply,
@@ -124,12 +124,13 @@ def compile_functions(program: Program, schema: str, name: str) -> list[Composed
     Raises UnsupportedModel for a program that is too large.
     """
     check_program(program)
-    condition = in_bulk(program)
-    if condition is None:
-        return [_create(program, schema, name, Body())]
-    single = Body()
-    single.statements.append(_hand_over(program, schema, bulk_name(name), condition, single))
-    return [_create(program, schema, bulk_name(name), Body(bulk=True)), _create(program, schema, name, single)]
+    with fitting():
+        condition = in_bulk(program)
+        if condition is None:
+            return [_create(program, schema, name, Body())]
+        single = Body()
+        single.statements.append(_hand_over(program, schema, bulk_name(name), condition, single))
+        return [_create(program, schema, bulk_name(name), Body(bulk=True)), _create(program, schema, name, single)]
 
 
 def bulk_name(name: str) -> str:
