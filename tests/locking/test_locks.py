@@ -105,9 +105,9 @@ def test_an_operation_is_begun_again(tables: TestDatabase) -> None:
         def work(connection: psycopg.Connection) -> str:
             if len(seen) == 1:
                 other.execute("COMMIT")
-            connection.execute("INSERT INTO two VALUES (1)")
+            connection.execute("INSERT INTO public.two VALUES (1)")
             seen.append(len(seen))
-            connection.execute("INSERT INTO one VALUES (1)")
+            connection.execute("INSERT INTO public.one VALUES (1)")
             return "done"
 
         assert database.changing(work) == "done"
@@ -152,9 +152,9 @@ def test_the_victim_of_a_deadlock_is_told(tables: TestDatabase) -> None:
 
         def work() -> None:
             with database.transaction() as connection:
-                connection.execute("LOCK TABLE two")
+                connection.execute("LOCK TABLE public.two")
                 thread.start()
-                connection.execute("LOCK TABLE one")
+                connection.execute("LOCK TABLE public.one")
 
         with pytest.raises(ChangeRefused, match="Another transaction holds"):
             work()
