@@ -7,10 +7,8 @@ no compiler needs to look at: none of them runs on, or past an end.
 import math
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
-from fsdb.errors import FsdbError, UnsupportedModel
 from fsdb.models.program import Argmax, Output, Program, Regression, Several, Threshold, decisive
 from fsdb.models.steps import (
     Apply,
@@ -97,20 +95,6 @@ def check(program: Program) -> None:
         if not 0 <= slot < slots:
             raise ValueError(f"the output of a model program is slot {slot} of {slots}")
     _check_classes(program, slots)
-
-
-@contextmanager
-def compiling() -> Iterator[None]:
-    """Says numbers that a compiler cannot compute with, as a divisor that is infinite, in the project's words: UnsupportedModel."""
-    try:
-        yield
-    except FsdbError:
-        raise
-    except (ArithmeticError, LookupError, ValueError, TypeError, AssertionError, RecursionError, MemoryError) as error:
-        raise UnsupportedModel(
-            f"the model's program has numbers or texts that cannot be computed with ({type(error).__name__}: {str(error)[:200]}): "
-            "register the model again"
-        ) from error
 
 
 def _columns(step: Any) -> Iterator[int]:

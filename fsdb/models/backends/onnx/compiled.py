@@ -48,7 +48,6 @@ from fsdb.models.steps import (
     WholePart,
     YeoJohnson,
 )
-from fsdb.models.validity import compiling
 
 _EMITTERS: dict[type, Callable[[Any, Graph], None]] = {
     ImputeNumber: numbers.impute_number,
@@ -85,7 +84,6 @@ _EMITTERS: dict[type, Callable[[Any, Graph], None]] = {
 }
 
 
-@compiling()
 def compiled(program: Program) -> Compiled:
     """UnsupportedModel names a step that has no ONNX form."""
     if any(isinstance(step, steps.Graph) for step in program.steps):

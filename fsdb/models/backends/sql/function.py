@@ -65,7 +65,6 @@ from fsdb.models.steps import (
     WholePart,
     YeoJohnson,
 )
-from fsdb.models.validity import compiling
 
 _EMITTERS: dict[type, Callable[[Any, Body], None]] = {
     Bounds: bounds.bounds,
@@ -110,7 +109,6 @@ _EMITTERS: dict[type, Callable[[Any, Body], None]] = {
 NO_NUMBER = "fsdb: the model gives no number (NaN) for this row; correct the inputs"
 
 
-@compiling()
 def compile_functions(program: Program, schema: str, name: str) -> list[Composed]:
     """The statements that create the scoring function of a program, to be executed in order; it is the last one.
 
