@@ -1,0 +1,226 @@
+"""No code of others runs as fsdb: an owner of a table, or who may make triggers on one, leaves functions in every place that PostgreSQL has for
+them; they note who they ran as, and that is never fsdb's role."""
+
+# ruff: noqa: S608 names of this file alone
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import psycopg
+import pytest
+
+from fsdb import doctor, history
+from fsdb.access import foreign_code
+from fsdb.catalog.feature_sets import RegisteredSet
+from fsdb.definitions import Feature, FeatureSet
+from fsdb.errors import ChangeRefused
+from tests.conftest import TestDatabase
+
+OWNER = "fsdb_test_shop"  # an ordinary role, and its schema
+
+# note() writes who it runs as. The others call it, also where a function has to be immutable.
+EVIL = f"""
+CREATE TABLE {OWNER}.caught (who text, place text);
+CREATE FUNCTION {OWNER}.note(place text) RETURNS int LANGUAGE plpgsql SECURITY INVOKER AS $$ BEGIN
+    INSERT INTO {OWNER}.caught VALUES (current_user, place); RETURN 1; END $$;
+CREATE FUNCTION {OWNER}.evil(place text, given int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN
+    PERFORM {OWNER}.note(place); RETURN given; END $$;
+CREATE FUNCTION {OWNER}.evil_row() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    PERFORM {OWNER}.note(TG_NAME); RETURN coalesce(NEW, OLD); END $$;
+GRANT USAGE ON SCHEMA {OWNER} TO PUBLIC; GRANT ALL ON {OWNER}.caught TO PUBLIC;
+"""
+PLACES = {
+    "before": "CREATE TRIGGER a_before BEFORE INSERT OR UPDATE OR DELETE ON {t} FOR EACH ROW EXECUTE FUNCTION {o}.evil_row()",
+    "after": "CREATE TRIGGER z_after AFTER INSERT OR UPDATE OR DELETE ON {t} FOR EACH ROW EXECUTE FUNCTION {o}.evil_row()",
+    "deferred": "CREATE CONSTRAINT TRIGGER late AFTER INSERT OR UPDATE OR DELETE ON {t} INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION {o}.evil_row()",
+    "condition": "CREATE TRIGGER a_when BEFORE UPDATE ON {t} FOR EACH ROW WHEN ({o}.evil('when', 1) = 1) EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+    "index": "CREATE INDEX ON {t} ({o}.evil('index', a))",
+    "index of a constant": "CREATE INDEX ON {t} ((a + {o}.evil('constant', 1)))",
+    "predicate": "CREATE INDEX ON {t} (a) WHERE {o}.evil('predicate', 1) = 1",
+    "statistics": "CREATE STATISTICS {o}.s ON ({o}.evil('statistics', 1) + a), k FROM {t}",
+    "default": "ALTER TABLE {t} ALTER a SET DEFAULT {o}.evil('default', 1)",
+    "check": "ALTER TABLE {t} ADD CHECK ({o}.evil('check', 1) = 1)",
+    "generated": "ALTER TABLE {t} ADD g int GENERATED ALWAYS AS ({o}.evil('generated', 1) + a) STORED",
+    "policy": "ALTER TABLE {t} ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON {t} USING ({o}.evil('policy', 1) = 1)",
+    "rule": "CREATE RULE r AS ON INSERT TO {t} DO ALSO SELECT {o}.evil('rule', 1)",
+    "built in": "ALTER TABLE {t} ADD CHECK (query_to_xml('SELECT {o}.note(''built in'')', true, true, '') IS NOT NULL)",
+    "child": "CREATE TABLE {o}.child () INHERITS ({t}); CREATE INDEX ON {o}.child ((a + {o}.evil('child', 1)))",
+    "cascade": "CREATE TABLE {o}.line (k int REFERENCES {t} ON DELETE CASCADE); CREATE TRIGGER cascade AFTER DELETE ON {o}.line FOR EACH ROW EXECUTE FUNCTION {o}.evil_row()",
+}
+WRITES = (
+    "INSERT INTO {t} (k, a) VALUES (1, 1), (2, 2)",
+    "UPDATE {t} SET a = a + 1",
+    "UPDATE {t} SET k = k + 10",
+    "DELETE FROM {t}",
+    "INSERT INTO {t} (k, a, s) VALUES (1, 1, now() - interval '1 day')",
+    "DO $$ BEGIN UPDATE {t} SET a = 5; UPDATE {t} SET a = 6; DELETE FROM {t}; INSERT INTO {t} (k, a) VALUES (3, 3); END $$",
+    "TRUNCATE {t} CASCADE",
+)
+
+
+@dataclass
+class Shop:
+    """A database in which fsdb is a superuser's, as it should not be, and a schema of an ordinary role."""
+
+    database: TestDatabase
+    fsdb: psycopg.Connection
+    owner: psycopg.Connection
+    made: list[RegisteredSet] = field(default_factory=list)
+
+    def owned(self, text: str) -> None:
+        """Runs statements as the ordinary role."""
+        self.owner.execute(text.replace("{o}", OWNER))  # type: ignore[arg-type]
+
+    def caught(self) -> set[tuple[str, str]]:
+        """Who code of that role ran as, but for the role itself, and where."""
+        rows = self.fsdb.execute(f"SELECT who, place FROM {OWNER}.caught WHERE who <> '{OWNER}'").fetchall()  # type: ignore[arg-type]
+        return {(who, place) for who, place in rows}
+
+
+@contextmanager
+def _role(connection: psycopg.Connection) -> Iterator[None]:
+    connection.execute(f"CREATE ROLE {OWNER} LOGIN")  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        connection.execute(f"DROP OWNED BY {OWNER} CASCADE; DROP ROLE {OWNER}")  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def shop(database: TestDatabase) -> Iterator[Shop]:
+    with database.connect() as connection, database.connect() as owner, _role(connection):
+        connection.execute(f"CREATE SCHEMA {OWNER} AUTHORIZATION {OWNER}")  # type: ignore[arg-type]
+        owner.execute(f"SET SESSION AUTHORIZATION {OWNER}")  # type: ignore[arg-type]
+        owner.execute(EVIL)  # type: ignore[arg-type]
+        try:
+            yield Shop(database, connection, owner)
+        finally:
+            owner.execute("ROLLBACK")
+            owner.close()
+
+
+def _tracked(shop: Shop) -> str:
+    table = f"{OWNER}.person"
+    shop.owned(f"CREATE TABLE {table} (k int PRIMARY KEY, a int, s timestamptz DEFAULT now())")
+    with shop.fsdb.transaction():
+        history.create(
+            shop.fsdb, history.tracked_definition(shop.fsdb, table, name="person", features=["a"], event_time="s")
+        )
+    return table
+
+
+def _all(shop: Shop, table: str) -> None:
+    for text in WRITES:
+        try:
+            shop.owned(text.replace("{t}", table))
+        except psycopg.Error:
+            shop.owner.rollback()
+
+
+def test_nowhere_on_a_tracked_table(shop: Shop) -> None:
+    table = _tracked(shop)
+    shop.owned(f"INSERT INTO {table} (k, a) VALUES (1, 1)")
+    for text in PLACES.values():
+        shop.owned(text.replace("{t}", table))
+        _all(shop, table)
+    assert shop.caught() == set()
+    places = shop.fsdb.execute(f"SELECT count(DISTINCT place) FROM {OWNER}.caught").fetchone()  # type: ignore[arg-type]
+    assert places is not None
+    assert places[0] >= 10  # they do run, as the role itself
+
+
+@pytest.mark.parametrize("column", ["k", "a", "s"])
+@pytest.mark.parametrize("renamed", [False, True])
+def test_no_cast_of_a_type_that_a_column_gets(shop: Shop, column: str, renamed: bool) -> None:
+    """renamed: another table bears the name by then, and is as it should be."""
+    table = _tracked(shop)
+    to = {"k": "int", "a": "int", "s": "timestamptz"}[column]
+    shop.owned(
+        f"CREATE TYPE {{o}}.odd AS (x {to}); CREATE FUNCTION {{o}}.cast_it({{o}}.odd) RETURNS {to} LANGUAGE plpgsql AS "
+        f"$$ BEGIN PERFORM {{o}}.note('cast'); RETURN $1.x; END $$; CREATE CAST ({{o}}.odd AS {to}) WITH FUNCTION {{o}}.cast_it({{o}}.odd) AS IMPLICIT"
+    )
+    if renamed:
+        shop.owned(
+            f"ALTER TABLE {table} RENAME TO other; CREATE TABLE {table} (k int PRIMARY KEY, a int, s timestamptz)"
+        )
+        table = f"{OWNER}.other"
+    shop.owned(
+        f"ALTER TABLE {table} ALTER {column} DROP DEFAULT, ALTER {column} TYPE {{o}}.odd USING ROW({column})::{{o}}.odd"
+    )
+    for text in (
+        f"INSERT INTO {table} VALUES (%s)"
+        % ", ".join("ROW(NULL)" if c == column else {"k": "1", "a": "1", "s": "now()"}[c] for c in "kas"),
+        f"UPDATE {table} SET {'a = 2' if column != 'a' else 's = now()'}",
+        f"DELETE FROM {table}",
+    ):
+        try:
+            shop.owned(text)
+        except psycopg.Error:
+            shop.owner.rollback()
+    assert shop.caught() == set()
+
+
+def _live(shop: Shop) -> str:
+    definition = FeatureSet("account", keys={"k": "int"}, features=[Feature("a", "int")])
+    with shop.fsdb.transaction():
+        history.create(shop.fsdb, definition)
+    shop.fsdb.execute(f"GRANT ALL ON account TO {OWNER}")  # type: ignore[arg-type]
+    return "account"
+
+
+@pytest.mark.parametrize("place", ["before", "after", "deferred", "condition"])
+def test_not_by_a_trigger_on_a_live_table(shop: Shop, place: str) -> None:
+    """A late row is refused, in one sentence that names the trigger, whose it is and what to do; others are written as ever."""
+    table = _live(shop)
+    shop.owned("INSERT INTO account (k, a) VALUES (1, 1); DELETE FROM account")
+    shop.owned(PLACES[place].replace("{t}", table))
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match=f"late row of account .* role {OWNER} as .*trigger"):
+        shop.owned("INSERT INTO account (k, a, event_time) VALUES (1, 1, now() - interval '1 hour')")
+    shop.owner.rollback()
+    shop.owned("INSERT INTO account (k, a) VALUES (1, 1); UPDATE account SET a = 2; DELETE FROM account")
+    assert shop.caught() == set()
+    found = {check.name: check for check in doctor.diagnose(shop.fsdb).checks}["rights: code of others"]
+    assert found.state == "wrong"
+    assert OWNER in found.found
+
+
+def test_not_by_a_trigger_on_history(shop: Shop) -> None:
+    _live(shop)
+    shop.fsdb.execute(
+        f"GRANT ALL ON fsdb_history.account TO {OWNER} WITH GRANT OPTION; GRANT USAGE ON SCHEMA fsdb_history TO {OWNER}"
+    )  # type: ignore[arg-type]
+    shop.owned("CREATE TRIGGER mine BEFORE INSERT ON fsdb_history.account FOR EACH ROW EXECUTE FUNCTION {o}.evil_row()")
+    with pytest.raises(
+        psycopg.errors.InsufficientPrivilege, match="Trigger mine on the history of feature set account"
+    ):
+        shop.owned("INSERT INTO account (k, a) VALUES (1, 1)")
+    shop.owner.rollback()
+    assert shop.caught() == set()
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_each_place_is_found(shop: Shop, place: str) -> None:
+    """The rule itself: what an operator's session asks before it writes a table of another's."""
+    table = f"{OWNER}.person"
+    shop.owned(f"CREATE TABLE {table} (k int PRIMARY KEY, a int, s timestamptz DEFAULT now())")
+    foreign_code.refuse(shop.fsdb, OWNER, "person", "Reading it")
+    shop.owned(PLACES[place].replace("{t}", table))
+    with pytest.raises(ChangeRefused, match=f"would run code of role .*: .* Do it as {OWNER}"):
+        foreign_code.refuse(shop.fsdb, OWNER, "person", "Writing it")
+
+
+SQUATTED: dict[str, Callable[[psycopg.Connection], object]] = {
+    name: lambda connection, name=name: connection.execute(f"ALTER SCHEMA {name} OWNER TO {OWNER}")  # type: ignore[misc]
+    for name in ("fsdb", "fsdb_history", "fsdb_models", "fsdb_training", "fsdb_iceberg")
+}
+
+
+@pytest.mark.parametrize("name", SQUATTED)
+def test_a_schema_that_belongs_to_others_is_told(shop: Shop, name: str) -> None:
+    SQUATTED[name](shop.fsdb)
+    with pytest.raises(ChangeRefused, match=f"Schema {name} belongs to role {OWNER}"):
+        foreign_code.check_schemas(shop.fsdb)
+    found = {check.name: check for check in doctor.diagnose(shop.fsdb).checks}["rights: what is in fsdb's schemas"]
+    assert found.state == "wrong"
+    assert f"schema {name} of {OWNER}" in found.found
