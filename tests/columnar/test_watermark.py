@@ -149,10 +149,10 @@ def test_a_sync_may_take_longer_than_statements_may(
 ) -> None:
     simple_set(connection)
     write(connection, 50)
-    connection.execute(SQL("ALTER DATABASE {} SET statement_timeout = '50ms'").format(Identifier(database.name)))
+    connection.execute(SQL("ALTER DATABASE {} SET statement_timeout = '300ms'").format(Identifier(database.name)))
 
     def slowly(reader: psycopg.Connection, *rest: Any) -> Iterator[Any]:
-        reader.execute("SELECT pg_sleep(0.1)")
+        reader.execute("SELECT pg_sleep(0.5)")
         yield from versions(reader, *rest)
 
     monkeypatch.setattr("fsdb.columnar.syncing.versions", slowly)

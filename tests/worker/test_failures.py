@@ -1,6 +1,5 @@
 """What fails while a worker computes: its model for one row, its time, its server."""
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,7 +10,7 @@ from fsdb.errors import ConnectionFailed
 from fsdb.worker import Worker, batch
 from tests.conftest import TestDatabase
 from tests.deployments.world import World, gradient_boosted
-from tests.worker.served import MANY, check_native, deployed, rows, scalar, waiting, work_once
+from tests.worker.served import MANY, check_native, deployed, rows, scalar, until_gone, waiting, work_once
 
 SCORED = batch.scored
 
@@ -42,7 +41,7 @@ def test_a_worker_that_hangs_loses_its_rows_to_others(
 ) -> None:
     def slow(scorer: Any, columns: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
         monkeypatch.setattr(batch, "scored", SCORED)
-        time.sleep(1.5)
+        until_gone(connection)
         return SCORED(scorer, columns)
 
     connection = world.connection
@@ -54,6 +53,7 @@ def test_a_worker_that_hangs_loses_its_rows_to_others(
         Worker(database.url).run(once=True)
     assert scalar(connection, "SELECT count(prediction) FROM flight_delay") == 0
     assert connection.execute("SELECT DISTINCT attempts FROM fsdb.scoring_queue").fetchall() == [(0,)]
+    monkeypatch.undo()
     work_once(database)
     assert waiting(connection) == 0
 

@@ -12,7 +12,7 @@ from fsdb.worker import queue, retry_dead
 from fsdb.worker.queue import MOST_ATTEMPTS
 from tests.conftest import TestDatabase
 from tests.deployments.world import World, gradient_boosted
-from tests.worker.served import MANY, deployed, rows, scalar, waiting, work_once
+from tests.worker.served import MANY, SECONDS, deployed, rows, scalar, waiting, work_once
 
 # The model's own rows have hours 0 to 23; the application does not take predictions for hour 13.
 BAD = "SELECT prediction_id FROM flight_delay WHERE hour = 13 ORDER BY 1"
@@ -24,6 +24,17 @@ def served(world: World) -> World:
     """flight_delay, scored by workers."""
     deployed(world.connection, gradient_boosted())
     return world
+
+
+def told_until_now(listening: psycopg.Connection) -> list[str]:
+    """What a session has been told: a notice of its own comes after those of all who have committed before."""
+    listening.execute("NOTIFY fsdb_scoring, 'now'")
+    found: list[str] = []
+    for notice in listening.notifies(timeout=SECONDS):
+        if notice.payload == "now":
+            return found
+        found.append(notice.payload)
+    raise AssertionError("a session is not told of its own notice")
 
 
 def test_a_row_is_queued_in_the_transaction_that_inserts_it(served: World, database: TestDatabase) -> None:
@@ -50,14 +61,14 @@ def test_an_insert_tells_nobody_where_no_worker_waits(served: World, database: T
     with database.connect() as listening:
         queue.listen(listening)
         served.connection.execute(MANY, [3])
-        assert list(listening.notifies(timeout=0.3)) == []
+        assert told_until_now(listening) == []
         with queue.waiting(listening), database.connect() as other, queue.waiting(other):
             served.connection.execute(MANY, [3])
-        assert len(list(listening.notifies(timeout=0.3))) == 1
+        assert len(told_until_now(listening)) == 1
         served.connection.execute(MANY, [3])
-        assert list(listening.notifies(timeout=0.3)) == []
+        assert told_until_now(listening) == []
         retry_dead(served.connection, "flight_delay")
-        assert len(list(listening.notifies(timeout=0.3))) == 1
+        assert len(told_until_now(listening)) == 1
     assert scalar(served.connection, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0
 
 
@@ -72,8 +83,7 @@ def test_an_insert_tells_workers_once_a_transaction(served: World, database: Tes
         with served.connection.transaction():
             served.connection.execute(MANY, [0])
         number = scalar(served.connection, "SELECT deployment_id FROM fsdb.deployments")
-        found = [notice.payload for notice in listening.notifies(timeout=0.3)]
-    assert found == [str(number)]
+        assert told_until_now(listening) == [str(number)]
 
 
 def test_a_model_that_the_server_scores_has_no_queue(world: World) -> None:
@@ -148,7 +158,7 @@ def test_dead_letters_are_put_back(served: World, database: TestDatabase) -> Non
     with database.connect() as listening:
         listening.execute("LISTEN fsdb_scoring")
         assert retry_dead(connection, "flight_delay") == 1
-        assert len(list(listening.notifies(timeout=0.3))) == 1
+        assert len(told_until_now(listening)) == 1
     assert scalar(connection, "SELECT attempts FROM fsdb.scoring_queue") == 0
     work_once(database)
     assert (scalar(connection, "SELECT count(prediction) FROM flight_delay"), waiting(connection)) == (30, 0)
