@@ -1,18 +1,15 @@
 """Writers, syncs, compaction, expiry, retention and readers in any order: every read is what brute force finds at its snapshot."""
 
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 import psycopg
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from psycopg import sql
-from psycopg.conninfo import make_conninfo
 
 from fsdb.catalog.feature_sets import get_set
 from fsdb.columnar import compact, expire, moment, rebuild, sync
@@ -20,7 +17,7 @@ from fsdb.definitions import Feature, FeatureSet
 from fsdb.errors import ChangeRefused, EngineUnavailable, RetentionRefused
 from fsdb.retention import retain
 from fsdb.training import TrainingSet, build, load, save, verify
-from tests.conftest import TestDatabase
+from tests.conftest import TestDatabase, cloned
 from tests.history.kept import made, versions
 from tests.oracle import Version
 from tests.training.oracle import History, expected, late_values
@@ -200,9 +197,14 @@ def patience() -> Any:
 
 
 @pytest.fixture
-def server(module_database: TestDatabase, patience: None) -> str:
-    """Where each example makes a database of its own."""
-    return module_database.url
+def begun(module_database: TestDatabase, patience: None) -> str:
+    """The database that each example's own is cloned from: the set and the spine, and no version yet."""
+    with module_database.connect() as connection:
+        made(connection, SET)
+        connection.execute("CREATE TABLE spine (n serial, a integer, b text, at timestamptz)")
+        for row in SPINE:
+            connection.execute("INSERT INTO spine (a, b, at) VALUES (%s, %s, %s)", list(row.values()))
+    return module_database.name
 
 
 @settings(
@@ -234,27 +236,17 @@ def server(module_database: TestDatabase, patience: None) -> str:
         ("read", 0, "at"),
     ]
 )
-def test_every_read_is_what_brute_force_finds(server: str, template: str, steps: list[tuple[Any, ...]]) -> None:
-    name = f"fsdb_test_{uuid4().hex[:12]}"
-    with psycopg.connect(server, autocommit=True) as admin:
-        admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
-        database = TestDatabase(make_conninfo(server, dbname=name), name)
-        try:
-            with (
-                database.connect() as control,
-                database.connect(options="-c lock_timeout=30") as one,
-                database.connect(options="-c lock_timeout=30") as other,
-            ):
-                made(control, SET)
-                control.execute("CREATE TABLE spine (n serial, a integer, b text, at timestamptz)")
-                for row in SPINE:
-                    control.execute("INSERT INTO spine (a, b, at) VALUES (%s, %s, %s)", list(row.values()))
-                world = World(database.url, control, [one, other])
-                for step in steps:
-                    world.step(*step)
-                for who in range(2):
-                    world.step("rollback", who)
-                world.step("read", None, "now")
-                world.step("verify")
-        finally:
-            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+def test_every_read_is_what_brute_force_finds(server_url: str, begun: str, steps: list[tuple[Any, ...]]) -> None:
+    with (
+        contextmanager(cloned)(server_url, begun) as database,
+        database.connect() as control,
+        database.connect(options="-c lock_timeout=30") as one,
+        database.connect(options="-c lock_timeout=30") as other,
+    ):
+        world = World(database.url, control, [one, other])
+        for step in steps:
+            world.step(*step)
+        for who in range(2):
+            world.step("rollback", who)
+        world.step("read", None, "now")
+        world.step("verify")

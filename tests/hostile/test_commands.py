@@ -75,12 +75,15 @@ def test_commands_end_by_a_status(
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize(
-    "url", ["mysql://x", "12", "postgresql://[", "postgresql://127.0.0.1:1/none", "embedded:///\udcff"]
-)
-def test_a_url_that_leads_nowhere(url: str) -> None:
+@pytest.mark.parametrize("url", ["mysql://x", "12", "postgresql://[", "postgresql://127.0.0.1:1/none"])
+def test_a_url_that_leads_nowhere(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", "--url", url]) == 1
+    assert capsys.readouterr().err.startswith("Refused: ")
+
+
+def test_a_url_that_is_no_text() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "fsdb", "status", "--url", url.encode("utf-8", "surrogateescape")],
+        [sys.executable, "-m", "fsdb", "status", "--url", b"embedded:///\xff"],
         capture_output=True,
         text=True,
         check=False,
