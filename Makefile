@@ -1,22 +1,24 @@
 # Everything runs in .venv, which `make install` prepares from constraints.txt; Python 3.11+ and make are all that is needed (test-onnx and test-pgbouncer: Debian).
 PYTHON ?= python3
 BIN := .venv/bin
+# Files of tests on every core, each process with a server of its own.
+PARALLEL := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test test-fast test-onnx test-pgbouncer test-image test-exports test-package server-onnx hunt check format install bench bench-onnx bench-small clean
 
 demo: install
 	$(BIN)/fsdb demo
 
-# On every core, each with a server of its own; what needs Debian's server is in test-onnx, what needs PyTorch in test-exports.
+# What needs Debian's server is in test-onnx, what needs PyTorch in test-exports.
 test: install
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --ignore=tests/server_onnx --ignore=tests/exports --ignore=tests/pgbouncer --ignore=tests/package
+	$(BIN)/python -m pytest $(PARALLEL) --ignore=tests/server_onnx --ignore=tests/exports --ignore=tests/pgbouncer --ignore=tests/package
 
 test-fast: install
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --ignore=tests/server_onnx --ignore=tests/exports --ignore=tests/pgbouncer -m "not slow"
+	$(BIN)/python -m pytest $(PARALLEL) --ignore=tests/server_onnx --ignore=tests/exports --ignore=tests/pgbouncer -m "not slow"
 
 # The runtime onnx on Debian's PostgreSQL 15 with PL/Python, which the tests start and stop.
 test-onnx: server-onnx
-	$(BIN)/python -m pytest tests/server_onnx
+	$(BIN)/python -m pytest $(PARALLEL) tests/server_onnx
 
 # Through PgBouncer in transaction mode: Debian's, and a newer one where that can be built.
 test-pgbouncer: install .server/pgbouncer/installed
@@ -40,7 +42,7 @@ test-image: install
 
 # Models that PyTorch, Keras and CatBoost export, against these libraries themselves.
 test-exports: install .venv/exports
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder tests/exports
+	$(BIN)/python -m pytest $(PARALLEL) tests/exports
 
 # What an installed fsdb is to programs outside.
 test-package: install
