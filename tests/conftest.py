@@ -136,8 +136,10 @@ def cloned(server_url: str, template: str) -> Iterator[TestDatabase]:
     with psycopg.connect(server_url, autocommit=True) as admin:
         create = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
         admin.execute(create.format(sql.Identifier(name), sql.Identifier(template)))
-        yield TestDatabase(make_conninfo(server_url, dbname=name), name)
-        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        try:
+            yield TestDatabase(make_conninfo(server_url, dbname=name), name)
+        finally:
+            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @pytest.fixture
