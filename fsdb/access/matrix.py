@@ -119,8 +119,8 @@ _FUNCTIONS = [
     *_called("rejections deployment_costs model_comparison prediction_lineage"),
     # Triggers that a deployer puts on tables of his own.
     Row("fsdb.refuse_prediction_change()", deployer="EXECUTE"),
-    Row("fsdb.refuse_forged_prediction()", deployer="EXECUTE"),
-    Row("fsdb.enqueue_scoring()", deployer="EXECUTE"),
+    # A worker writes as fsdb's role, so it must have no rows of tables that deployers own.
+    *_owners("fsdb.refuse_forged_prediction() fsdb.enqueue_scoring()"),
     *_owners("fsdb.policies_bind()"),
     *_owners("fsdb.kept_exactly() fsdb.new_generation() fsdb.next_catalog_generation()"),
     *_owners("fsdb.refuse_graph_removal() fsdb.refuse_model_change() fsdb.refuse_reach_back()"),

@@ -74,12 +74,15 @@ def cells(world: Ruled, connection: psycopg.Connection) -> Iterator[Cell]:
     """Every cell."""
     for one in objects(connection):
         for who in (*ROLES, "nobody"):
+            owns = connection.execute(
+                "SELECT pg_has_role(%s::name, %s::oid, 'USAGE')", [world.user(who), one.owner]
+            ).fetchone()
             maintain = ("MAINTAIN",) if one.kind == "table" and connection.info.server_version >= 170000 else ()
             for privilege in (*PRIVILEGES[one.kind], *maintain):
                 values = {"who": world.user(who), "oid": one.number, "privilege": privilege, "kind": one.kind}
                 row = connection.execute(HAS, values).fetchone()
                 assert row is not None
-                wanted = _wanted(one, who, privilege)
+                wanted = owns == (True,) or _wanted(one, who, privilege)
                 yield Cell(one.row or "", one.signature, who, privilege, wanted, bool(row[0]))
                 if one.kind == "table" and privilege in ("SELECT", "INSERT", "UPDATE", "REFERENCES"):
                     columns = connection.execute(COLUMNS, values).fetchone()

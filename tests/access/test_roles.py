@@ -124,7 +124,10 @@ def test_deployers_share_what_they_deploy_and_are_not_its_admins(world: Ruled) -
         assert deployed.rollback().version == 1
         assert deployed.canary(2, share=0.5).promote_canary().version == 2
         store.set_stage("theirs", 1, "production")
-        store.deploy("theirs", "their_waiting", runtime="worker")
+        refused(
+            lambda: store.deploy("theirs", "their_waiting", runtime="worker"),
+            "fsdb.enqueue_scoring|fsdb.refuse_forged_prediction",
+        )
         store.deploy("theirs_fed", "their_fed_scores")
         refused(lambda: store.deploy("plain", "scores", version=2), world.user("keeper"))
         refused(store.deployment("beside").undeploy, world.user("keeper"))
