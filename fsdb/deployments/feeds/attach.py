@@ -7,6 +7,7 @@ from psycopg import Connection, errors
 from psycopg.sql import Composable, Composed, Identifier, Literal
 
 from fsdb import locks
+from fsdb.access import foreign_code
 from fsdb.access.giving import give
 from fsdb.catalog import deployments as deployments_catalog
 from fsdb.catalog import feeds as catalog
@@ -66,6 +67,8 @@ def attach(
         deployments_catalog.lock(connection)
         source = sources.read_source(connection, table)
         _check_rights(source, columns, "features" in on_update)
+        doing = f"Attaching a model to {source.shown}"
+        foreign_code.refuse(connection, source.schema, source.name, doing, writes=columns)
         records = predictions or _records_name(source)
         if deployments_catalog.find_deployment(connection, records) is not None:
             raise ChangeRefused(
