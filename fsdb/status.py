@@ -12,8 +12,10 @@ from rich.console import Group
 from rich.text import Text
 
 from fsdb import deployments, history, training
+from fsdb.access import foreign_code
 from fsdb.catalog.feature_sets import list_sets
 from fsdb.catalog.training import list_views
+from fsdb.config import HISTORY_SCHEMA
 from fsdb.history.status import ObjectStatus
 from fsdb.migrate import catalog
 from fsdb.sql import query
@@ -106,6 +108,7 @@ def read_status(connection: Connection[Any]) -> Status:
 
 def _sets(connection: Connection[Any]) -> Sequence[Part]:
     found = []
+    strangers = foreign_code.among_strangers(connection)
     for name, registered in list_sets(connection).items():
         objects = tuple(history.status(connection, registered))
         notes = ["tracked"] if registered.tracked else []
@@ -113,8 +116,8 @@ def _sets(connection: Connection[Any]) -> Sequence[Part]:
         readable = not registered.tracked or _is_readable(connection, registered.live)
         if not readable:
             notes.append(f"rows are not counted without SELECT on {registered.live_schema}.{registered.live_table}")
-        live = _size(connection, registered.live) if readable else None
-        sizes = (live, _size(connection, registered.history))
+        live = _size(connection, registered.live_schema, registered.live_table, strangers) if readable else None
+        sizes = (live, _size(connection, HISTORY_SCHEMA, registered.history_table))
         found.append(Part("feature set", name, *sizes, "; ".join(notes), objects))
     return found
 
@@ -129,11 +132,12 @@ def _views(connection: Connection[Any]) -> Sequence[Part]:
 
 def _deployments(connection: Connection[Any]) -> Sequence[Part]:
     waiting = deployments.waiting_rows(connection)
+    strangers = foreign_code.among_strangers(connection)
     return [
         Part(
             "deployment",
             deployed.name,
-            _size(connection, Identifier(deployed.schema_name, deployed.table_name)),
+            _size(connection, deployed.schema_name, deployed.table_name, strangers),
             None,
             deployments.described(deployed, waiting),
             tuple(deployments.status(connection, deployed.name)),
@@ -148,10 +152,12 @@ def _is_readable(connection: Connection[Any], relation: Identifier) -> bool:
     return connection.execute(query("status/status", "readable", name=name)).fetchone() != (False,)
 
 
-def _size(connection: Connection[Any], relation: Identifier) -> int | None:
-    """The number of rows, None where the table is gone."""
+def _size(connection: Connection[Any], schema: str, table: str, strangers: bool = False) -> int | None:
+    """The number of rows, None where the table is gone; an estimate where counting would run code of others."""
+    relation = Identifier(schema, table)
     name = Literal(relation.as_string(connection))
     if connection.execute(query("status/status", "exists", name=name)).fetchone() == (None,):
         return None
-    row = connection.execute(query("status/status", "size", relation=relation, name=name)).fetchone()
-    return None if row is None else int(row[0])
+    text = "estimate" if strangers and foreign_code.reads_foreign(connection, schema, table) else "size"
+    row = connection.execute(query("status/status", text, relation=relation, name=name)).fetchone()
+    return None if row is None or row[0] is None else int(row[0])

@@ -20,14 +20,13 @@ SCHEMAS = [CATALOG_SCHEMA, HISTORY_SCHEMA, TRAINING_SCHEMA, MODEL_SCHEMA, ICEBER
 
 
 def refuse(connection: Connection[Any], schema: str, table: str, doing: str, *, writes: bool = True) -> None:
-    """Raises ChangeRefused where code of others would run as this session's role when it writes, or reads, a table.
+    """Raises ChangeRefused where code of others would run as this session's role, which can act as fsdb's, when it writes, or reads, a table.
 
+    A session that cannot act as fsdb's role is trusted with its own statements, as anywhere in PostgreSQL.
     doing: what the session is about to do, as the beginning of a sentence. To be called before a statement that names the table is planned, under
     a lock on the table that keeps it as it is.
     """
-    values = {"schema": schema, "table": table, "writes": writes}
-    with connection.cursor(row_factory=tuple_row) as cursor:
-        found = cursor.execute(query(FILE, "foreign_code"), values).fetchone()
+    found = _first(connection, schema, table, writes) if among_strangers(connection) else None
     if found is None:
         return
     what, relation, function, owner, table_owner, role = found
@@ -37,6 +36,23 @@ def refuse(connection: Connection[Any], schema: str, table: str, doing: str, *, 
         f"{doing} would run code of role {owner} with the rights of {role}: {what} of {relation}{calls}. "
         f"Do it as {run_as}, take that code away, or grant {role} to {owner}."
     )
+
+
+def among_strangers(connection: Connection[Any]) -> bool:
+    """Whether the session can act as fsdb's role and something in the database belongs to who could not act as it: else there is no code of others."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        return cursor.execute(query(FILE, "strangers")).fetchone() == (True,)
+
+
+def reads_foreign(connection: Connection[Any], schema: str, table: str) -> bool:
+    """Whether reading a table would run code of others as this session's role. Ask `among_strangers` first, once for many tables."""
+    return _first(connection, schema, table, False) is not None
+
+
+def _first(connection: Connection[Any], schema: str, table: str, writes: bool) -> tuple[Any, ...] | None:
+    values = {"schema": schema, "table": table, "writes": writes}
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        return cursor.execute(query(FILE, "foreign_code"), values).fetchone()
 
 
 def check_schemas(connection: Connection[Any]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from psycopg import Connection, DataError
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
+from fsdb.access import foreign_code
 from fsdb.access.rows import require_all
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.errors import InvalidData
@@ -48,7 +49,9 @@ def delete_as_of(
         return 0
     with connection.transaction():
         current = hold(connection, registered)
-        require_all(connection, [current.name], f"A delete as of a moment in {current.name}")
+        doing = f"A delete as of a moment in {current.name}"
+        require_all(connection, [current.name], doing)
+        foreign_code.refuse(connection, current.live_schema, current.live_table, doing)
         return _delete(connection, current, rows, event_time)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from psycopg import Connection, errors
 from psycopg.sql import SQL, Composable, Composed, Identifier
 
+from fsdb.access import foreign_code
 from fsdb.access.rows import hiding
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.errors import ConnectionFailed
@@ -94,6 +95,8 @@ def seeing_all(connection: Connection[Any], registered: RegisteredSet) -> Iterat
     )
     try:
         with connection.transaction():
+            doing = f"Reading the live table of {registered.name}"
+            foreign_code.refuse(connection, registered.live_schema, registered.live_table, doing, writes=False)
             live = registered.live.as_string()
             if connection.execute(query(FILE, "hidden_live"), {"live": live}).fetchone() == (True,):
                 raise ConnectionFailed(said.format(f"row security of {live} binds it"))

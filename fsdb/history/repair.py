@@ -6,7 +6,7 @@ from psycopg import Connection, errors
 from psycopg.sql import SQL, Composable, Identifier
 
 from fsdb import locks
-from fsdb.access import audit
+from fsdb.access import audit, foreign_code
 from fsdb.catalog import sequences
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.config import HISTORY_SCHEMA
@@ -46,6 +46,7 @@ def repair(
         )
     with refusals(registered.name), connection.transaction():
         locks.take(connection, track_locks(registered.live_schema, registered.live_table))
+        foreign_code.refuse(connection, registered.live_schema, registered.live_table, f"A repair of {registered.name}")
         with kept(connection, registered) as differing:
             if differing:
                 if source == "live":

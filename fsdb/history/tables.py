@@ -30,6 +30,14 @@ from fsdb.types import type_sql
 STANDING = frozenset({"missing", "renamed", "standing"})  # problems with which no trigger can be made
 
 
+def _refuse_second(connection: Connection[Any], definition: FeatureSet, schema: str, table: str) -> None:
+    for other in list_sets(connection).values():
+        if (other.live_schema, other.live_table) == (schema, table):
+            raise ChangeRefused(
+                f"Table {definition.tracks} is the live table of feature set {other.name} already: add features to that one."
+            )
+
+
 def create(connection: Connection[Any], definition: FeatureSet) -> RegisteredSet:
     """Makes the set's live table (unless it tracks one), history table, triggers, views and catalog rows.
 
@@ -49,6 +57,7 @@ def create(connection: Connection[Any], definition: FeatureSet) -> RegisteredSet
         else:
             live_schema, live_table = table_of(definition.tracks)
             locks.take(connection, track_locks(live_schema, live_table))
+            _refuse_second(connection, definition, live_schema, live_table)
             tracking.check(connection, definition)
         catalog.insert_set(connection, definition, live_schema, live_table, history_table(definition))
         registered = get_set(connection, definition.name)

@@ -7,6 +7,7 @@ from typing import Any
 from psycopg import Connection
 from psycopg.sql import SQL, Composable, Identifier
 
+from fsdb.access import foreign_code
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.definitions import NAME, RESERVED, Feature, FeatureSet
 from fsdb.errors import ChangeRefused, InvalidData, InvalidDefinition
@@ -77,6 +78,7 @@ def check(connection: Connection[Any], definition: FeatureSet) -> None:
     """Raises InvalidDefinition where the table that a definition tracks is not as the definition needs it."""
     needs = Needs.of_definition(definition)
     live = _found(connection, needs)
+    foreign_code.refuse(connection, live.facts["schema"], live.facts["name"], f"Tracking {live.table}", writes=False)
     for name, kind in [*needs.keys.items(), *needs.features.items()]:
         _supported(live, name, f"column {name!r}", kind)
     if needs.time is not None:

@@ -9,6 +9,7 @@ from typing import Any
 from psycopg import Connection
 
 from fsdb import history
+from fsdb.access import foreign_code
 from fsdb.access.rows import require_all
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.errors import InvalidData
@@ -36,7 +37,9 @@ def backfill(
     zone = zone_of(timezone)
     with refusing(registered), connection.transaction(), ExitStack() as staged:
         registered = history.hold(connection, registered)
-        require_all(connection, [registered.name], f"A backfill of {registered.name}")
+        doing = f"A backfill of {registered.name}"
+        require_all(connection, [registered.name], doing)
+        foreign_code.refuse(connection, registered.live_schema, registered.live_table, doing)
         if registered.event_time_rule is not None:
             raise InvalidData(
                 f"Feature set {registered.name} is declared with event_time={registered.event_time_rule!r}, so that the clock alone counts: its past cannot be filled. Leave event_time= out of the definition, apply it, and fill the past then."

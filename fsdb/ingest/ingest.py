@@ -11,6 +11,7 @@ import psycopg
 from psycopg import Connection
 from psycopg.sql import Composable, Composed, Identifier
 
+from fsdb.access import foreign_code
 from fsdb.access.rows import require_all
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.errors import InvalidData
@@ -57,6 +58,9 @@ def ingest(
             connection, [registered.name], f"An ingest into {registered.name}, which compares with what is known,"
         )
         types = partial(wanted_types, registered, event_time=event_time)
+        foreign_code.refuse(
+            connection, registered.live_schema, registered.live_table, f"An ingest into {registered.name}"
+        )
         columns, rows = staged.enter_context(opened(connection, data, types, registered.name, zone, progress))
         matching = match(registered, columns, event_time, zone)
         for column in (*matching.keys, *matching.features):

@@ -6,6 +6,7 @@ from typing import Any
 from psycopg import Connection
 from psycopg.sql import Identifier, Placeholder
 
+from fsdb.access import foreign_code
 from fsdb.catalog.deployments import RegisteredDeployment
 from fsdb.deployments.parity import as_text
 from fsdb.deployments.scoring import result_types
@@ -25,6 +26,9 @@ def fill(
     outputs: Sequence[Mapping[str, Any]],
 ) -> list[int]:
     """Fills in outputs as native_outputs has them, `error` of a refused row too; which rows were reached."""
+    foreign_code.refuse(
+        connection, deployed.schema_name, deployed.table_name, f"Filling in predictions of {deployed.name}"
+    )
     types = result_types(program)
     values: dict[str, Any] = {
         "predictions": list(predictions),

@@ -1,3 +1,13 @@
+-- name: strangers
+-- Whether this session can act as fsdb's role, and something in the database belongs to a role that could not act as this one: where nothing does
+-- there is no code of others, and no need to look for it. What the server's first superuser owns is not listed there.
+SELECT EXISTS (
+    SELECT FROM (SELECT DISTINCT d.refobjid AS owner FROM pg_catalog.pg_shdepend d
+                 WHERE d.dbid OPERATOR(pg_catalog.=) (SELECT b.oid FROM pg_catalog.pg_database b WHERE b.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())
+                   AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_authid'::pg_catalog.regclass AND d.deptype OPERATOR(pg_catalog.=) 'o') o
+    WHERE NOT fsdb.acts_as(o.owner, (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) current_user))
+) AND (SELECT pg_catalog.pg_has_role(f.relowner, 'MEMBER') FROM pg_catalog.pg_class f WHERE f.oid OPERATOR(pg_catalog.=) 'fsdb.catalog_version'::pg_catalog.regclass)
+
 -- name: foreign_code
 -- What would run with the rights of this session where it writes or reads a relation, and belongs to a role that cannot act as it anyway.
 SELECT f.what, f.relation_name, f.function_name, f.owner::pg_catalog.text, pg_catalog.pg_get_userbyid(c.relowner)::pg_catalog.text, current_user::pg_catalog.text

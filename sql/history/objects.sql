@@ -100,9 +100,11 @@ WHEN ({new_time} = '-infinity') EXECUTE FUNCTION {function}()
 
 -- name: guard_insert
 -- Fires for inserts that come from no trigger, or from another role than the one that owns the table at that moment: the owner alone
--- has every grant option without having been given it. No role is named, so the trigger fits whoever owns the table later.
+-- has every grant option without having been given it, and is not under the table's row security even where that option was given. No role is
+-- named, so the trigger fits whoever owns the table later.
 CREATE OR REPLACE TRIGGER {trigger} BEFORE INSERT ON {table} FOR EACH STATEMENT
-WHEN (pg_trigger_depth() = 0 OR NOT has_table_privilege({table_name}::regclass, 'TRIGGER WITH GRANT OPTION')) EXECUTE FUNCTION {function}()
+WHEN (pg_trigger_depth() = 0 OR NOT has_table_privilege({table_name}::regclass, 'TRIGGER WITH GRANT OPTION')
+      OR row_security_active({table_name}::regclass::oid)) EXECUTE FUNCTION {function}()
 
 -- name: guard_change
 -- Fires for every other change.

@@ -7,6 +7,11 @@ SELECT current_setting('server_version'), current_database(), (SELECT version_nu
 SELECT CASE WHEN c.relpages > 10000 AND c.reltuples >= 0 THEN c.reltuples::bigint ELSE (SELECT count(*) FROM {relation}) END
 FROM pg_catalog.pg_class AS c WHERE c.oid = to_regclass({name})
 
+-- name: estimate
+-- How many rows the planner takes a relation to have; NULL where it was never looked at.
+SELECT CASE WHEN c.reltuples >= 0 THEN c.reltuples::bigint END
+FROM pg_catalog.pg_class AS c WHERE c.oid = to_regclass({name})
+
 -- name: exists
 -- The relation of that name, NULL where there is none.
 SELECT to_regclass({name})

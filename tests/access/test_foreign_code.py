@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import pandas as pd
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
+import fsdb
 from fsdb import doctor, history
 from fsdb.access import foreign_code
 from fsdb.catalog.feature_sets import RegisteredSet
@@ -199,6 +202,24 @@ def test_not_by_a_trigger_on_history(shop: Shop) -> None:
     assert shop.caught() == set()
 
 
+def test_no_grant_makes_a_role_the_owner_of_history(shop: Shop) -> None:
+    """A trigger of its own, and every right with the option to pass it on, lets nobody write a version."""
+    _live(shop)
+    shop.fsdb.execute(
+        f"GRANT ALL ON fsdb_history.account TO {OWNER} WITH GRANT OPTION; GRANT USAGE ON SCHEMA fsdb_history TO {OWNER}; "  # type: ignore[arg-type]
+        f"CREATE POLICY all_of_it ON fsdb_history.account TO {OWNER} USING (true) WITH CHECK (true)"
+    )
+    shop.owned("CREATE TABLE {o}.mine (k int)")
+    shop.owned(
+        "CREATE FUNCTION {o}.forge() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "INSERT INTO fsdb_history.account (k, event_time, recorded_at) VALUES (NEW.k, now(), now()); RETURN NULL; END $$; "
+        "CREATE TRIGGER forge AFTER INSERT ON {o}.mine FOR EACH ROW EXECUTE FUNCTION {o}.forge()"
+    )
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="history"):
+        shop.owned("INSERT INTO {o}.mine VALUES (7)")
+    assert shop.fsdb.execute("SELECT count(*) FROM fsdb_history.account").fetchone() == (0,)
+
+
 @pytest.mark.parametrize("place", PLACES)
 def test_each_place_is_found(shop: Shop, place: str) -> None:
     """The rule itself: what an operator's session asks before it writes a table of another's."""
@@ -208,6 +229,63 @@ def test_each_place_is_found(shop: Shop, place: str) -> None:
     shop.owned(PLACES[place].replace("{t}", table))
     with pytest.raises(ChangeRefused, match=f"would run code of role .*: .* Do it as {OWNER}"):
         foreign_code.refuse(shop.fsdb, OWNER, "person", "Writing it")
+
+
+FRAME = pd.DataFrame({"k": [1], "a": [5], "s": [pd.Timestamp("2024-01-01", tz="UTC")]})
+OPERATIONS: dict[str, Callable[[fsdb.Store], object]] = {
+    "An ingest into person": lambda store: store.ingest("person", FRAME, event_time="s"),
+    "A delete as of a moment in person": lambda store: store.delete("person", [{"k": 1}], pd.Timestamp.now(tz="UTC")),
+    "A backfill of person": lambda store: store.backfill("person", FRAME, event_time="s"),
+    "A repair of person": lambda store: store.repair("person", "history"),
+    "Reading the live table of person": lambda store: store.repair("person"),
+}
+
+
+def _refusal(operation: Callable[[fsdb.Store], object], store: fsdb.Store) -> str:
+    try:
+        operation(store)
+    except ChangeRefused as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("place", ["before", "deferred", "index of a constant", "check", "generated", "rule", "child"])
+def test_an_operator_of_fsdbs_is_refused(shop: Shop, place: str) -> None:
+    """What an operator does with a table of another's is refused where that one's code would run as the operator, and works where not."""
+    table = _tracked(shop)
+    shop.owned(f"INSERT INTO {table} (k, a) VALUES (1, 1), (2, 2)")
+    with fsdb.connect(shop.database.url) as store:
+        assert store.ingest("person", FRAME, event_time="s").late == 1
+        shop.owned(PLACES[place].replace("{t}", table))
+        said = {doing: _refusal(operation, store) for doing, operation in OPERATIONS.items()}
+        assert store.status().parts[0].rows in (None, 2)
+        diagnosed = {check.name: check.state for check in doctor.diagnose(shop.fsdb).checks}
+    assert shop.caught() == set()
+    for doing in ("An ingest into person", "A delete as of a moment in person", "A backfill of person"):
+        assert said[doing].startswith(f"{doing} would run code of role {OWNER}")
+    if place in ("index of a constant", "child"):
+        assert said["Reading the live table of person"].startswith("Reading the live table of person would run code")
+        assert diagnosed["live = history of person"] == "wrong"
+
+
+def test_tracking_is_refused(shop: Shop) -> None:
+    shop.owned(f"CREATE TABLE {OWNER}.person (k int PRIMARY KEY, a int)")
+    shop.owned(PLACES["index of a constant"].replace("{t}", f"{OWNER}.person"))
+    with fsdb.connect(shop.database.url) as store, pytest.raises(ChangeRefused, match=f"Tracking .*Do it as {OWNER}"):
+        store.track(f"{OWNER}.person", name="person", features=["a"])
+    assert shop.caught() == set()
+
+
+def test_an_application_is_not_asked(shop: Shop) -> None:
+    """A role that cannot act as fsdb's takes rows into a table whose owner it trusts, as by any INSERT of its own."""
+    table = _tracked(shop)
+    shop.owned(PLACES["before"].replace("{t}", table))
+    with fsdb.connect(shop.database.url) as store:
+        store.grant("writer", OWNER, on="person")
+    with fsdb.connect(make_conninfo(shop.database.url, user=OWNER)) as store:
+        assert store.ingest("person", FRAME, event_time="s").inserted == 1
+        store.delete("person", [{"k": 1}], pd.Timestamp.now(tz="UTC"))
+    assert shop.caught() == set()
 
 
 SQUATTED: dict[str, Callable[[psycopg.Connection], object]] = {

@@ -9,6 +9,7 @@ from psycopg import Connection
 from psycopg.rows import tuple_row
 from psycopg.sql import Identifier, Literal
 
+from fsdb.access import foreign_code
 from fsdb.asof import Column
 from fsdb.catalog.deployments import RegisteredDeployment
 from fsdb.deployments.bulk.given import FILE
@@ -31,6 +32,7 @@ def inserted(
 
     numbered_by: the sequence of their prediction_ids, where the table's trigger does not draw them. Raises InvalidData for what the table refuses, and where it took fewer rows than were given.
     """
+    foreign_code.refuse(connection, deployed.schema_name, deployed.table_name, f"Recording scores in {deployed.name}")
     try:
         with (
             frames.staged(connection, rows.schema, rows.to_batches(), kinds) as staged,
