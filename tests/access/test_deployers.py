@@ -74,3 +74,17 @@ def test_a_function_that_a_deployer_made_runs_as_no_admin(world: Ruled, deployed
         store.deployment("spying_scores").undeploy(drop_predictions=True)
     with world.connect("scorer") as connection:
         connection.execute("INSERT INTO admins_scores (amount) VALUES (1)")  # its function is still there
+
+
+def test_a_deployment_is_not_moved_to_a_table_of_anothers(world: Ruled) -> None:
+    """Who may change the row of his own deployment does not make it say that another's table is his."""
+    with world.store("deployer") as store, world.connect("deployer") as connection:
+        fitted = LogisticRegression().fit(GIVEN, GIVEN.amount > 2)
+        store.register_model("moving", fitted, inputs={"amount": "double precision"}, rows=GIVEN)
+        store.deploy("moving", "moving_scores")
+        connection.execute(f'SET ROLE "{world.group("deployer")}"')
+        connection.execute("UPDATE fsdb.deployments SET on_error = on_error WHERE name = 'moving_scores'")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="table public.taken belongs to"):
+            connection.execute("UPDATE fsdb.deployments SET table_name = 'taken' WHERE name = 'moving_scores'")
+        connection.execute("RESET ROLE")
+        store.deployment("moving_scores").undeploy()

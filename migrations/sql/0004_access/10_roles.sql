@@ -23,22 +23,26 @@ COMMENT ON COLUMN fsdb.grants.target IS 'The feature set (writer), deployment (s
 CREATE FUNCTION fsdb.refuse_others_deployment() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    changed jsonb := to_jsonb(CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END);
+    state jsonb;
     deployed record;
     owner oid;
 BEGIN
-    IF NOT pg_has_role(current_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = TG_RELID), 'USAGE') THEN
+    IF pg_has_role(current_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = TG_RELID), 'USAGE') THEN
+        RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
+    END IF;
+    -- What the row was, and what it is to be: neither may be of a table that is another's.
+    FOREACH state IN ARRAY CASE TG_OP WHEN 'INSERT' THEN ARRAY[to_jsonb(NEW)] WHEN 'DELETE' THEN ARRAY[to_jsonb(OLD)] ELSE ARRAY[to_jsonb(OLD), to_jsonb(NEW)] END LOOP
         IF TG_TABLE_NAME = 'deployments' THEN
-            deployed := CASE WHEN TG_OP = 'INSERT' THEN NEW ELSE OLD END;
+            SELECT state ->> 'schema_name' AS schema_name, state ->> 'table_name' AS table_name INTO deployed;
         ELSE
-            SELECT d.* INTO deployed FROM fsdb.deployments d WHERE d.deployment_id = (changed ->> 'deployment_id')::integer;
+            SELECT d.schema_name, d.table_name INTO deployed FROM fsdb.deployments d WHERE d.deployment_id = (state ->> 'deployment_id')::integer;
         END IF;
         SELECT c.relowner INTO owner FROM pg_class c WHERE c.oid = to_regclass(format('%I.%I', deployed.schema_name, deployed.table_name));
         IF NOT pg_has_role(current_user, owner, 'USAGE') THEN
             RAISE EXCEPTION 'fsdb: table %.% belongs to %, and user % does not have that role''s rights', deployed.schema_name, deployed.table_name, owner::regrole, current_user
                 USING ERRCODE = 'insufficient_privilege', HINT = 'Let an admin of fsdb change that deployment.';
         END IF;
-    END IF;
+    END LOOP;
     RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
 END
 $$;
