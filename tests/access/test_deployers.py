@@ -84,7 +84,7 @@ def test_a_deployment_is_not_moved_to_a_table_of_anothers(world: Ruled) -> None:
         store.deploy("moving", "moving_scores")
         connection.execute(f'SET ROLE "{world.group("deployer")}"')
         connection.execute("UPDATE fsdb.deployments SET on_error = on_error WHERE name = 'moving_scores'")
-        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="table public.taken belongs to"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match=r"table public\.taken belongs to"):
             connection.execute("UPDATE fsdb.deployments SET table_name = 'taken' WHERE name = 'moving_scores'")
         connection.execute("RESET ROLE")
         store.deployment("moving_scores").undeploy()
