@@ -79,7 +79,9 @@ def test_what_is_not_there(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
 def test_a_model_of_mlflows(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = LinearRegression().fit(np.array([[1.0], [2.0]]), [1.0, 2.0])
     mlflow.sklearn.save_model(model, folder / "kept", serialization_format="cloudpickle", pip_requirements=[])
-    assert main(["register", "delay", "kept", "--training-set", "nine"]) == 0
+    assert main(["register", "delay", "kept", "--training-set", "nine"]) == 1
+    assert "--trust-code" in capsys.readouterr().err
+    assert main(["register", "delay", "kept", "--training-set", "nine", "--trust-code"]) == 0
     capsys.readouterr()
     assert main(["describe", "--model", "delay", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["source"] == str(folder / "kept")

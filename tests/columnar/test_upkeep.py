@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from fsdb import columnar, doctor, history
+from fsdb.access import giving
 from fsdb.catalog.feature_sets import get_set
 from fsdb.columnar import Copy, check_files, compaction, read_copy, sync
 from fsdb.columnar.files import FileWriter
@@ -153,6 +154,7 @@ def test_the_doctor_finds_and_a_rebuild_repairs(
     database: TestDatabase, connection: psycopg.Connection, how: str, says: str
 ) -> None:
     simple_set(connection)
+    giving.give(connection)  # as apply does
     write(connection, 100)
     sync(database.url)
     damage(current(connection), how)

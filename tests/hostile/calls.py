@@ -122,6 +122,7 @@ def make_world(store: fsdb.Store) -> list[Call]:
             "inputs": {"temp": "weather.temp"},
             "metrics": {"auc": 0.5},
             "rows": [{"temp": 1.0}],
+            "trust_code": False,
             **about,
         },
         "describe_model": {"name": "late", "version": 1},
