@@ -1,5 +1,7 @@
 """Who may erase: fsdb's role and its admins, from what deployers own, too; and nobody's code runs with their rights by it."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 import psycopg
@@ -8,12 +10,13 @@ from sklearn.linear_model import LinearRegression
 
 import fsdb
 from fsdb.errors import ChangeRefused, FsdbError
+from fsdb.training.saved import delete
 from tests.access.everything import tables_with
 from tests.access.world import Ruled
 
 
 @pytest.fixture(scope="module")
-def picked(world: Ruled) -> Ruled:
+def picked(world: Ruled) -> Iterator[Ruled]:
     """A deployer's deployment and saved set, with rows of entities."""
     with world.connect("keeper") as keeper:
         keeper.execute("INSERT INTO shop.stock VALUES ('Marmite', 1), ('Tea', 2), ('Towel', 3)")
@@ -27,7 +30,11 @@ def picked(world: Ruled) -> Ruled:
     with world.connect("scorer") as scorer:
         for item in ("Marmite", "Tea", "Marmite"):
             scorer.execute("INSERT INTO picked (item) VALUES (%s)", (item,))
-    return world
+    yield world
+    with world.store("deployer") as store:
+        store.deployment("picked").undeploy(drop_predictions=True)
+    with world.store("admin") as store, store.transaction() as connection:
+        delete(connection, "of_a_deployer")
 
 
 @pytest.mark.parametrize("role", ["reader", "writer", "scorer", "deployer", "nobody"])

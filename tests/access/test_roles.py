@@ -33,7 +33,7 @@ def test_a_reader_reads_what_the_owner_reads(world: Ruled) -> None:
     with world.store("keeper") as keeper, world.store("reader") as reader, world.connect("keeper") as owner:
         whole, found = answers(keeper), answers(reader)
         assert {name for name in whole if found[name] != whole[name]} == APPLICATIONS
-        assert all("GRANT SELECT ON TABLE labels" in found[name] for name in APPLICATIONS)
+        assert all("GRANT SELECT ON TABLE public.labels" in found[name] for name in APPLICATIONS)
         owner.execute(f'GRANT SELECT ON labels TO "{world.user("reader")}"')
         found = answers(reader)
         assert {name for name in whole if found[name] != whole[name]} == {
