@@ -278,10 +278,11 @@ def _tracked_parts(
         "name": Literal(registered.name),
         "inside": query("history/bodies", "inside"),
         "p_is_v": columns.same_key("p", "v"),
+        "q_is_p": columns.same_key("q", "p"),
         "kept": _kept(registered),
         "keys_kept": _kept(registered, keys=True),
         "live_name": Literal(registered.live.as_string()),
-        **{f"{alias}_state": columns.state(alias) for alias in ("h", "p")},
+        **{f"{alias}_state": columns.state(alias) for alias in ("h", "p", "q")},
         **{f"{alias}_state": columns.state(alias, live=True) for alias in ("n", "o")},
     }
 
@@ -360,6 +361,7 @@ def _tracked_parts(
         "time_of_moved_n": begins("found_moved", "seen_of_moved"),
         "time_of_o": begins("found_row", None, "o"),
         "time_of_deleted_o": begins("found_present", None, "o"),
+        "time_of_left_o": begins("found_deleted", None, "o"),
         "written_of_inserted_n": inserted,
         "written_of_updated_n": written("found_row"),
         "n_written_ahead": written_ahead("made_row"),

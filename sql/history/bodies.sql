@@ -144,6 +144,13 @@ NOT p.deleted AND record_image_eq({p_state}, {o_state})
 -- The same where the columns may no longer be those that history keeps: rows are deleted all the same.
 NOT p.deleted
 
+-- name: found_deleted
+-- Whether a version is what a DELETE found: the row that it deleted, and not one that came to its key again in the same statement, be it the same.
+NOT p.deleted AND record_image_eq({p_state}, {o_state}) AND NOT coalesce((
+    SELECT NOT q.deleted AND record_image_eq({q_state}, {o_state}) FROM {history} q
+    WHERE {q_is_p} AND (q.event_time, q.version_id) < (p.event_time, p.version_id)
+    ORDER BY q.event_time DESC, q.version_id DESC LIMIT 1), false)
+
 -- name: found_none
 -- Whether a version is what this statement found: no row.
 p.deleted
@@ -320,6 +327,15 @@ DECLARE
 BEGIN
     {keys_kept_as_is}
     {write_ahead_deleted}
+    -- Where the key came back in the same statement, whose triggers may fire before this one.
+    IF EXISTS (SELECT FROM old_rows o CROSS JOIN LATERAL {newest_of_o} newest WHERE {keys_kept} AND {inside} AND NOT newest.deleted) THEN
+        INSERT INTO {history} ({keys}, event_time, recorded_at, deleted)
+        SELECT {o_keys}, {time_of_left_o}, learned, true
+        FROM old_rows o LEFT JOIN LATERAL {newest_of_o} newest ON true
+        WHERE {keys_kept} AND NOT (coalesce(newest.deleted, false) AND newest.xid = pg_current_xact_id()) AND NOT {o_written_ahead};
+        {forget_deleted}
+        RETURN NULL;
+    END IF;
     INSERT INTO {history} ({keys}, event_time, recorded_at, deleted)
     SELECT {o_keys}, {time_of_deleted_o}, learned, true
     FROM old_rows o LEFT JOIN LATERAL {newest_of_o} newest ON true
