@@ -210,5 +210,11 @@ def test_only_changes_that_keep_every_value_widen() -> None:
         ("numeric(6,3)", "numeric"),
         ("numeric(5,3)", "numeric"),
         ("numeric(5,3)", "numeric(6,3)"),  # two digits before the point fit where three may stand
+        ("smallint", "numeric"),
+        ("integer", "numeric"),
+        ("bigint", "numeric"),
+        ("smallint", "real"),
+        ("smallint", "double precision"),
+        ("integer", "double precision"),  # 53 bits hold 31
     }
     assert found == WIDENINGS | wider_still

@@ -56,6 +56,13 @@ def working(url: str, warehouse: str | None = None) -> Iterator["Work"]:
         ) from error
 
 
+# What readers of the formats raise for a manifest that is none.
+UNREADABLE = (
+    *(ArithmeticError, AssertionError, AttributeError, EOFError),
+    *(LookupError, RecursionError, TypeError, ValueError),
+)
+
+
 class Work:
     """Work on the copies of one database."""
 
@@ -165,9 +172,9 @@ class Work:
             raise ChangeRefused(
                 f"The columnar copy of {feature_set} was changed by another process meanwhile: sync it again. Nothing was written twice."
             ) from error
-        except Exception as error:  # whatever the formats' readers raise for manifests that are none
-            writer.abandon()
-            change.discard()
+        except (
+            UNREADABLE
+        ) as error:  # its files stay: that it did not commit is not sure, and what nothing names expires
             raise broken(feature_set, "a manifest", f"is not readable ({error})") from error
 
     def bucketed(self, registered: RegisteredSet) -> tuple[str, int] | None:

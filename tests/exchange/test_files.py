@@ -133,7 +133,7 @@ def test_a_csv_file_is_a_spine(connection: psycopg.Connection, shop: RegisteredS
 def test_int96_has_all_years_and_no_hidden_nanoseconds(
     connection: psycopg.Connection, shop: RegisteredSet, tmp_path: Path, arrow: bool
 ) -> None:
-    times = [datetime(1600, 1, 1), datetime(2024, 1, 1, 0, 0, 0, 1), datetime(9999, 12, 31, 23)]
+    times = [datetime(1600, 1, 1), datetime(2024, 1, 1, 0, 0, 0, 1), datetime(9999, 12, 30, 23)]
     table = pa.table({"shop": ["a", "b", "c"], "n": [1, 2, 3], "event_time": pa.array(times, pa.timestamp("us"))})
     path = tmp_path / "old.parquet"
     pq.write_table(table, path, use_deprecated_int96_timestamps=True, store_schema=arrow)

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from fsdb import history
+from fsdb.access import giving
 from fsdb.catalog.feature_sets import get_set
 from fsdb.catalog.search import describe
 from fsdb.cli.app import main
@@ -121,6 +122,7 @@ def test_the_doctor_looks_for_what_left(past: Past, connection: psycopg.Connecti
         return {check.name: check.state for check in diagnose(connection).checks if "that left" in check.name}
 
     assert found() == {}
+    giving.give(connection)  # as apply does
     past.retain()
     assert found() == {"versions of weather that left": "good"}
     assert diagnose(connection).healthy

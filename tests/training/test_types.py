@@ -171,9 +171,9 @@ def test_what_arrow_cannot_hold_is_refused(typed: psycopg.Connection, kind: str,
 
 
 def test_pre_1970_and_far_future_moments(typed: psycopg.Connection) -> None:
-    typed.execute("INSERT INTO typed (n, f0, event_time) VALUES (9, 1, '4000-01-01 BC'), (10, 2, '250000-01-01')")
-    spine = """SELECT n, at FROM (VALUES (9, '4001-12-31 23:59:59.999999 BC'::timestamptz), (9, '4000-01-01 BC'), (9, '1900-01-01'),
-        (10, '249999-12-31 23:59:59.999999'), (10, '250000-01-01')) AS f (n, at)"""
+    typed.execute("INSERT INTO typed (n, f0, event_time) VALUES (9, 1, '0001-01-02'), (10, 2, '9999-12-29')")
+    spine = """SELECT n, at FROM (VALUES (9, '4001-12-31 23:59:59.999999 BC'::timestamptz), (9, '0001-01-02'), (9, '1900-01-01'),
+        (10, '9999-12-28 23:59:59.999999'), (10, '250000-01-01')) AS f (n, at)"""
     before = build(typed, spine=spine, features=["typed.f0"], timestamp="at")
     assert before.to_arrow()["f0"].to_pylist() == [None, 1, 1, None, 2]
     assert repr(before)
