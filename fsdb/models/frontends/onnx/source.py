@@ -43,6 +43,7 @@ def read(estimator: Any) -> Source:
     model = parsed(content)
     _check(model)
     catboost.check(model)
+    _check_room(model)
     if base_values.moved(model):
         content = model.SerializeToString()
     return Source(
@@ -96,7 +97,6 @@ def _check(model: Any) -> None:
         raise UnsupportedModel(f"the ONNX model is malformed ({_first_line(error)}): export it again") from None
     except Exception as error:  # whatever the reader of the format raises for what it does not expect
         raise UnsupportedModel(f"the ONNX model cannot be checked ({_first_line(error)}): export it again") from None
-    _check_room(model)
 
 
 def _check_room(model: Any) -> None:
