@@ -309,6 +309,14 @@ def _tracked_parts(
     def written(by: str) -> Composable:
         return SQL("false") if columns.time is None else text("written_of_n", **found(by))
 
+    def tombstones(by: str) -> Composable:
+        return text(
+            "tombstones_of_old",
+            "o",
+            begins=begins(by, None, "o"),
+            o_written_ahead=written_ahead("made_none", "o"),
+        )
+
     def ahead(made: str, row: str = "n") -> Composable:
         return text("ahead", row, h_is_made=text(made))
 
@@ -360,8 +368,8 @@ def _tracked_parts(
         "time_of_updated_n": begins("found_row", "seen_of_updated"),
         "time_of_moved_n": begins("found_moved", "seen_of_moved"),
         "time_of_o": begins("found_row", None, "o"),
-        "time_of_deleted_o": begins("found_present", None, "o"),
-        "time_of_left_o": begins("found_deleted", None, "o"),
+        "tombstones_of_deleted": tombstones("found_present"),
+        "tombstones_of_left": tombstones("found_deleted"),
         "written_of_inserted_n": inserted,
         "written_of_updated_n": written("found_row"),
         "n_written_ahead": written_ahead("made_row"),

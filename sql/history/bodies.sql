@@ -320,6 +320,13 @@ BEGIN
     RETURN NULL;
 END
 
+-- name: tombstones_of_old
+-- A tombstone of each row that a DELETE took out of a tracked table, at a time.
+INSERT INTO {history} ({keys}, event_time, recorded_at, deleted)
+        SELECT {o_keys}, {begins}, learned, true
+        FROM old_rows o LEFT JOIN LATERAL {newest_of_o} newest ON true
+        WHERE {keys_kept} AND NOT (coalesce(newest.deleted, false) AND newest.xid = pg_current_xact_id()) AND NOT {o_written_ahead};
+
 -- name: deleted_tracked
 -- After DELETE from a tracked table. A tombstone that this transaction wrote itself, to delete as of a moment, is not written again.
 DECLARE
@@ -329,17 +336,10 @@ BEGIN
     {write_ahead_deleted}
     -- Where the key came back in the same statement, whose triggers may fire before this one.
     IF EXISTS (SELECT FROM old_rows o CROSS JOIN LATERAL {newest_of_o} newest WHERE {keys_kept} AND {inside} AND NOT newest.deleted) THEN
-        INSERT INTO {history} ({keys}, event_time, recorded_at, deleted)
-        SELECT {o_keys}, {time_of_left_o}, learned, true
-        FROM old_rows o LEFT JOIN LATERAL {newest_of_o} newest ON true
-        WHERE {keys_kept} AND NOT (coalesce(newest.deleted, false) AND newest.xid = pg_current_xact_id()) AND NOT {o_written_ahead};
-        {forget_deleted}
-        RETURN NULL;
+        {tombstones_of_left}
+    ELSE
+        {tombstones_of_deleted}
     END IF;
-    INSERT INTO {history} ({keys}, event_time, recorded_at, deleted)
-    SELECT {o_keys}, {time_of_deleted_o}, learned, true
-    FROM old_rows o LEFT JOIN LATERAL {newest_of_o} newest ON true
-    WHERE {keys_kept} AND NOT (coalesce(newest.deleted, false) AND newest.xid = pg_current_xact_id()) AND NOT {o_written_ahead};
     {forget_deleted}
     RETURN NULL;
 END
