@@ -154,10 +154,10 @@ def _divided(
             _divided(connection, deployed, predictions[:middle], done, batch)
             _divided(connection, deployed, predictions[middle:], done, batch)
         else:
-            reason = _sentence(error)
+            reason = shown = _sentence(error)
             if not isinstance(error, psycopg.Error) or isinstance(error, psycopg.DataError):
-                reason = told(reason, deployed.releases.values())
-            _fail(connection, deployed, predictions, reason, batch)
+                shown = told(reason, deployed.releases.values())
+            _fail(connection, deployed, predictions, reason, batch, shown)
 
 
 def _outputs(
@@ -209,15 +209,23 @@ def _record(
 
 
 def _fail(
-    connection: Connection[Any], deployed: RegisteredDeployment, predictions: Sequence[int], reason: str, batch: Batch
+    connection: Connection[Any],
+    deployed: RegisteredDeployment,
+    predictions: Sequence[int],
+    reason: str,
+    batch: Batch,
+    shown: str | None = None,
 ) -> None:
-    """Counts an attempt; rows that have had all of them become dead letters, and tell the reason in their table."""
+    """Counts an attempt; rows that have had all of them become dead letters, and tell the reason in their table.
+
+    reason: for the queue and the dead letters, which are fsdb's own role's. shown: what may stand in the table, where that is less.
+    """
     dead = queue.worn_out(connection, deployed, predictions)
     queue.again(connection, deployed, predictions, reason)
     if dead:
         try:
             with connection.transaction():
-                filling.tell_reason(connection, deployed, dead, reason)
+                filling.tell_reason(connection, deployed, dead, reason if shown is None else shown)
         except psycopg.Error as error:
             # What keeps the prediction from being filled in may keep the reason, too; the dead letter has it.
             if connection.closed or is_transient(error):

@@ -30,8 +30,7 @@ def test_a_row_that_breaks_the_model_does_not_hold_back_others(
     batches = work_once(database)
     assert (sum(one.predicted for one in batches), sum(one.failed for one in batches)) == (39, 1)
     left = connection.execute("SELECT prediction_id, attempts, last_error FROM fsdb.scoring_queue").fetchall()
-    # The model looks features up, and what is no sentence of fsdb's may hold a value of theirs.
-    assert left == [(7, 1, "fsdb: a feature that was looked up for this row has a value that the model does not take")]
+    assert left == [(7, 1, "out of memory")]
     found = rows(connection)
     assert found[7]["prediction"] is None
     check_native(world, estimator, program, {number: row for number, row in found.items() if number != 7})
