@@ -8,6 +8,7 @@ import pytest
 
 from fsdb.errors import ConnectionFailed
 from fsdb.worker import Worker, batch
+from fsdb.worker.queue import MOST_ATTEMPTS
 from tests.conftest import TestDatabase
 from tests.deployments.world import World, gradient_boosted
 from tests.worker.served import MANY, check_native, deployed, rows, scalar, until_gone, waiting, work_once
@@ -34,6 +35,26 @@ def test_a_row_that_breaks_the_model_does_not_hold_back_others(
     found = rows(connection)
     assert found[7]["prediction"] is None
     check_native(world, estimator, program, {number: row for number, row in found.items() if number != 7})
+
+
+def test_the_table_tells_less_than_the_dead_letter(
+    world: World, database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a model's own failure says may hold a feature that was looked up: fsdb's role reads it, readers of the table do not."""
+
+    def breaking(scorer: Any, columns: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+        raise RuntimeError("no such wind as 4711")
+
+    connection = world.connection
+    deployed(connection, gradient_boosted())
+    connection.execute(MANY, [1])
+    monkeypatch.setattr(batch, "scored", breaking)
+    connection.execute("UPDATE fsdb.scoring_queue SET attempts = %s", [MOST_ATTEMPTS - 1])
+    assert [one.dead for one in work_once(database)] == [1]
+    assert connection.execute("SELECT error FROM fsdb.scoring_dead_letters").fetchall() == [("no such wind as 4711",)]
+    told = rows(connection)[1]["error"]
+    assert told is not None
+    assert "4711" not in told
 
 
 def test_a_worker_that_hangs_loses_its_rows_to_others(
