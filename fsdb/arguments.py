@@ -52,14 +52,20 @@ def checked(
     return hot_call if afterwards else checked_call
 
 
-def checked_calls(*hot: str, refused: type[FsdbError] = InvalidArgument) -> Callable[[type[R]], type[R]]:
-    """Makes all public methods of a class `checked`; those named in `hot` look at their arguments afterwards."""
+def checked_calls(
+    *hot: str, refused: type[FsdbError] = InvalidArgument, of: str | None = None
+) -> Callable[[type[R]], type[R]]:
+    """Makes all public methods of a class `checked`; those named in `hot` look at their arguments afterwards.
+
+    of: the class that users know them by, where they are written in a part of it.
+    """
 
     def decorated(kind: type[R]) -> type[R]:
         for name, member in list(vars(kind).items()):
             if name.startswith("_"):
                 continue
             if isinstance(member, FunctionType):
+                member.__qualname__ = member.__qualname__ if of is None else f"{of}.{name}"
                 setattr(kind, name, checked(member, refused=refused, afterwards=name in hot))
             elif isinstance(member, classmethod):
                 setattr(kind, name, classmethod(checked(member.__func__, refused=refused)))

@@ -49,7 +49,8 @@ def test_every_public_callable_is_tried_with_all_its_arguments(calls: list[Call]
         "SavedTrainingSet": SavedTrainingSet,
     }
     for kind_name, kind in kinds.items():
-        for name, member in vars(kind).items():
+        for name in dir(kind):
+            member = getattr(kind, name)
             if name.startswith("_") or not callable(member) or name in UNTRIED:
                 continue
             call = known[f"{kind_name}.{name}"]

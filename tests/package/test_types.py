@@ -26,6 +26,6 @@ def test_a_program_outside_sees_the_types(tmp_path: Path) -> None:
         'Revealed type is "fsdb.training.training_set.TrainingSet"',
         'Revealed type is "dict[str, Any]"',
         'Revealed type is "str"',
-        'Argument 2 to "feature_vector" of "Store" has incompatible type "int"; expected "Mapping[str, Any]"  [arg-type]',
+        'Argument 2 to "feature_vector" of "ReadingStore" has incompatible type "int"; expected "Mapping[str, Any]"  [arg-type]',
         "Found 1 error in 1 file (checked 1 source file)",
     ]

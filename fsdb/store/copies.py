@@ -1,0 +1,37 @@
+"""The columnar copy: brought up to date, and relied on by what leaves PostgreSQL."""
+
+from collections.abc import Callable, Sequence
+
+from fsdb import columnar, retention
+from fsdb.arguments import checked_calls
+from fsdb.errors import ChangeRefused
+from fsdb.retention import RetentionResult
+from fsdb.store.base import BaseStore
+
+
+@checked_calls(of="Store")
+class CopyStore(BaseStore):
+    """The columnar copies of history."""
+
+    def sync(
+        self, feature_sets: Sequence[str] | None = None, progress: Callable[[str, int, int], None] | None = None
+    ) -> columnar.SyncResult:
+        """Brings the columnar copies of the named feature sets, else of all, up to date: what history has and they lack.
+
+        It commits on its own, so it is refused inside `transaction()` (ChangeRefused). `progress` is called with a set's
+        name, the versions written so far and about how many there are to write.
+        """
+        if self._database.in_transaction:
+            raise ChangeRefused("A sync reads what is committed and commits on its own: call it outside transaction().")
+        self._database.check_open()
+        return columnar.sync(self.url, feature_sets, warehouse=self._warehouse, progress=progress)
+
+    def retain(self, feature_set: str | Sequence[str] | None = None) -> RetentionResult:
+        """Removes from PostgreSQL what was superseded longer ago than a set's retention and is found in its columnar copy.
+
+        Of one set, several, or all that have a retention, each in a transaction of its own. As-of reads, training sets,
+        lineage and replay find what left in the copy, or do not need it. Raises RetentionRefused and CopyBroken.
+        """
+        chosen = [feature_set] if isinstance(feature_set, str) else feature_set
+        with self._database.connection() as connection:
+            return retention.retain(connection, chosen)

@@ -1,0 +1,49 @@
+"""The store: the thin facade that users hold, and the only place where the parts are put together."""
+
+from fsdb import config, embedded
+from fsdb.arguments import checked
+from fsdb.asof import snapshots
+from fsdb.db import Database
+from fsdb.migrate import catalog
+from fsdb.store.catalog import CatalogStore
+from fsdb.store.copies import CopyStore
+from fsdb.store.definitions import DefinitionStore
+from fsdb.store.mending import MendingStore
+from fsdb.store.models import ModelStore
+from fsdb.store.reading import ReadingStore
+from fsdb.store.roles import RoleStore
+from fsdb.store.rows import RowStore
+
+
+@checked
+def connect(url: str | None = None, warehouse: str | None = None) -> "Store":
+    """A store on the database at `url`, else at `$FSDB_URL`, else on the embedded PostgreSQL, started if need be.
+
+    "embedded:///name" is another database of the embedded server. warehouse: where new columnar copies go, a folder or an
+    fsspec URL; else `$FSDB_WAREHOUSE`, else a folder in the user's data folder.
+
+    A database without a catalog gets one. Raises ConnectionFailed where there is no usable server, or no right to
+    create schemas; CatalogMissing where the catalog is of another version (the embedded one is upgraded).
+    """
+    database = Database(embedded.resolved(url))
+    database.open()
+    try:
+        owned = (url or config.configured_url() or embedded.ALIAS).startswith(embedded.ALIAS)
+        with database.transaction() as connection:
+            revision = catalog.read_revision(connection)
+        if revision is None or (owned and revision != catalog.head_revision()):
+            catalog.upgrade(database.url)
+        with database.transaction() as connection:
+            catalog.check(connection)
+            snapshots.adopt(connection)
+    except BaseException:
+        database.close()
+        raise
+    return Store(database, warehouse)
+
+
+class Store(DefinitionStore, RowStore, MendingStore, ReadingStore, CopyStore, ModelStore, RoleStore, CatalogStore):
+    """A PostgreSQL database as feature store and model server. Each call is one transaction; errors change nothing.
+
+    Calls inside `with store.transaction():` are one transaction together.
+    """
