@@ -4,17 +4,17 @@ BIN := .venv/bin
 # Files of tests on every core, each process with a server of its own.
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-fast test-onnx test-pgbouncer test-image test-exports test-package server-onnx hunt check format install bench bench-onnx bench-small clean
+.PHONY: demo test test-fast test-onnx test-pgbouncer test-image test-exports test-package docs manual server-onnx hunt check format install bench bench-onnx bench-small clean
 
 demo: install
 	$(BIN)/fsdb demo
 
 # What needs Debian's server is in test-onnx, what needs PyTorch in test-exports.
 test: install
-	$(BIN)/python -m pytest $(PARALLEL) --ignore=tests/server_onnx --ignore=tests/exports --ignore=tests/pgbouncer --ignore=tests/package
+	$(BIN)/python -m pytest $(PARALLEL) --ignore=tests/server_onnx --ignore=tests/exports --ignore=tests/pgbouncer --ignore=tests/package --ignore=tests/site
 
 test-fast: install
-	$(BIN)/python -m pytest $(PARALLEL) --ignore=tests/server_onnx --ignore=tests/exports --ignore=tests/pgbouncer -m "not slow"
+	$(BIN)/python -m pytest $(PARALLEL) --ignore=tests/server_onnx --ignore=tests/exports --ignore=tests/pgbouncer --ignore=tests/site -m "not slow"
 
 # The runtime onnx on Debian's PostgreSQL 15 with PL/Python, which the tests start and stop.
 test-onnx: server-onnx
@@ -48,6 +48,15 @@ test-exports: install .venv/exports
 test-package: install
 	$(BIN)/python -m pytest tests/package
 
+# The documentation as a site, in site/; no warning, no dead link, nothing from another host.
+docs: install .venv/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	$(BIN)/python -m pytest tests/site
+
+# The pages that are made from the program, written anew.
+manual: install
+	$(BIN)/python -m manual
+
 server-onnx: install .server/installed
 
 .server/installed: constraints.txt .ci/server-onnx
@@ -56,7 +65,7 @@ server-onnx: install .server/installed
 
 # Property tests on examples that no run has seen, again and again until one fails or Ctrl-C.
 hunt: install
-	while FSDB_HUNT=1 $(BIN)/python -m pytest -q -m property --ignore=tests/exports --ignore=tests/pgbouncer; do :; done
+	while FSDB_HUNT=1 $(BIN)/python -m pytest -q -m property --ignore=tests/exports --ignore=tests/pgbouncer --ignore=tests/site; do :; done
 
 check: install
 	$(BIN)/ruff check .
@@ -77,6 +86,10 @@ install: .venv/installed
 
 .venv/exports: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,exports]'
+	@touch $@
+
+.venv/docs: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,docs]'
 	@touch $@
 
 # Each prints its figures beside a baseline of the same run; together about half an hour.
