@@ -66,7 +66,18 @@ KNOWN = {
     "scored_at": "When the row was scored.",
     "error": "Why the row could not be scored; NULL where it was.",
 }
-CALLED = ["prediction_lineage", "deployment_costs", "model_comparison", "rejections", "key_share", "reach", "sees_all_versions", "last_version", "warm_up", "record_operation"]
+CALLED = [
+    "prediction_lineage",
+    "deployment_costs",
+    "model_comparison",
+    "rejections",
+    "key_share",
+    "reach",
+    "sees_all_versions",
+    "last_version",
+    "warm_up",
+    "record_operation",
+]
 SHORT = {"timestamp with time zone": "timestamptz"}
 
 

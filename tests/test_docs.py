@@ -106,7 +106,9 @@ def test_the_readmes_commands_are_there() -> None:
     assert {"demo", "test", "check", "bench"} <= named <= targets
 
 
-@pytest.mark.parametrize("document", ["README.md", *sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("docs/*.md"))])
+@pytest.mark.parametrize(
+    "document", ["README.md", *sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("docs/**/*.md"))]
+)
 def test_links_lead_somewhere(document: str) -> None:
     text = (ROOT / document).read_text(encoding="utf-8")
     missing = [target for target in LINK.findall(text) if not ((ROOT / document).parent / target).exists()]
