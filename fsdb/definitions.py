@@ -36,6 +36,8 @@ _UNITS = {
 # What event_time= of a set that fsdb makes may say, and what then becomes of one that an INSERT or UPDATE names.
 CLOCK_RULES = ("clock", "clock only")
 _ENDLESS = {"max_age": "values never age", "retention": "every version stays in PostgreSQL"}
+# The longest that ahead= may be: the clock and it together stay within the times that events may have.
+MOST_AHEAD = timedelta(days=365_000)
 
 
 def checked_name(name: str, what: str) -> str:
@@ -80,9 +82,36 @@ def fixed_duration(given: str | timedelta | None, owner: str, what: str = "max_a
         duration = sum(
             (timedelta(**{str(unit): float(n)}) for (n, _), unit in zip(parts, units, strict=True)), timedelta()
         )
+    if duration is not None and what == "ahead":
+        return _ahead(duration, owner)
     if duration is not None and duration <= timedelta():
         raise InvalidDefinition(f"{what} of {owner} is not longer than zero; leave it out where {_ENDLESS[what]}.")
     return duration
+
+
+def _ahead(duration: timedelta, owner: str) -> timedelta:
+    """The duration itself, where an event may lie that far ahead. Zero is one: no event then lies ahead."""
+    if not timedelta() <= duration <= MOST_AHEAD:
+        raise InvalidDefinition(
+            f"ahead of {owner} is not within zero and {MOST_AHEAD.days:,} days; leave it out where an event may lie as far ahead as it likes."
+        )
+    return duration
+
+
+def duration_text(duration: timedelta) -> str:
+    """A fixed duration in words that definitions read back exactly: '1 day 12 hours'."""
+    seconds, parts = duration.seconds, []
+    amounts = {
+        "day": duration.days,
+        "hour": seconds // 3600,
+        "minute": seconds // 60 % 60,
+        "second": seconds % 60,
+        "microsecond": duration.microseconds,
+    }
+    for unit, amount in amounts.items():
+        if amount:
+            parts.append(f"{amount} {unit}{'' if amount == 1 else 's'}")
+    return " ".join(parts) or "0 seconds"
 
 
 @checked_definition
@@ -121,7 +150,9 @@ class FeatureSet:
     has one; without it the wall clock counts. Of a set that tracks nothing: by default a writer may name event_time, else the clock
     counts; "clock" lets the clock alone count and ignores an event_time that is named, as by an ORM that writes every column back; "clock only"
     refuses one that differs from the row's. retention: versions superseded for longer than this fixed duration may leave
-    PostgreSQL once they are in the columnar copy (`fsdb retain`); without it none do.
+    PostgreSQL once they are in the columnar copy (`fsdb retain`); without it none do. ahead: the fixed duration by which an event_time may
+    lie ahead of the server's clock as it is written, zero included; a later one is refused, and in a tracked table the clock counts instead.
+    Without it any time within PostgreSQL's and Python's years is taken.
     """
 
     name: str
@@ -134,6 +165,7 @@ class FeatureSet:
     tracks: str | None = None
     event_time: str | None = None
     retention: timedelta | str | None = None
+    ahead: timedelta | str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.name.removeprefix("public."))
@@ -146,6 +178,7 @@ class FeatureSet:
         object.__setattr__(self, "tags", tags_of(self.tags))
         object.__setattr__(self, "max_age", fixed_duration(self.max_age, self.name))
         object.__setattr__(self, "retention", fixed_duration(self.retention, self.name, "retention"))
+        object.__setattr__(self, "ahead", fixed_duration(self.ahead, self.name, "ahead"))
         if self.tracks is None and self.event_time not in (None, *CLOCK_RULES):
             raise InvalidDefinition(
                 f"event_time={self.event_time!r} of {self.name} names no rule: a set that tracks no table has a column event_time of its own. "
@@ -160,7 +193,7 @@ class FeatureSet:
         """Sets `name`_1, `name`_2, … with the same keys that hold all the features: more of them than one table takes.
 
         Each set takes as many features, in order, as a row has room for, whatever their values: 995 numbers beside a key that is one.
-        A feature stays in its set as long as new ones are added at the end. attributes: max_age, description, tags, owner, of every set.
+        A feature stays in its set as long as new ones are added at the end. attributes: max_age, retention, ahead, description, tags, owner, of every set.
         """
         types = [sql_type(kind, f"key {key!r} of {name}") for key, kind in keys.items()]
         parts: list[list[Feature]] = []

@@ -20,6 +20,8 @@ from fsdb.errors import InvalidDefinition, UnknownName
 from fsdb.sql import query
 from fsdb.types import read_type
 
+DURATIONS = ("max_age", "retention", "ahead")  # of a set, in seconds where they are bound
+
 
 @dataclass(frozen=True)
 class RegisteredFeature:
@@ -49,6 +51,7 @@ class RegisteredSet:
 
     reach: as of this moment or later PostgreSQL alone has every version; earlier ones are partly in the columnar copy alone. None
     where none ever left. event_time_rule: "clock" or "clock only" where the clock alone counts in a live table of fsdb's own.
+    ahead: how far an event_time may lie ahead of the clock.
     """
 
     name: str
@@ -69,6 +72,7 @@ class RegisteredSet:
     retention: timedelta | None = None
     reach: datetime | None = None
     event_time_rule: str | None = None
+    ahead: timedelta | None = None
 
     @property
     def table_name(self) -> str:
@@ -121,11 +125,10 @@ def list_sets(connection: Connection[Any], names: Sequence[str] | None = None) -
         members[feature["feature_set"]].append(RegisteredFeature(**{**feature, "tags": tuple(feature["tags"])}))
     sets = {}
     for row in rows:
-        name, max_age, retention = row["name"], row.pop("max_age_seconds"), row.pop("retention_seconds")
+        name = row["name"]
+        durations = {what: _duration(row.pop(f"{what}_seconds")) for what in DURATIONS}
         sets[name] = RegisteredSet(
-            **{**row, "tags": tuple(row["tags"])},
-            max_age=None if max_age is None else timedelta(seconds=max_age),
-            retention=None if retention is None else timedelta(seconds=retention),
+            **{**row, **durations, "tags": tuple(row["tags"])},
             keys=key_columns[name],
             features=tuple(f for f in members[name] if f.dropped_at is None),
             dropped_features=tuple(f for f in members[name] if f.dropped_at is not None),
@@ -214,7 +217,7 @@ def insert_features(connection: Connection[Any], set_name: str, features: Sequen
 
 
 def update_set(connection: Connection[Any], definition: FeatureSet) -> None:
-    """Writes max_age, retention, event_time's rule, description, tags and owner of a set."""
+    """Writes max_age, retention, ahead, event_time's rule, description, tags and owner of a set."""
     connection.execute(query("catalog/feature_sets", "update_set"), {"name": definition.name, **_described(definition)})
 
 
@@ -281,15 +284,20 @@ def default_text(value: Any, kind: str) -> str | None:
 
 def _described(definition: FeatureSet) -> dict[str, Any]:
     return {
-        "max_age_seconds": definition.max_age.total_seconds() if isinstance(definition.max_age, timedelta) else None,
-        "retention_seconds": definition.retention.total_seconds()
-        if isinstance(definition.retention, timedelta)
-        else None,
+        **{f"{what}_seconds": _seconds(getattr(definition, what)) for what in DURATIONS},
         "description": definition.description,
         "tags": list(definition.tags),
         "owner": definition.owner,
         "event_time_rule": definition.event_time if definition.tracks is None else None,
     }
+
+
+def _duration(seconds: float | None) -> timedelta | None:
+    return None if seconds is None else timedelta(seconds=seconds)
+
+
+def _seconds(duration: timedelta | None) -> float | None:
+    return None if duration is None else duration.total_seconds()
 
 
 def _feature_described(feature: Feature) -> dict[str, Any]:

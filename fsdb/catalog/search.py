@@ -5,6 +5,7 @@ from typing import Any
 from psycopg import Connection
 
 from fsdb.catalog.feature_sets import RegisteredSet, list_sets
+from fsdb.definitions import duration_text
 from fsdb.errors import UnknownName
 from fsdb.sql import query
 from fsdb.table import Table
@@ -38,6 +39,7 @@ def _set_title(registered: RegisteredSet) -> str:
     parts = [f"Feature set {registered.name}", registered.description]
     parts += [f"max_age {registered.max_age}"] if registered.max_age else []
     parts += [f"retention {registered.retention}"] if registered.retention else []
+    parts += [f"event_time at most {duration_text(registered.ahead)} ahead"] if registered.ahead is not None else []
     parts += [f"in PostgreSQL as of {registered.reach} and later"] if registered.reach else []
     parts += [f"event_time by the {registered.event_time_rule}"] if registered.event_time_rule else []
     parts += [f"owner {registered.owner}"] if registered.owner else []

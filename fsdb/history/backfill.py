@@ -65,7 +65,7 @@ def backfill(
 
 
 def _check(connection: Connection[Any], registered: RegisteredSet, parts: dict[str, Composable]) -> None:
-    counts = connection.execute(query(FILE, "bad_points", **parts, **bounds.PARTS)).fetchone()
+    counts = connection.execute(query(FILE, "bad_points", **parts, **bounds.parts(registered.ahead))).fetchone()
     assert counts is not None
     no_key, no_time, repeated, earliest = counts
     if no_key:
@@ -74,7 +74,7 @@ def _check(connection: Connection[Any], registered: RegisteredSet, parts: dict[s
         )
     if no_time:
         raise InvalidData(
-            f"{no_time} rows to backfill into {registered.name} have no finite event_time within {bounds.WORDS}: a backfill needs the time of each value."
+            f"{no_time} rows to backfill into {registered.name} have no finite event_time within {bounds.words(registered.ahead)}: a backfill needs the time of each value."
         )
     if repeated:
         raise InvalidData(

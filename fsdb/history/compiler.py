@@ -1,7 +1,6 @@
 """Compiles a registered feature set to the functions, triggers and views that keep its history."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
@@ -157,7 +156,7 @@ def _trigger(
             "time": Identifier(columns.time),
             "new_time": columns.at("new"),
             "old_time": columns.at("old"),
-            **bounds.PARTS,
+            **bounds.parts(registered.ahead),
         }
     create = query(
         "history/objects",
@@ -227,10 +226,10 @@ def _body_parts(registered: RegisteredSet) -> dict[str, Composable]:
             f"TRUNCATE of {name} needs isolation level read committed: in this transaction's snapshot rows may be missing. Use DELETE."
         ),
         "bounds_message": Literal(
-            f"An event_time of {name} is infinite or not within {bounds.WORDS}: give a time within, or none for the time of the change."
+            f"An event_time of {name} is infinite or not within {bounds.words(registered.ahead)}: give a time within, or none for the time of the change."
         ),
         "h_is_v": columns.same_key("h", "v"),
-        **bounds.PARTS,
+        **bounds.parts(registered.ahead),
         "refused": SQL("true" if registered.event_time_rule == "clock only" else "false"),
         "clock_message": Literal(f"The event_time of {name} is the clock's alone: leave it out of the statement."),
         "late_key_message": Literal(
@@ -462,7 +461,7 @@ def _as_of_function(registered: RegisteredSet) -> GeneratedObject:
             shown.append(SQL("{} AS {}").format(column, name))
         else:
             shown.append(
-                query("history/objects", "aged", column=column, name=name, max_age=interval(registered.max_age))
+                query("history/objects", "aged", column=column, name=name, max_age=bounds.interval(registered.max_age))
             )
     types: list[Composable] = [
         SQL("{} {}").format(Identifier(key), type_sql(kind)) for key, kind in registered.keys.items()
@@ -486,8 +485,3 @@ def _as_of_function(registered: RegisteredSet) -> GeneratedObject:
         query("history/objects", "as_of_function", function=function, types=joined(types), body=Literal(body)),
         body,
     )
-
-
-def interval(duration: timedelta) -> Composed:
-    """A duration as an SQL interval of seconds, which does not depend on the time zone as days do."""
-    return SQL("{}::interval").format(Literal(f"{duration / timedelta(microseconds=1) / 1e6:.6f} seconds"))

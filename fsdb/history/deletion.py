@@ -64,6 +64,12 @@ def _delete(
     refuse_before(connection, registered, event_time, f"Entities of {registered.name} are to be deleted as of a moment")
     columns = Columns(registered)
     moment = SQL("{}::timestamptz").format(Literal(event_time))
+    if connection.execute(
+        query("history/deletion", "too_late", event_time=moment, **bounds.parts(registered.ahead))
+    ).fetchone() != (False,):
+        raise InvalidData(
+            f"event_time {event_time} is not within {bounds.words(registered.ahead)}: give a time within."
+        )
     given = query(
         "history/deletion",
         "given",

@@ -78,7 +78,7 @@ def _history_from_live(connection: Connection[Any], registered: RegisteredSet, b
         live_time = SQL("(r.{}).{}").format(Identifier("l:row"), Identifier(columns.time))
         parts |= {"time": Identifier(columns.time), "l_time": columns.at("l"), "live_time": live_time}
         if not by_clock:
-            at = query(FILE, "when_live", **parts, **bounds.PARTS)
+            at = query(FILE, "when_live", **parts, **bounds.parts(registered.ahead))
     values = {
         feature.history_column: SQL("(r.{}).{}").format(Identifier("l:row"), Identifier(feature.name))
         for feature in registered.features

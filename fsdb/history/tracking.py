@@ -86,7 +86,7 @@ def check(connection: Connection[Any], definition: FeatureSet) -> None:
     for problem in held_against(needs, live):
         raise InvalidDefinition(_refused(needs, problem))
     if definition.event_time is not None:
-        _check_time(connection, needs, definition.event_time)
+        _check_time(connection, needs, definition.event_time, definition.ahead)
 
 
 def notes(connection: Connection[Any], registered: RegisteredSet) -> list[str]:
@@ -190,15 +190,16 @@ def _primary_key(live: LiveTable) -> list[str]:
     )
 
 
-def _check_time(connection: Connection[Any], needs: Needs, time: str) -> None:
+def _check_time(connection: Connection[Any], needs: Needs, time: str, ahead: timedelta | str | None) -> None:
+    assert not isinstance(ahead, str)
     if time in needs.keys or time in needs.features:
         raise InvalidDefinition(
             f"Column {time!r} of {needs.table} is its event time and cannot be a key or feature as well."
         )
     live = Identifier(needs.schema, needs.name)
-    parts = {"live": live, "time": Identifier("l", time), **bounds.PARTS}
+    parts = {"live": live, "time": Identifier("l", time), **bounds.parts(ahead)}
     row = connection.execute(query("history/tracking", "bad_times", **parts)).fetchone()
     if row is not None and row[0]:
         raise InvalidData(
-            f"{row[0]} rows of {needs.table} have no finite {time!r} within {bounds.WORDS}: fill them in first, or leave event_time= out so that the clock counts."
+            f"{row[0]} rows of {needs.table} have no finite {time!r} within {bounds.words(ahead)}: fill them in first, or leave event_time= out so that the clock counts."
         )

@@ -203,7 +203,7 @@ class Staging:
     def _check(self) -> int:
         """The number of rows, once they have been found to have keys and moments."""
         missing = [SQL("{} IS NULL").format(Identifier(staged)) for staged, _ in self._keys]
-        parts = {"keys_missing": joined(missing, " OR "), **bounds.PARTS}
+        parts = {"keys_missing": joined(missing, " OR "), **bounds.parts(self._set.ahead)}
         no_key, no_time, infinite, outside, total = self._one("unusable", **parts)
         if no_key:
             raise InvalidData(
@@ -215,7 +215,7 @@ class Staging:
             )
         if self._timed and outside:
             raise InvalidData(
-                f"{outside:,} of {total:,} rows have an event time that is not within {bounds.WORDS}: give them a moment within, or leave them out."
+                f"{outside:,} of {total:,} rows have an event time that is not within {bounds.words(self._set.ahead)}: give them a moment within, or leave them out."
             )
         if not self._timed:
             (repeated,) = self._one("repeated_keys", keys=joined([Identifier(staged) for staged, _ in self._keys]))

@@ -38,15 +38,17 @@ class SetAttributes:
     owner: str = ""
     retention: timedelta | None = None
     event_time: str | None = None
+    ahead: timedelta | None = None
 
     @classmethod
     def of(cls, definition: FeatureSet) -> "SetAttributes":
         """The attributes of a definition."""
-        max_age, retention = definition.max_age, definition.retention
+        max_age, retention, ahead = definition.max_age, definition.retention, definition.ahead
         assert not isinstance(max_age, str)
         assert not isinstance(retention, str)
+        assert not isinstance(ahead, str)
         rule = definition.event_time if definition.tracks is None else None  # a tracked table keeps its column
-        return cls(max_age, definition.description, tuple(definition.tags), definition.owner, retention, rule)
+        return cls(max_age, definition.description, tuple(definition.tags), definition.owner, retention, rule, ahead)
 
 
 @dataclass(frozen=True)
@@ -265,7 +267,7 @@ class AlterFeature(Change):
 
 @dataclass(frozen=True)
 class AlterFeatureSet(Change):
-    """max_age, retention, event_time's rule, description, tags or owner of a set."""
+    """max_age, retention, ahead, event_time's rule, description, tags or owner of a set."""
 
     set_name: str
     before: SetAttributes

@@ -23,7 +23,7 @@ from sqlalchemy import Connection as SQLAlchemyConnection
 
 from fsdb import search_path
 from fsdb.access.giving import give
-from fsdb.catalog.feature_sets import get_set
+from fsdb.catalog.feature_sets import DURATIONS, get_set
 from fsdb.catalog.training import get_view
 from fsdb.definitions import Feature, FeatureSet, TrainingView, fixed_duration
 from fsdb.errors import ChangeRefused, UnknownName
@@ -84,7 +84,7 @@ class ChangeOperation(MigrateOperation):
         features: Iterable[Feature],
         **attributes: Any,
     ) -> None:
-        """Creates a feature set. attributes: max_age, retention, event_time, description, tags, owner."""
+        """Creates a feature set. attributes: max_age, retention, ahead, event_time, description, tags, owner."""
         definition = FeatureSet(name, keys=keys, features=tuple(features), **attributes)
         with _pinned(operations) as connection:
             _performed(connection, changes.CreateFeatureSet(definition))
@@ -100,7 +100,7 @@ class ChangeOperation(MigrateOperation):
         features: Iterable[Feature],
         **attributes: Any,
     ) -> None:
-        """Makes an existing table a feature set. attributes: event_time, max_age, retention, description, tags, owner."""
+        """Makes an existing table a feature set. attributes: event_time, max_age, retention, ahead, description, tags, owner."""
         definition = FeatureSet(name, keys=keys, features=tuple(features), tracks=table, **attributes)
         with _pinned(operations) as connection:
             _performed(connection, changes.TrackTable(definition))
@@ -113,10 +113,10 @@ class ChangeOperation(MigrateOperation):
 
     @classmethod
     def alter_feature_set(cls, operations: Operations, name: str, **attributes: Any) -> None:
-        """Changes max_age, retention, event_time's rule, description, tags or owner of a set; what is not given stays."""
+        """Changes max_age, retention, ahead, event_time's rule, description, tags or owner of a set; what is not given stays."""
         with _pinned(operations) as connection:
             before = SetAttributes.of(set_definition(get_set(connection, name)))
-            for duration in ("max_age", "retention"):
+            for duration in DURATIONS:
                 if duration in attributes:
                     attributes[duration] = fixed_duration(attributes[duration], name, duration)
             _performed(

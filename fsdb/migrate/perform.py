@@ -79,6 +79,8 @@ def _alter_set(connection: Connection[Any], change: changes.AlterFeatureSet) -> 
         or registered.limited != get_set(connection, change.set_name).limited
     ):
         _recompile(connection, change.set_name)
+    elif change.before.ahead != change.after.ahead:
+        history.refresh(connection, get_set(connection, change.set_name))
 
 
 def _add_feature(connection: Connection[Any], change: changes.AddFeature) -> None:

@@ -41,6 +41,7 @@ def set_definition(registered: RegisteredSet) -> FeatureSet:
         tracks=qualified(registered.live_schema, registered.live_table) if registered.tracked else None,
         event_time=registered.event_time_column if registered.tracked else registered.event_time_rule,
         retention=registered.retention,
+        ahead=registered.ahead,
     )
 
 

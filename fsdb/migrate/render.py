@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from fsdb.catalog.feature_sets import default_text
-from fsdb.definitions import Feature, FeatureSet, TrainingView
+from fsdb.definitions import Feature, FeatureSet, TrainingView, duration_text
 from fsdb.migrate import changes
 from fsdb.migrate.changes import Change
 from fsdb.migrate.registered import default_value
@@ -71,22 +71,6 @@ def indented(text: str) -> str:
     return "\n".join(INDENT + line for line in text.split("\n"))
 
 
-def duration_text(duration: timedelta) -> str:
-    """A fixed duration in words that definitions read back exactly: '1 day 12 hours'."""
-    seconds, parts = duration.seconds, []
-    amounts = {
-        "day": duration.days,
-        "hour": seconds // 3600,
-        "minute": seconds // 60 % 60,
-        "second": seconds % 60,
-        "microsecond": duration.microseconds,
-    }
-    for unit, amount in amounts.items():
-        if amount:
-            parts.append(f"{amount} {unit}{'' if amount == 1 else 's'}")
-    return " ".join(parts)
-
-
 def _feature(feature: Feature) -> tuple[list[Any], dict[str, Any]]:
     default = default_value(default_text(feature.default, feature.sql_type), feature.sql_type)
     rest = {"description": feature.description, "tags": list(feature.tags), "owner": feature.owner}
@@ -107,6 +91,7 @@ def _set(definition: FeatureSet) -> dict[str, Any]:
         "features": list(definition.features),
         **({"max_age": definition.max_age} if definition.max_age else {}),
         **({"retention": definition.retention} if definition.retention else {}),
+        **({"ahead": definition.ahead} if definition.ahead is not None else {}),
         **({"event_time": definition.event_time} if definition.event_time else {}),
         **_described(definition),
     }

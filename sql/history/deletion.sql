@@ -1,3 +1,7 @@
+-- name: too_late
+-- Whether a moment is past the bound of the set.
+SELECT {event_time} >= {latest}
+
 -- name: given
 -- The keys to delete, each once.
 (SELECT DISTINCT * FROM unnest({arrays}) AS given({keys}))

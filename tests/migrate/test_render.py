@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsdb.catalog.feature_sets import default_text
-from fsdb.definitions import Feature, FeatureSet, TrainingView, fixed_duration
+from fsdb.definitions import Feature, FeatureSet, TrainingView, duration_text, fixed_duration
 from fsdb.errors import InvalidDefinition
 from fsdb.migrate import changes
 from fsdb.migrate.registered import default_value
-from fsdb.migrate.render import duration_text, rendered
+from fsdb.migrate.render import rendered
 
 names = st.from_regex(r"[a-z][a-z0-9_]{0,12}", fullmatch=True).filter(
     lambda name: name not in {"event_time", "deleted", "xid", "found"}
@@ -50,6 +50,7 @@ def sets(draw: st.DrawFn) -> FeatureSet:
         tags=draw(tags),
         owner=draw(texts),
         tracks=draw(st.one_of(st.none(), texts.filter(bool))),
+        ahead=draw(st.one_of(st.none(), st.timedeltas(timedelta(), timedelta(days=4000)))),
     )
 
 

@@ -8,6 +8,7 @@ CREATE TABLE fsdb.feature_sets (
     event_time_rule   text CHECK (event_time_rule IN ('clock', 'clock only')) CHECK (event_time_rule IS NULL OR NOT tracked),
     tracked           boolean NOT NULL,
     max_age           interval CHECK (max_age > interval '0' AND extract(month FROM max_age) = 0 AND extract(year FROM max_age) = 0),
+    ahead             interval CHECK (ahead >= interval '0' AND extract(month FROM ahead) = 0 AND extract(year FROM ahead) = 0),
     description       text NOT NULL DEFAULT '',
     tags              text[] NOT NULL DEFAULT '{}',
     owner             text NOT NULL DEFAULT '',
@@ -22,6 +23,7 @@ COMMENT ON COLUMN fsdb.feature_sets.event_time_column IS 'The live table''s colu
 COMMENT ON COLUMN fsdb.feature_sets.event_time_rule IS 'NULL: who writes may name event_time; clock: one that is named is ignored; clock only: it is refused.';
 COMMENT ON COLUMN fsdb.feature_sets.tracked IS 'Whether the live table belonged to an application before fsdb.';
 COMMENT ON COLUMN fsdb.feature_sets.max_age IS 'A value older than this at the moment asked for is read as NULL.';
+COMMENT ON COLUMN fsdb.feature_sets.ahead IS 'How far an event_time may lie ahead of the clock as it is written; NULL: as far as it likes.';
 
 CREATE TABLE fsdb.feature_set_keys (
     feature_set text NOT NULL REFERENCES fsdb.feature_sets ON DELETE CASCADE,
