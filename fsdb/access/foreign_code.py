@@ -19,14 +19,16 @@ FILE = "access/foreign_code"
 SCHEMAS = [CATALOG_SCHEMA, HISTORY_SCHEMA, TRAINING_SCHEMA, MODEL_SCHEMA, ICEBERG_SCHEMA]
 
 
-def refuse(connection: Connection[Any], schema: str, table: str, doing: str, *, writes: bool = True) -> None:
+def refuse(
+    connection: Connection[Any], schema: str, table: str, doing: str, *, writes: bool = True, deletes: bool = False
+) -> None:
     """Raises ChangeRefused where code of others would run as this session's role, which can act as fsdb's, when it writes, or reads, a table.
 
     A session that cannot act as fsdb's role is trusted with its own statements, as anywhere in PostgreSQL.
-    doing: what the session is about to do, as the beginning of a sentence. To be called before a statement that names the table is planned, under
+    doing: what the session is about to do, as the beginning of a sentence. deletes: it does nothing but delete. To be called before a statement that names the table is planned, under
     a lock on the table that keeps it as it is.
     """
-    found = _first(connection, schema, table, writes) if among_strangers(connection) else None
+    found = _first(connection, schema, table, writes, deletes) if among_strangers(connection) else None
     if found is None:
         return
     what, relation, function, owner, table_owner, role = found
@@ -49,8 +51,10 @@ def reads_foreign(connection: Connection[Any], schema: str, table: str) -> bool:
     return _first(connection, schema, table, False) is not None
 
 
-def _first(connection: Connection[Any], schema: str, table: str, writes: bool) -> tuple[Any, ...] | None:
-    values = {"schema": schema, "table": table, "writes": writes}
+def _first(
+    connection: Connection[Any], schema: str, table: str, writes: bool, deletes: bool = False
+) -> tuple[Any, ...] | None:
+    values = {"schema": schema, "table": table, "writes": writes, "deletes": deletes}
     with connection.cursor(row_factory=tuple_row) as cursor:
         return cursor.execute(query(FILE, "foreign_code"), values).fetchone()
 

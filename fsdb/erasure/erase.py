@@ -7,7 +7,7 @@ from psycopg import Connection, errors
 from psycopg.sql import Composable, Identifier
 
 from fsdb import locks
-from fsdb.access import erasures
+from fsdb.access import erasures, foreign_code
 from fsdb.catalog import deployments as deployment_catalog
 from fsdb.catalog.feature_sets import RegisteredSet, get_set
 from fsdb.columnar import Copy, read_copy, turns
@@ -78,18 +78,7 @@ def hold(connection: Connection[Any], registered: RegisteredSet) -> None:
     wanted = locks.together(own, places.locks_of(connection, registered))
     locks.take(connection, wanted)
     for schema, table in wanted:
-        refuse_foreign(connection, schema, table)
-
-
-def refuse_foreign(connection: Connection[Any], schema: str, table: str) -> None:
-    """Raises ChangeRefused where deleting from a table would run code of a role that could not act as this one anyway."""
-    found = connection.execute(query(FILE, "foreign_code"), {"schema": schema, "table": table}).fetchone()
-    if found is not None:
-        what, owner, role = found
-        raise ChangeRefused(
-            f"Erasing from {schema}.{table} would run code of role {owner} with the rights of {role}: {what}. "
-            f"Let {owner} take it away, or grant {role} to {owner}. Nothing was erased."
-        )
+        foreign_code.refuse(connection, schema, table, f"Erasing from {schema}.{table}", deletes=True)
 
 
 def has_copy(connection: Connection[Any], registered: RegisteredSet) -> bool:

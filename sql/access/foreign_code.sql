@@ -9,10 +9,10 @@ SELECT EXISTS (
 ) AND (SELECT pg_catalog.pg_has_role(f.relowner, 'MEMBER') FROM pg_catalog.pg_class f WHERE f.oid OPERATOR(pg_catalog.=) 'fsdb.catalog_version'::pg_catalog.regclass)
 
 -- name: foreign_code
--- What would run with the rights of this session where it writes or reads a relation, and belongs to a role that cannot act as it anyway.
+-- What would run with the rights of this session where it writes, reads or deletes from a relation, and belongs to a role that cannot act as it anyway.
 SELECT f.what, f.relation_name, f.function_name, f.owner::pg_catalog.text, pg_catalog.pg_get_userbyid(c.relowner)::pg_catalog.text, current_user::pg_catalog.text
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-CROSS JOIN LATERAL fsdb.foreign_code(c.oid, current_user, %(writes)s) f
+CROSS JOIN LATERAL fsdb.foreign_code(c.oid, current_user, %(writes)s, %(deletes)s) f
 WHERE n.nspname OPERATOR(pg_catalog.=) %(schema)s AND c.relname OPERATOR(pg_catalog.=) %(table)s
 LIMIT 1
 

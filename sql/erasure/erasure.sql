@@ -132,16 +132,3 @@ SELECT EXISTS (SELECT FROM fsdb.copies WHERE feature_set = %(feature_set)s)
 SELECT t.tgname FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_class c ON c.oid = t.tgrelid
 WHERE c.oid = to_regclass(%(live)s) AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND p.pronamespace = to_regnamespace('fsdb_models')
   AND pg_has_role(c.relowner, 'USAGE') ORDER BY 1
-
--- name: foreign_code
--- A trigger or rule for what is deleted, which runs with the rights of this session's role, and whose owner could not act as that one: neither
--- as a member of it nor as the owner of the catalog, whose code runs here anyway. Says which, whose, and that role.
-SELECT f.what, pg_get_userbyid(f.owner), current_user
-FROM (SELECT format('trigger %%s', t.tgname) AS what, p.proowner AS owner, t.tgrelid AS relation FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
-      WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 24 > 0 AND NOT p.prosecdef
-      UNION ALL
-      SELECT format('rule %%s', r.rulename), c.relowner, r.ev_class FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class WHERE r.ev_type <> '1' AND c.relkind = 'r') f
-JOIN pg_roles o ON o.oid = f.owner
-WHERE f.relation = to_regclass(format('%%I.%%I', %(schema)s::text, %(table)s::text)) AND NOT o.rolsuper AND NOT pg_has_role(f.owner, current_user, 'MEMBER')
-      AND f.owner <> (SELECT c.relowner FROM pg_class c WHERE c.oid = 'fsdb.catalog_version'::regclass)
-ORDER BY 1 LIMIT 1

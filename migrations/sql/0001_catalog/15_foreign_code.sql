@@ -22,7 +22,7 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION fsdb.called_functions IS 'The functions that a stored expression calls, as pg_node_tree tells; functions of PostgreSQL itself are not in pg_depend.';
 
-CREATE FUNCTION fsdb.foreign_code(relation regclass, executing name DEFAULT current_user, writes boolean DEFAULT true)
+CREATE FUNCTION fsdb.foreign_code(relation regclass, executing name DEFAULT current_user, writes boolean DEFAULT true, deletes boolean DEFAULT false)
 RETURNS TABLE (what text, relation_name text, function_name text, owner name)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH RECURSIVE acting AS (
@@ -80,9 +80,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         UNION ALL
         -- Whoever may make triggers may have written the condition.
         SELECT t.oid, format('the condition of trigger %I', g.tgname), g.tgqual::text, g.function_owner, false
-        FROM tables t JOIN (SELECT g.tgrelid, g.tgname, g.tgqual, f.proowner AS function_owner FROM pg_trigger g JOIN pg_proc f ON f.oid = g.tgfoid
+        FROM tables t JOIN (SELECT g.tgrelid, g.tgname, g.tgqual, g.tgtype, f.proowner AS function_owner FROM pg_trigger g JOIN pg_proc f ON f.oid = g.tgfoid
                             WHERE g.tgqual IS NOT NULL AND g.tgenabled <> 'D') g ON g.tgrelid = t.oid
-        WHERE t.written
+        WHERE t.written AND (NOT deletes OR t.oid <> relation OR g.tgtype & 8 <> 0)
         UNION ALL
         SELECT s.relation, format('type %s', format_type(s.oid, NULL)), k.conbin::text, y.typowner, fsdb.acts_as(y.typowner, (SELECT a.oid FROM acting a))
         FROM types s JOIN pg_type y ON y.oid = s.oid JOIN pg_constraint k ON k.contypid = s.oid WHERE k.conbin IS NOT NULL
@@ -95,7 +95,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     ), found (relation, what, function, owner) AS (
         SELECT t.oid, format('trigger %I', g.tgname), f.oid, f.proowner
         FROM tables t JOIN pg_trigger g ON g.tgrelid = t.oid JOIN pg_proc f ON f.oid = g.tgfoid
-        WHERE t.written AND NOT g.tgisinternal AND g.tgenabled <> 'D' AND NOT fsdb.acts_as(f.proowner, (SELECT a.oid FROM acting a))
+        WHERE t.written AND NOT g.tgisinternal AND g.tgenabled <> 'D' AND (NOT deletes OR t.oid <> relation OR g.tgtype & 8 <> 0) AND NOT fsdb.acts_as(f.proowner, (SELECT a.oid FROM acting a))
         UNION ALL
         SELECT c.relation, c.what, c.function, CASE WHEN fsdb.acts_as(c.function_owner, (SELECT a.oid FROM acting a)) THEN c.author ELSE c.function_owner END
         FROM calls c
@@ -112,7 +112,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     ORDER BY 1, 2, 3
 $$;
 COMMENT ON FUNCTION fsdb.foreign_code IS
-    'What would run with the rights of role executing where it writes a relation (or, with writes => false, reads it), and belongs to a role that cannot act as it anyway. No row is good.';
+    'What would run with the rights of role executing where it writes a relation (or, with writes => false, reads it, or, with deletes => true, deletes from it), and belongs to a role that cannot act as it anyway. No row is good.';
 
 -- Called immutable so that the planner asks once a plan, before it looks at the relation. Whatever changes the relation makes plans anew, so what
 -- is asked there is never out of date, and a statement pays nothing for it.
