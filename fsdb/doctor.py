@@ -131,12 +131,13 @@ def _catalog(connection: Connection[Any]) -> Iterator[Check]:
     row = connection.execute(query("migrate/catalog", "revision")).fetchone()
     current = None if row is None else row[0]
     try:
-        catalog.check_revision(current)
-        catalog.check_build(connection, str(current))
+        catalog.check(connection)
     except FsdbError as error:
         yield Check("catalog", "wrong", f"revision {current}", str(error))
-    else:
-        yield Check("catalog", "good", f"revision {current}")
+        return
+    newer = current != catalog.head_revision()
+    advice = "A newer fsdb added to the catalog, and this one works beside it: install that one to use what is new."
+    yield Check("catalog", "advice" if newer else "good", f"revision {current}", advice if newer else "")
 
 
 def _objects(connection: Connection[Any]) -> Iterator[Check]:

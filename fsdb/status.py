@@ -21,12 +21,14 @@ from fsdb.migrate import catalog
 from fsdb.sql import query
 from fsdb.table import Table
 
+UNKNOWN: tuple[int | None, bool] = (None, False)
+
 
 @dataclass(frozen=True)
 class Part:
     """A feature set, training view or deployment with the objects that it needs in the database.
 
-    rows and versions: of the live or model table, and of history; large tables' as estimated by the planner.
+    rows and versions: of the live or model table, and of history. estimated: which of the two the planner estimates, as in large tables.
     """
 
     kind: str
@@ -35,6 +37,7 @@ class Part:
     versions: int | None
     note: str
     objects: tuple[ObjectStatus, ...]
+    estimated: tuple[str, ...] = ()
 
     @property
     def installed(self) -> str:
@@ -60,14 +63,15 @@ class Status:
 
     @property
     def table(self) -> Table:
-        """One row a part."""
-        rows = [(p.kind, p.name, p.rows, p.versions, p.note, p.installed) for p in self.parts]
+        """One row a part; estimates are marked with ~."""
+        rows = [(p.kind, p.name, *_marked(p), p.note, p.installed) for p in self.parts]
         return Table.of(("kind", "name", "rows", "versions", "note", "objects"), rows)
 
     @property
     def headline(self) -> str:
         """Server and catalog in one sentence."""
-        current = "current" if self.catalog_revision == self.head_revision else f"fsdb works with {self.head_revision}"
+        newer = f"a newer fsdb added to it; this one knows {self.head_revision}"
+        current = "current" if self.catalog_revision == self.head_revision else newer
         return f"PostgreSQL {self.server_version}, database {self.database}, catalog at {self.catalog_revision} ({current})."
 
     def __rich__(self) -> Group:
@@ -91,10 +95,26 @@ class Status:
                 | {
                     "objects": [{"kind": o.kind, "name": o.name, "state": o.state} for o in part.objects],
                     "problems": [str(problem) for o in part.objects for problem in o.problems],
+                    "estimated": list(part.estimated),
                 }
                 for row, part in zip(self.table.to_dicts(), self.parts, strict=True)
             ],
         }
+
+
+class Estimate(int):
+    """A number that the planner estimates: shown with ~, and a number to machines."""
+
+    def __str__(self) -> str:
+        return f"~{int(self)}"
+
+
+def _marked(part: Part) -> list[int | None]:
+    """Rows and versions of a part, estimates as such."""
+    counts = {"rows": part.rows, "versions": part.versions}
+    return [
+        Estimate(count) if count is not None and name in part.estimated else count for name, count in counts.items()
+    ]
 
 
 def read_status(connection: Connection[Any]) -> Status:
@@ -116,9 +136,10 @@ def _sets(connection: Connection[Any]) -> Sequence[Part]:
         readable = not registered.tracked or _is_readable(connection, registered.live)
         if not readable:
             notes.append(f"rows are not counted without SELECT on {registered.live_schema}.{registered.live_table}")
-        live = _size(connection, registered.live_schema, registered.live_table, strangers) if readable else None
-        sizes = (live, _size(connection, HISTORY_SCHEMA, registered.history_table))
-        found.append(Part("feature set", name, *sizes, "; ".join(notes), objects))
+        live = _size(connection, registered.live_schema, registered.live_table, strangers) if readable else UNKNOWN
+        past = _size(connection, HISTORY_SCHEMA, registered.history_table)
+        estimated = tuple(kind for kind, (_, guess) in {"rows": live, "versions": past}.items() if guess)
+        found.append(Part("feature set", name, live[0], past[0], "; ".join(notes), objects, estimated))
     return found
 
 
@@ -133,17 +154,13 @@ def _views(connection: Connection[Any]) -> Sequence[Part]:
 def _deployments(connection: Connection[Any]) -> Sequence[Part]:
     waiting = deployments.waiting_rows(connection)
     strangers = foreign_code.among_strangers(connection)
-    return [
-        Part(
-            "deployment",
-            deployed.name,
-            _size(connection, deployed.schema_name, deployed.table_name, strangers),
-            None,
-            deployments.described(deployed, waiting),
-            tuple(deployments.status(connection, deployed.name)),
-        )
-        for deployed in deployments.list_deployments(connection)
-    ]
+    found = []
+    for deployed in deployments.list_deployments(connection):
+        rows, guess = _size(connection, deployed.schema_name, deployed.table_name, strangers)
+        note = deployments.described(deployed, waiting)
+        objects = tuple(deployments.status(connection, deployed.name))
+        found.append(Part("deployment", deployed.name, rows, None, note, objects, ("rows",) if guess else ()))
+    return found
 
 
 def _is_readable(connection: Connection[Any], relation: Identifier) -> bool:
@@ -152,12 +169,12 @@ def _is_readable(connection: Connection[Any], relation: Identifier) -> bool:
     return connection.execute(query("status/status", "readable", name=name)).fetchone() != (False,)
 
 
-def _size(connection: Connection[Any], schema: str, table: str, strangers: bool = False) -> int | None:
-    """The number of rows, None where the table is gone; an estimate where counting would run code of others."""
+def _size(connection: Connection[Any], schema: str, table: str, strangers: bool = False) -> tuple[int | None, bool]:
+    """The number of rows, None where the table is gone, and whether it is an estimate, as where counting would take long or run code of others."""
     relation = Identifier(schema, table)
     name = Literal(relation.as_string(connection))
     if connection.execute(query("status/status", "exists", name=name)).fetchone() == (None,):
-        return None
+        return UNKNOWN
     text = "estimate" if strangers and foreign_code.reads_foreign(connection, schema, table) else "size"
     row = connection.execute(query("status/status", text, relation=relation, name=name)).fetchone()
-    return None if row is None or row[0] is None else int(row[0])
+    return UNKNOWN if row is None or row[0] is None else (int(row[0]), bool(row[1]))

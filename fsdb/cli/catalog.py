@@ -1,5 +1,6 @@
 """fsdb init, upgrade, downgrade: the catalog, and the migrations of the project in this folder."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -7,7 +8,7 @@ import typer
 
 from fsdb.cli.output import YesOption, confirmed, counted, note, say
 from fsdb.cli.session import UrlOption, opened, own_transaction, reached
-from fsdb.migrate import catalog, project
+from fsdb.migrate import catalog, project, starter
 from fsdb.migrate.repair import left, repair
 
 MigrationsOption = Annotated[
@@ -25,13 +26,29 @@ def _named(revision: str) -> str:
     return revision
 
 
-def init(url: UrlOption = None) -> None:
-    """Create the fsdb catalog in the database, or bring it to the version of this fsdb."""
-    database = reached(url)
+def init(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[PROJECT]",
+            help="Write a starter project into this folder instead: definitions, a migration, a test.",
+            show_default=False,
+        ),
+    ] = None,
+    url: UrlOption = None,
+) -> None:
+    """Create the fsdb catalog in the database, or bring it to the version of this fsdb. Creates embedded:///NAME where it is not there."""
+    if folder is not None:
+        for written in starter.write(folder):
+            say(str(written))
+        note(f"Next: cd {folder}, then fsdb upgrade, which makes the database as defined, and python -m pytest.")
+        return
+    database = reached(url, create=True)
     before = catalog.catalog_revision(database.url)
     catalog.upgrade(database.url)
-    did = "created" if before is None else "there already" if before == catalog.head_revision() else "upgraded"
-    say(f"Catalog {did} in database {database.name}, at revision {catalog.head_revision()}.")
+    after = catalog.catalog_revision(database.url)
+    did = "created" if before is None else "there already" if before == after else "upgraded"
+    say(f"Catalog {did} in database {database.name}, at revision {after}.")
 
 
 def upgrade(
@@ -50,6 +67,7 @@ def upgrade(
     catalog.upgrade(where)
     say(_moved("Catalog", before, catalog.catalog_revision(where)))
     with opened(where) as store, own_transaction(store) as connection:
+        catalog.check_newest(connection)  # an older fsdb would put its own objects in the place of newer ones
         for repaired in repair(connection):
             say(f"Installed the objects of {repaired} anew.")
         for sentence in left(connection):
@@ -75,8 +93,8 @@ def downgrade(
     url: UrlOption = None,
     migrations: MigrationsOption = None,
 ) -> None:
-    """Undo migrations of the project in this folder; without such, or with --catalog, those of the catalog. Asks before anything destructive."""
-    where = reached(url).url
+    """Undo migrations of the project in this folder; without such, or with --catalog, those of the catalog. Asks before anything is dropped."""
+    where = reached(url, make=False).url
     found = project.find_project(Path(), migrations)
     if found.exists and not of_catalog:
         destructive = () if yes else [c for c in project.downgrade_changes(where, found, revision) if c.destructive]
@@ -88,8 +106,15 @@ def downgrade(
         say(_moved(f"Project migrations in {found.folder}", before, project.downgrade(where, found, revision)))
         return
     before = catalog.catalog_revision(where)
-    catalog.downgrade(where, revision)
+    catalog.downgrade(where, revision, lambda leaving: _agreed(leaving, yes))
     say(_moved("Catalog", before, catalog.catalog_revision(where)))
+
+
+def _agreed(leaving: Sequence[str], yes: bool) -> None:
+    """Asks before the catalog loses revisions. Raises ChangeRefused where nobody agrees."""
+    if not yes:
+        note(f"The catalog's tables of revision {', '.join(reversed(leaving))} are dropped, with what they hold.")
+    confirmed(f"Undo {counted(len(leaving), 'revision')} of the catalog?", yes)
 
 
 def _moved(what: str, before: str | None, after: str | None) -> str:

@@ -1,6 +1,7 @@
 """fsdb plan, apply, track: definitions against the database."""
 
 import warnings
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,35 +9,45 @@ import typer
 from fsdb.cli.output import JsonOption, YesOption, confirmed, counted, note, out, say, show, show_json
 from fsdb.cli.session import UrlOption, opened
 from fsdb.errors import ColumnsLeftOut
+from fsdb.migrate import project
+from fsdb.migrate.diff import Definition
 from fsdb.migrate.modules import load_definitions
 from fsdb.migrate.plan import Plan
 
 WhereArgument = Annotated[
-    str, typer.Argument(metavar="DEFINITIONS", help="Python file or module with feature sets and training views.")
+    str | None,
+    typer.Argument(
+        metavar="[DEFINITIONS]",
+        help="Python file or module with feature sets and training views; else \\[tool.fsdb] of pyproject.toml, else features.py.",
+        show_default=False,
+    ),
 ]
 PruneOption = Annotated[
     bool, typer.Option("--prune", help="Also drop the sets and views that the definitions do not name.")
 ]
 
 
-def plan(where: WhereArgument, prune: PruneOption = False, as_json: JsonOption = False, url: UrlOption = None) -> None:
+def plan(
+    where: WhereArgument = None, prune: PruneOption = False, as_json: JsonOption = False, url: UrlOption = None
+) -> None:
     """Show what would change if the definitions were applied. Exit status 1 where something is in the way."""
+    definitions = _loaded(where)
     with opened(url) as store:
-        made = store.plan(load_definitions(where), prune=prune)
+        made = store.plan(definitions, prune=prune)
     _show(made, as_json)
     if made.obstacles:
         raise typer.Exit(1)
 
 
 def apply(
-    where: WhereArgument,
+    where: WhereArgument = None,
     prune: PruneOption = False,
     yes: YesOption = False,
     as_json: JsonOption = False,
     url: UrlOption = None,
 ) -> None:
     """Make the database as defined, in one transaction; asks before anything destructive."""
-    definitions = load_definitions(where)
+    definitions = _loaded(where)
     shown: list[Plan] = []
 
     def confirm(made: Plan) -> bool:
@@ -46,7 +57,7 @@ def apply(
             confirmed(f"Make {counted(len(made.destructive), 'destructive change')}?", yes)
         return True
 
-    with opened(url) as store:
+    with opened(url, make=True) as store:
         made = store.apply(definitions, prune=prune, confirm=confirm)
     if not shown:
         _show(made, as_json)
@@ -70,7 +81,7 @@ def track(
     url: UrlOption = None,
 ) -> None:
     """Turn an existing table into a feature set; its columns and its application stay as they are."""
-    with opened(url) as store, warnings.catch_warnings(record=True) as left_out:
+    with opened(url, make=True) as store, warnings.catch_warnings(record=True) as left_out:
         warnings.simplefilter("always", ColumnsLeftOut)
         tracked = store.track(
             table,
@@ -84,6 +95,10 @@ def track(
         show(store.describe(tracked.name), as_json)
     for warning in left_out:
         note(str(warning.message))
+
+
+def _loaded(where: str | None) -> list[Definition]:
+    return load_definitions(project.find_project(Path(), definitions=where).definitions)
 
 
 def _show(made: Plan, as_json: bool) -> None:

@@ -41,7 +41,7 @@ def register(
     """Register a fitted estimator as the next version of a model. The estimator comes from your own code, or from MLflow."""
     metrics = dict(_metric(given) for given in metric or ())
     fitted = estimator if is_logged(estimator) else load_object(estimator)
-    with opened(url) as store, err().status("Comparing with the native predict"):
+    with opened(url, make=True) as store, err().status("Comparing with the native predict"):
         trained_on = store.load_training_set(training_set) if training_set else None
         store.register_model(
             name, fitted, training_set=trained_on, metrics=metrics, description=description, trust_code=trust_code

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from fsdb import columnar, retention
-from fsdb.cli.output import JsonOption, err, note, say, show
+from fsdb.cli.output import JsonOption, err, note, say, show, show_json
 from fsdb.cli.session import UrlOption, opened, own_transaction
 from fsdb.definitions import fixed_duration
 from fsdb.errors import ConnectionFailed, RetentionRefused
@@ -53,7 +53,12 @@ def sync(
                 done = columnar.rebuild(store.url, rebuild, warehouse=warehouse, progress=progress)
             else:
                 done = columnar.sync(store.url, sets, warehouse=warehouse, progress=progress)
-        show(done.table, as_json, empty="There are no feature sets yet.")
+        if as_json:
+            show_json(done.to_dicts())
+        else:
+            show(done.table, as_json, empty="There are no feature sets yet.")
+            for one in done.sets:
+                note(one.sentence)
         for notice in done.notices:
             note(notice)
         if rebuild is None:

@@ -12,7 +12,7 @@ from fsdb.columnar import table
 from fsdb.columnar.contents import batches
 from fsdb.columnar.files import FileWriter
 from fsdb.columnar.iceberg import data_files, reading
-from fsdb.columnar.result import SetSync, SyncResult
+from fsdb.columnar.result import SyncResult
 from fsdb.columnar.work import Work, working, writing
 
 SMALL = 64 << 20  # bytes: a file below this is worth putting together with others, where that is asked for
@@ -38,7 +38,7 @@ def compact(url: str, feature_sets: Sequence[str] | None = None) -> SyncResult:
                 if copy is None or copy.metadata.current_snapshot() is None:
                     continue
                 written = compact_table(work, registered, copy, every=True)
-                done.append(SetSync(name, written, table.Change(copy).rows, time.perf_counter() - begun))
+                done.append(table.Change(copy).held(name, written, time.perf_counter() - begun))
         return SyncResult(tuple(done), tuple(work.notices))
 
 

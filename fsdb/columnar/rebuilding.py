@@ -35,21 +35,17 @@ def rebuild(
     url: str, feature_set: str, *, warehouse: str | None = None, progress: Progress | None = None
 ) -> SyncResult:
     """What fsdb.columnar.rebuild does."""
-    begun = time.perf_counter()
     with working(url, warehouse) as work:
         registered = get_set(work.control, feature_set)
         with work.alone(feature_set):
             erased = erasures.pending_versions(work.control, feature_set)
-            written, rows = rebuild_set(work, registered, progress, erased)
-            done = SetSync(feature_set, written, rows, time.perf_counter() - begun)
+            done = rebuild_set(work, registered, progress, erased)
             return SyncResult((done,), tuple(work.notices))
 
 
-def rebuild_set(
-    work: Work, registered: RegisteredSet, progress: Progress | None, erased: NDArray[np.int64]
-) -> tuple[int, int]:
-    """Makes the copy anew for who is alone with it, without the versions that were erased; how many it wrote, and how many it has."""
-    name = registered.name
+def rebuild_set(work: Work, registered: RegisteredSet, progress: Progress | None, erased: NDArray[np.int64]) -> SetSync:
+    """Makes the copy anew for who is alone with it, without the versions that were erased."""
+    begun, name = time.perf_counter(), registered.name
     partly = registered.reach is not None
     old = _old(work, registered) if partly else None
     new = work.created(registered, NEW)
@@ -59,7 +55,7 @@ def rebuild_set(
     with writing(name):
         work.commit(name, change, filled.writer, lambda: change.append(filled.files, filled.watermark))
     _replace(work, registered)
-    return filled.rows, change.rows
+    return change.held(name, filled.rows, time.perf_counter() - begun)
 
 
 def _old(work: Work, registered: RegisteredSet) -> IcebergTable:

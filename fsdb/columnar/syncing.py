@@ -54,6 +54,7 @@ def sync_set(work: Work, name: str, progress: Progress | None) -> SetSync:
         registered = list_sets(work.control, [name]).get(name)
         if registered is None:  # dropped while others were synced
             return SetSync(name, 0, 0, time.perf_counter() - begun)
+        work.check_files(registered)
         copy = work.loaded(registered) or work.created(registered)
         change = table.Change(copy)
         before = table.watermark(copy)
@@ -61,10 +62,10 @@ def sync_set(work: Work, name: str, progress: Progress | None) -> SetSync:
         if filled.files or change.changed or before is None or filled.watermark.floor - before.floor >= MOVED:
             with writing(name):
                 work.commit(name, change, filled.writer, lambda: change.append(filled.files, filled.watermark))
-        rows = change.rows
         if filled.files:
             compact_if_needed(work, registered, copy)
-    return SetSync(name, filled.rows, rows, time.perf_counter() - begun)
+            change = table.Change(copy)
+    return change.held(name, filled.rows, time.perf_counter() - begun)
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ from fsdb.columnar.iceberg import (
     reading,
     watermark_of,
 )
+from fsdb.columnar.result import SetSync
 from fsdb.columnar.schema import EVENT_TIME, VERSION_ID, arrow_of, followed, new_schema, note
 from fsdb.columnar.watermark import Watermark
 
@@ -160,8 +161,16 @@ class Change:
     @property
     def rows(self) -> int:
         """How many versions the table holds with the changes so far."""
+        return self._total("total-records")
+
+    def held(self, feature_set: str, written: int, seconds: float) -> SetSync:
+        """What the table holds with the changes so far, for the result of what wrote them."""
+        files, size = self._total("total-data-files"), self._total("total-files-size")
+        return SetSync(feature_set, written, self.rows, seconds, files, size, self.metadata.location)
+
+    def _total(self, name: str) -> int:
         snapshot = self.metadata.current_snapshot()
-        return 0 if snapshot is None or snapshot.summary is None else int(snapshot.summary["total-records"] or 0)
+        return 0 if snapshot is None or snapshot.summary is None else int(snapshot.summary[name] or 0)
 
     def discard(self) -> None:
         """Removes the manifests that were written for a commit that failed."""

@@ -21,7 +21,7 @@ from fsdb.columnar.claims import claim
 from fsdb.columnar.files import FileWriter
 from fsdb.columnar.folders import own_folder, parent
 from fsdb.columnar.places import Outside, is_table_of
-from fsdb.columnar.reading import AWAY, broken, lost
+from fsdb.columnar.reading import AWAY, broken, check_files, lost, read_copy
 from fsdb.errors import ChangeRefused, ConnectionFailed, FsdbError
 from fsdb.sql import query
 from fsdb.types import base_name
@@ -92,6 +92,12 @@ class Work:
         if claimed != (True,):
             return None
         return table.load(self.catalog, table.identifier(registered), registered.name)
+
+    def check_files(self, registered: RegisteredSet) -> None:
+        """Raises CopyBroken where a file of a set's copy is gone: what a sync adds to it would not be read either."""
+        copy = read_copy(self.control, registered.name)
+        if copy is not None:
+            check_files(copy)
 
     def created(self, registered: RegisteredSet, suffix: str = "") -> IcebergTable:
         """A new, empty table for a set's copy; under another name with a suffix."""

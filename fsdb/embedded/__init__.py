@@ -3,30 +3,64 @@
 import logging
 import subprocess
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import psycopg
 from psycopg.conninfo import make_conninfo
+from psycopg.sql import Identifier
 
 from fsdb import config
-from fsdb.errors import ConnectionFailed
+from fsdb.errors import CatalogMissing, ConnectionFailed
+from fsdb.session import connect
+from fsdb.sql import query
 from fsdb.urls import of_postgresql
 
 ALIAS = "embedded:///"
+FILE = "embedded/databases"
 
 
-def resolved(url: str | None) -> str:
+def resolved(url: str | None, make: bool = True, create: bool = False) -> str:
     """The URL of the database meant: `url`, else `$FSDB_URL`, else the embedded server, started if need be.
 
-    "embedded:///name" is the database of that name on the embedded server. Raises ConnectionFailed for a URL that is not PostgreSQL's.
+    "embedded:///name" is the database of that name on the embedded server. make: whether the server's data is made where there is none.
+    create: whether the named database is. Raises ConnectionFailed for a URL that is not PostgreSQL's, and for a database that is not
+    there; CatalogMissing where there is no server's data and none is to be made.
     """
     given = url or config.configured_url()
     if given is not None and not given.startswith(ALIAS):
         return of_postgresql(given)
-    server = start(config.data_folder())
-    name = (given or "").removeprefix(ALIAS)
-    return make_conninfo(server, dbname=name) if name else server
+    folder, name = config.data_folder(), (given or "").removeprefix(ALIAS)
+    if not make and not (folder / "PG_VERSION").exists():
+        raise CatalogMissing(
+            f"There is no embedded PostgreSQL in {folder} yet: make one with fsdb init, or set FSDB_URL to a server of your own."
+        )
+    server = start(folder)
+    if not name:
+        return server
+    _named(server, name, create)
+    return make_conninfo(server, dbname=name)
+
+
+def _named(server: str, name: str, create: bool) -> None:
+    """Sees to it that the server has a database of that name. Raises ConnectionFailed where it has not and none is to be made."""
+    try:
+        with connect(server, autocommit=True) as admin:
+            if admin.execute(query(FILE, "exists"), {"name": name}).fetchone() == (True,):
+                return
+            if not create:
+                raise ConnectionFailed(
+                    f"The embedded PostgreSQL has no database {name!r}: create it with fsdb init --url {ALIAS}{name}, or in Python with fsdb.connect({ALIAS + name!r}, create=True)."
+                )
+            # No transaction makes a database. Where another process was first, it is there.
+            with suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+                psycopg.Cursor(admin).execute(query(FILE, "create", database=Identifier(name)))
+    except psycopg.Error as error:
+        raise ConnectionFailed(
+            f"The embedded PostgreSQL does not make the database {name!r}: {error.diag.message_primary or str(error).strip()}."
+        ) from error
 
 
 def meant(url: str | None) -> bool:

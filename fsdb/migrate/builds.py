@@ -1,5 +1,6 @@
 """Which build of fsdb made a catalog: each migration leaves the fingerprint of its SQL texts, beside the revision that Alembic keeps."""
 
+from collections.abc import Iterable
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -14,6 +15,7 @@ from fsdb.migrate.engine import driver
 from fsdb.sql import data_folder, query
 
 FILE = "migrate/catalog"
+ADDITIVE = "additive"  # a migration's file says so by `additive = True`
 
 
 def record(*, ctx: MigrationContext, step: MigrationInfo, **_: Any) -> None:
@@ -23,8 +25,12 @@ def record(*, ctx: MigrationContext, step: MigrationInfo, **_: Any) -> None:
     assert ctx.script is not None
     assert revision is not None
     if step.is_upgrade:
-        name = Path(ctx.script.get_revision(revision).path).stem
-        known = {"revision": revision, "fingerprint": _fingerprint(name)}
+        script = ctx.script.get_revision(revision)
+        known = {
+            "revision": revision,
+            "fingerprint": _fingerprint(Path(script.path).stem),
+            "additive": getattr(script.module, ADDITIVE, False),
+        }
         driver(ctx.connection).execute(query(FILE, "record_migration"), known)
     elif step.down_revision_ids:  # the first one took the table away
         driver(ctx.connection).execute(query(FILE, "forget_migration"), {"revision": revision})
@@ -40,6 +46,13 @@ def check(connection: Connection[Any], scripts: ScriptDirectory, current: str) -
                 f"The fsdb catalog of database {connection.info.dbname} is another build of revision {current} (its migration {script.revision} is not "
                 "this fsdb's): use the fsdb that made it, or a database without a catalog."
             )
+
+
+def only_added(connection: Connection[Any], known: Iterable[str]) -> bool:
+    """Whether all of the catalog's migrations besides those that are known only added to it; not where there is none."""
+    (recorded,) = connection.execute(query(FILE, "records_migrations")).fetchone() or (False,)
+    found = connection.execute(query(FILE, "unknown"), {"known": list(known)}).fetchall() if recorded else []
+    return bool(found) and all(additive for _, additive in found)
 
 
 @cache

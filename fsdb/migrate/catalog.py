@@ -1,6 +1,6 @@
 """The fsdb catalog's own versions: creating, upgrading and removing it with Alembic."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -37,8 +37,9 @@ def upgrade(url: str, revision: str = "head") -> None:
     with locked(url) as connection:
         current = current_revision(connection)
         _check_made(driver(connection), current)
-        if current == head_revision() and revision == "head":
+        if revision == "head" and not is_older(current):
             return
+        _check_known(current)
         try:
             connection.execute(sa.schema.CreateSchema(CATALOG_SCHEMA, if_not_exists=True))
             with foreign_code.as_owner(driver(connection)), _known_revision(revision):
@@ -57,9 +58,10 @@ def upgrade(url: str, revision: str = "head") -> None:
             ) from error
 
 
-def downgrade(url: str, revision: str) -> None:
+def downgrade(url: str, revision: str, confirm: Callable[[Sequence[str]], object] | None = None) -> None:
     """Takes the catalog back to `revision`; "base" removes it.
 
+    confirm: called with the revisions that are undone, whose tables go with what they hold, before anything is; what it raises ends this.
     Raises CatalogMissing where there is none or another build made it, ChangeRefused for an unknown revision and while feature sets, training
     sets or models are registered that the catalog of that revision could not hold, or versions are in a columnar copy alone.
     """
@@ -67,6 +69,7 @@ def downgrade(url: str, revision: str) -> None:
         current = current_revision(connection)
         if current is None:
             raise CatalogMissing("This database has no fsdb catalog: nothing to downgrade.")
+        _check_known(current)
         _check_made(driver(connection), current)
         scripts = _scripts()
         with _known_revision(revision):
@@ -77,18 +80,14 @@ def downgrade(url: str, revision: str) -> None:
             _refuse_while_versions_have_left(connection)
         if WITH_RUNTIMES in leaving and scripts.get_base() not in leaving:
             _refuse_while_deployed(connection)
+        if scripts.get_base() in leaving:
+            _refuse_while_registered(connection)
+        if leaving and confirm is not None:
+            confirm(leaving)
         if scripts.get_base() not in leaving:
             command.downgrade(_config(connection), revision)
             _record(connection, "downgrade", current)
             return
-        registered = [
-            f"{kind} {name}" for kind, name in driver(connection).execute(query("migrate/catalog", "registered"))
-        ]
-        if registered:
-            raise ChangeRefused(
-                f"The catalog is not removed while things are registered in it: {', '.join(registered[:10])}"
-                f"{', …' if len(registered) > 10 else ''}. Drop them first."
-            )
         command.downgrade(_config(connection), revision)
         for table in (VERSION_TABLE, PROJECT_VERSION_TABLE):
             connection.execute(
@@ -125,16 +124,30 @@ def head_revision() -> str:
     return head
 
 
+def is_older(revision: str | None) -> bool:
+    """Whether this fsdb would take a catalog further; True of none, False of one that a newer fsdb made."""
+    return revision is None or (revision in _known() and revision != head_revision())
+
+
 def check(connection: psycopg.Connection[Any]) -> None:
-    """Raises CatalogMissing with what to do unless the database's catalog is the one that this fsdb makes."""
+    """Raises CatalogMissing with what to do unless this fsdb works with the database's catalog.
+
+    That is the one that it makes, or one to which a newer fsdb only added.
+    """
     current = read_revision(connection)
-    check_revision(current)
     _check_made(connection, current)
+    if current in _known() or current is None:
+        check_revision(current)
+
+
+def check_newest(connection: psycopg.Connection[Any]) -> None:
+    """Raises CatalogMissing where a newer fsdb made the catalog, even one that only added to it."""
+    _check_known(read_revision(connection))
 
 
 def check_build(connection: psycopg.Connection[Any], current: str) -> None:
     """Raises CatalogMissing where another build of fsdb made the catalog at revision `current`."""
-    builds.check(connection, _scripts(), current)
+    builds.check(connection, _scripts(), current if current in _known() else head_revision())
 
 
 def check_revision(current: str | None) -> None:
@@ -153,6 +166,16 @@ def _record(connection: sa.Connection, operation: str, before: str | None) -> No
     own = driver(connection)
     if audit.is_kept(own):
         audit.record(own, operation, "catalog", {"from": before, "to": current_revision(connection)})
+
+
+def _refuse_while_registered(connection: sa.Connection) -> None:
+    found = driver(connection).execute(query("migrate/catalog", "registered"))
+    registered = [f"{kind} {name}" for kind, name in found]
+    if registered:
+        raise ChangeRefused(
+            f"The catalog is not removed while things are registered in it: {', '.join(registered[:10])}"
+            f"{', …' if len(registered) > 10 else ''}. Drop them first."
+        )
 
 
 def _refuse_while_versions_have_left(connection: sa.Connection) -> None:
@@ -175,23 +198,29 @@ def _is_current(url: str) -> bool:
     with opened(url) as connection:
         current = read_revision(connection)
         _check_made(connection, current)
-        return current == head_revision()
+        return not is_older(current)
 
 
 def _check_made(connection: psycopg.Connection[Any], current: str | None) -> None:
-    """Raises CatalogMissing where a newer fsdb or another build made what is there."""
-    _check_known(current)
-    if current is not None:
-        check_build(connection, current)
+    """Raises CatalogMissing where another build made what is there, or a newer fsdb one with which this one does not work."""
+    if current is None:
+        return
+    if current not in _known() and not builds.only_added(connection, _known()):
+        _check_known(current)
+    check_build(connection, current)
 
 
 def _check_known(current: str | None) -> None:
-    known = {script.revision for script in _scripts().walk_revisions()}
-    if current is not None and current not in known:
+    if current is not None and current not in _known():
         raise CatalogMissing(
             f"The fsdb catalog is at revision {current}, which this fsdb does not know (its newest is {head_revision()}): "
             "a newer fsdb upgraded it. Install that version."
         )
+
+
+@cache
+def _known() -> frozenset[str]:
+    return frozenset(script.revision for script in _scripts().walk_revisions())
 
 
 @cache

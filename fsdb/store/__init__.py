@@ -1,5 +1,5 @@
 """The facade that users hold: a class for each noun, and the one that has all of them."""
 
-from fsdb.store.store import Store, connect
+from fsdb.store.store import Store, connect, opened
 
-__all__ = ["Store", "connect"]
+__all__ = ["Store", "connect", "opened"]

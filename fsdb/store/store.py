@@ -1,6 +1,6 @@
 """The store: the thin facade that users hold, and the only place where the parts are put together."""
 
-from fsdb import config, embedded
+from fsdb import embedded
 from fsdb.arguments import checked
 from fsdb.asof import snapshots
 from fsdb.db import Database
@@ -16,22 +16,26 @@ from fsdb.store.rows import RowStore
 
 
 @checked
-def connect(url: str | None = None, warehouse: str | None = None) -> "Store":
+def connect(url: str | None = None, warehouse: str | None = None, create: bool = False) -> "Store":
     """A store on the database at `url`, else at `$FSDB_URL`, else on the embedded PostgreSQL, started if need be.
 
-    "embedded:///name" is another database of the embedded server. warehouse: where new columnar copies go, a folder or an
-    fsspec URL; else `$FSDB_WAREHOUSE`, else a folder in the user's data folder.
+    "embedded:///name" is another database of the embedded server; create=True makes it where it is not there. warehouse: where new
+    columnar copies go, a folder or an fsspec URL; else `$FSDB_WAREHOUSE`, else a folder in the user's data folder.
 
-    A database without a catalog gets one. Raises ConnectionFailed where there is no usable server, or no right to
+    A database without a catalog gets one. Raises ConnectionFailed where there is no usable server, no database of that name, or no right to
     create schemas; CatalogMissing where the catalog is of another version (the embedded one is upgraded).
     """
-    database = Database(embedded.resolved(url))
+    return opened(url, warehouse, create=create)
+
+
+def opened(url: str | None, warehouse: str | None = None, make: bool = True, create: bool = False) -> "Store":
+    """What `connect` does. Without `make` nothing is made or upgraded: CatalogMissing is raised where there is no catalog, or an older one."""
+    database = Database(embedded.resolved(url, make, create))
     database.open()
     try:
-        owned = (url or config.configured_url() or embedded.ALIAS).startswith(embedded.ALIAS)
         with database.transaction() as connection:
             revision = catalog.read_revision(connection)
-        if revision is None or (owned and revision != catalog.head_revision()):
+        if make and (revision is None or (embedded.meant(url) and catalog.is_older(revision))):
             catalog.upgrade(database.url)
         with database.transaction() as connection:
             catalog.check(connection)

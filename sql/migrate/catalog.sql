@@ -19,9 +19,13 @@ SELECT to_regclass('fsdb.catalog_migrations') IS NOT NULL
 -- The fingerprints of the migrations that made this catalog.
 SELECT revision, fingerprint FROM fsdb.catalog_migrations
 
+-- name: unknown
+-- The catalog's migrations besides those that are known, in their order, with whether each only added.
+SELECT revision, additive FROM fsdb.catalog_migrations WHERE revision <> ALL (%(known)s::text[]) ORDER BY applied_at, revision
+
 -- name: record_migration
 -- Notes a migration that ran.
-INSERT INTO fsdb.catalog_migrations (revision, fingerprint) VALUES (%(revision)s, %(fingerprint)s)
+INSERT INTO fsdb.catalog_migrations (revision, fingerprint, additive) VALUES (%(revision)s, %(fingerprint)s, %(additive)s)
 
 -- name: forget_migration
 -- Takes away the note of a migration that was undone.

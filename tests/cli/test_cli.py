@@ -86,7 +86,7 @@ def test_a_refusal_is_one_sentence_on_standard_error(
 
 
 @pytest.mark.parametrize(
-    "arguments", [["nonsense"], ["plan"], ["apply", "features.py", "--nonsense"], ["replay", "x", "--limit", "many"]]
+    "arguments", [["nonsense"], ["ingest"], ["apply", "features.py", "--nonsense"], ["replay", "x", "--limit", "many"]]
 )
 def test_misuse(folder: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2
@@ -216,7 +216,11 @@ def test_a_project_s_migrations_from_the_command_line(
     assert connection.execute("SELECT count(*) FROM fsdb.feature_sets").fetchone() == (1,)
     assert main(["downgrade", "-1", "-y"]) == 0
     assert connection.execute("SELECT count(*) FROM fsdb.feature_sets").fetchone() == (0,)
-    assert main(["downgrade", "--catalog", "base"]) == 0
+    assert main(["downgrade", "--catalog", "base"]) == 1
+    printed = capsys.readouterr()
+    assert "tables of revision 0001, 0002, 0003, 0004 are dropped" in printed.err
+    assert "Nobody can be asked here: confirm with --yes. Nothing was changed." in printed.err
+    assert main(["downgrade", "--catalog", "base", "--yes"]) == 0
     assert connection.execute("SELECT to_regnamespace('fsdb') IS NULL").fetchone() == (True,)
     assert main(["init"]) == 0
     assert "Catalog created" in capsys.readouterr().out
@@ -296,6 +300,20 @@ def test_help_is_shown_as_it_is_written(
     for parameter in typer.main.get_command(app).commands[command].params:  # type: ignore[attr-defined]
         written = " ".join((getattr(parameter, "help", None) or "").replace("\\[", "[").split())
         assert written in shown
+
+
+def test_status_marks_what_the_planner_estimates(
+    folder: Path, connection: psycopg.Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["apply"]) == 0
+    large = "UPDATE pg_class SET relpages = 20000, reltuples = 1234567 WHERE oid = 'airport_weather'::regclass"
+    connection.execute(large)  # as ANALYZE of a large table leaves it
+    capsys.readouterr()
+    assert main(["status"]) == 0
+    assert re.search(r"airport_weather +~1234567 +0 ", capsys.readouterr().out)
+    assert main(["status", "--json"]) == 0
+    (part,) = json.loads(capsys.readouterr().out)["parts"]
+    assert (part["rows"], part["versions"], part["estimated"]) == (1234567, 0, ["rows"])
 
 
 def test_interrupted(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """fsdb sync, and store.sync."""
 
 import json
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,10 @@ def test_the_command_shows_what_it_did(connection: psycopg.Connection, capsys: p
     assert main(["sync", "readings", "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)
     assert (row["feature_set"], row["versions"], row["rows_in_copy"]) == ("readings", 10, 10)
+    copy = read_copy(connection, "readings")
+    assert copy is not None
+    assert (row["files"], row["bytes"]) == (len(copy.files), copy.bytes)
+    assert {Path(file.path).parent.parent for file in copy.files} == {Path(row["location"])}
     assert read_copy(connection, "others") is None
     write(connection, 10)
     assert main(["sync", "--compact", "--expire", "1 minute"]) == 0
@@ -63,6 +68,26 @@ def test_the_command_shows_what_it_did(connection: psycopg.Connection, capsys: p
     assert ids(read_copy(connection, "readings")) == history_ids(connection)
     assert main(["sync", "--expire", "1 month"]) == 1
     assert main(["sync", "nothing"]) == 1
+
+
+def test_a_sync_fails_where_the_copy_s_files_are_gone(
+    connection: psycopg.Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    simple_set(connection)
+    write(connection, 10)
+    assert main(["sync"]) == 0
+    assert re.search(r"readings: 1 files of [\d,]+ bytes in /\S+\.", capsys.readouterr().err)
+    copy = read_copy(connection, "readings")
+    assert copy is not None
+    Path(copy.files[0].path).unlink()
+    for more in (0, 10):  # whether there is anything to write or not
+        if more:
+            write(connection, more)
+        assert main(["sync"]) == 1
+        assert f"cannot be read: {copy.files[0].path} is gone" in capsys.readouterr().err
+    assert main(["sync", "--rebuild", "readings"]) == 0
+    assert main(["sync"]) == 0
+    assert ids(read_copy(connection, "readings")) == history_ids(connection)
 
 
 def test_watching_waits_for_a_server_that_is_away(

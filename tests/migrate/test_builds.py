@@ -107,6 +107,49 @@ def test_a_newer_catalog_is_told_by_every_command(database: TestDatabase, capsys
         assert "Install that version" in said
 
 
+def newer(connection: psycopg.Connection, revision: str, additive: bool) -> None:
+    """A migration that this fsdb does not know, as a newer one leaves it."""
+    connection.execute("UPDATE fsdb.catalog_version SET version_num = %s", (revision,))
+    row = (revision, "newer", additive)
+    connection.execute("INSERT INTO fsdb.catalog_migrations (revision, fingerprint, additive) VALUES (%s, %s, %s)", row)
+
+
+def test_an_old_fsdb_works_beside_a_catalog_to_which_a_newer_one_only_added(
+    database: TestDatabase, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    weather = fsdb.FeatureSet("weather", keys={"origin": "text"}, features=[fsdb.Feature("temp", "real")])
+    with database.connect() as connection:
+        newer(connection, "9998", additive=True)
+        newer(connection, "9999", additive=True)
+        before = schema(connection)
+        assert main(["init", "--url", database.url]) == 0
+        assert "Catalog there already" in (said := capsys.readouterr().out)
+        assert "revision 9999" in said
+        for command, asked in (("upgrade", []), ("downgrade", ["base", "--catalog", "--yes"])):
+            assert main([command, *asked, "--url", database.url]) == 1  # its own objects are older ones
+            assert "at revision 9999, which this fsdb does not know" in capsys.readouterr().err
+        assert difference(before, schema(connection)) == {}
+        with fsdb.connect(database.url) as store:
+            store.apply([weather])
+            store.ingest("weather", "SELECT 'JFK' AS origin, 1.5::real AS temp")
+            assert store.feature_vector("weather.temp", {"origin": "JFK"})["temp"] == 1.5
+            assert "catalog at 9999 (a newer fsdb added to it; this one knows " in store.status().headline
+        (check,) = [check for check in diagnose(connection).checks if check.name == "catalog"]
+        assert (check.state, "works beside it" in check.advice) == ("advice", True)
+        connection.execute(OTHERS["0002"])
+        with pytest.raises(CatalogMissing, match="another build"):
+            fsdb.connect(database.url)
+
+
+def test_one_change_among_what_a_newer_fsdb_added_is_told(database: TestDatabase) -> None:
+    with database.connect() as connection:
+        newer(connection, "9998", additive=False)
+        newer(connection, "9999", additive=True)
+    with pytest.raises(CatalogMissing, match="at revision 9999, which this fsdb does not know"):
+        fsdb.connect(database.url)
+
+
 def test_a_catalog_that_is_changed_under_an_open_store_is_told(database: TestDatabase) -> None:
     with fsdb.connect(database.url) as store:
         with database.connect() as connection:
