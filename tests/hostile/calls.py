@@ -44,7 +44,7 @@ def definitions() -> list[Call]:
         ),
         Call("OnnxModel", fsdb.OnnxModel, {"model": b"", "classes": (0, 1), "translate": True}),
         Call("Table.of", fsdb.Table.of, {"columns": ["a"], "rows": [[1]], "title": "t"}),
-        Call("connect", fsdb.connect, {"url": "postgresql://127.0.0.1:1/none", "warehouse": None}),
+        Call("connect", fsdb.connect, {"url": "postgresql://127.0.0.1:1/none", "warehouse": None, "create": False}),
     ]
 
 
