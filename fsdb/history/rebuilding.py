@@ -8,12 +8,12 @@ from psycopg import Connection
 
 from fsdb import locks
 from fsdb.catalog.feature_sets import RegisteredSet
-from fsdb.history.compiler import views
 from fsdb.history.dependents import set_aside
 from fsdb.history.grants import grant, grants
 from fsdb.history.locking import all_locks
 from fsdb.history.refusals import refusals
 from fsdb.history.tables import drop_objects, drop_triggers, refresh
+from fsdb.history.views import views
 
 
 @contextmanager
