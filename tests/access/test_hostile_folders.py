@@ -15,6 +15,7 @@ from sklearn.linear_model import LinearRegression
 
 from fsdb.deployments import logged
 from fsdb.errors import FsdbError, UnsupportedModel
+from fsdb.models.frontends import tried
 
 pytest.importorskip("mlflow")
 pytestmark = [pytest.mark.filterwarnings("ignore")]
@@ -117,6 +118,40 @@ def test_files_of_others(files: Path) -> None:
         folder = described(files, "xgboost", data=repr(place), model_class="xgboost.core.Booster")
         with pytest.raises(UnsupportedModel, match=r"has no file .* in its folder"):
             logged.load(folder)
+
+
+def test_a_file_that_ends_the_process_that_reads_it(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process that tried it is another one."""
+    deadly = "import os\nos.kill(os.getpid(), 11)\n"
+    monkeypatch.setattr(tried, "_SCRIPT", deadly)
+    for flavor, data in (("xgboost", "model.ubj"), ("lightgbm", "model.lgb")):
+        tried._said.cache_clear()
+        with pytest.raises(
+            UnsupportedModel, match=f"the file {data} cannot be loaded by {flavor}: reading it ends the process"
+        ):
+            logged.load(described(files, flavor, data=data))
+
+
+@pytest.mark.parametrize("flavor", ["xgboost", "lightgbm"])
+def test_a_damaged_file_is_an_error(files: Path, flavor: str) -> None:
+    """Numbers that say how much follows are made large; what the library makes of them happens elsewhere."""
+    name = {"xgboost": "model.ubj", "lightgbm": "model.lgb"}[flavor]
+    whole = (files / name).read_bytes()
+    (files / "damaged").write_bytes(
+        whole.replace(b"num_leaves=", b"num_leaves=99999999") if flavor == "lightgbm" else whole[: len(whole) // 2]
+    )
+    with pytest.raises(UnsupportedModel, match="the file damaged cannot be loaded by"):
+        logged.load(described(files, flavor, data="damaged"))
+
+
+def test_the_folder_in_which_the_process_works_is_no_library(
+    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "xgboost.py").write_text(f"open({str(files.parent / 'mark')!r}, 'w')")
+    monkeypatch.chdir(tmp_path)
+    tried._said.cache_clear()
+    assert isinstance(logged.load(described(files, "xgboost", data="model.ubj")).estimator, xgboost.Booster)
+    nothing_ran(files)
 
 
 def test_a_file_of_skops_that_is_a_pickle(files: Path) -> None:

@@ -4,9 +4,12 @@ from pathlib import Path
 
 import lightgbm
 
+from fsdb.models.frontends import tried
+
 BOOSTER = "lightgbm.basic.Booster"
 
 
 def load(path: Path) -> lightgbm.Booster:
-    """The Booster in a file; LightGBMError for a file that it cannot read."""
+    """The Booster in a file; UnsupportedModel for a file that it cannot read."""
+    tried.read(path, "lightgbm")
     return lightgbm.Booster(model_file=str(path))

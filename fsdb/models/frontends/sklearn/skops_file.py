@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fsdb.errors import UnsupportedModel
+from fsdb.models.frontends import tried
 
 _TRUSTED = frozenset(
     {
@@ -43,6 +44,7 @@ _TRUSTED = frozenset(
 
 def load(path: Path) -> Any:
     """The estimator in the file. ImportError: skops is not installed. UnsupportedModel: the file has other types than those above."""
+    tried.read(path, "skops", tuple(sorted(_TRUSTED)))
     from skops.io import get_untrusted_types
     from skops.io import load as loaded
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import xgboost
 
+from fsdb.models.frontends import tried
+
 CLASSES: dict[str, type] = {
     "xgboost.core.Booster": xgboost.Booster,
     "xgboost.sklearn.XGBModel": xgboost.XGBModel,
@@ -17,7 +19,8 @@ CLASSES: dict[str, type] = {
 
 
 def load(path: Path, kind: str) -> Any:
-    """The model in a file as one of the classes above; KeyError for another. xgboost's errors for a file that it cannot read."""
+    """The model in a file as one of the classes above; KeyError for another. UnsupportedModel for a file that it cannot read."""
     made = CLASSES[kind]()
+    tried.read(path, "xgboost")
     made.load_model(path)
     return made
