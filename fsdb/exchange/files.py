@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from fsdb import ownership
 from fsdb.errors import InvalidData
 from fsdb.exchange import csv_files
 from fsdb.exchange.frames import check_names
@@ -69,6 +70,7 @@ class File:
 def opened(path: str | Path, what: str) -> File:
     """The file at a path. Raises InvalidData."""
     name = str(path)
+    ownership.check_data(name, what)
     try:
         names = csv_files.names(name, what) if _is_csv(name) else pq.read_schema(name).names
     except (OSError, pa.ArrowException) as error:

@@ -26,12 +26,14 @@ from fsdb.migrate.diff import Definition, diff
 from fsdb.migrate.engine import PROJECT_VERSION_TABLE, connected, driver, locked
 from fsdb.migrate.reading import read
 from fsdb.migrate.sources import without_bytecode
+from fsdb.ownership import check_code
 from fsdb.search_path import as_user, of_user
 from fsdb.sql import query
 
 FOLDER = "migrations"
 DEFINITIONS = "features.py"
 TEMPLATE = Path(__file__).parent / "template"
+MOST_SETTINGS = 1 << 20
 MARK = "fsdb_definitions"  # an env.py that names it is one of ours: a folder of another tool is left alone
 FILE_NAMES = "%(year)d_%(month).2d_%(day).2d_%(rev)s_%(slug)s"
 
@@ -52,17 +54,35 @@ class Project:
 
 def find_project(start: Path, folder: str | None = None, definitions: str | None = None) -> Project:
     """The project in folder `start`: what is given, else `[tool.fsdb]` of its pyproject.toml, else migrations/ and features.py."""
-    settings: dict[str, Any] = {}
-    file = start / "pyproject.toml"
-    if file.is_file():
-        try:
-            settings = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("fsdb", {})
-        except tomllib.TOMLDecodeError as error:
-            raise InvalidDefinition(f"{file} cannot be read: {error}.") from error
+    settings = _settings(start / "pyproject.toml")
     return Project(
         start / (folder or settings.get("migrations", FOLDER)),
-        definitions or str(settings.get("definitions", DEFINITIONS)),
+        definitions or settings.get("definitions", DEFINITIONS),
     )
+
+
+def _settings(file: Path) -> dict[str, str]:
+    """`[tool.fsdb]` of a pyproject.toml: it names code that is run, so it must be as one's own as that."""
+    if not file.is_file():
+        return {}
+    try:
+        if file.stat().st_size > MOST_SETTINGS:
+            raise InvalidDefinition(f"{file} is larger than {MOST_SETTINGS:,} bytes: it is no pyproject.toml.")
+        found = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:  # TOMLDecodeError and UnicodeDecodeError are values, too
+        raise InvalidDefinition(f"{file} cannot be read: {str(error)[:300] or type(error).__name__}.") from error
+    tool = found.get("tool", {})
+    settings = tool.get("fsdb", {}) if isinstance(tool, dict) else {}
+    if not settings:
+        return {}
+    if not isinstance(settings, dict) or any(
+        not isinstance(settings.get(name, ""), str) for name in ("migrations", "definitions")
+    ):
+        raise InvalidDefinition(
+            f'[tool.fsdb] of {file} names no folder or file: write migrations = "…" and definitions = "…".'
+        )
+    check_code(file)
+    return settings
 
 
 def scaffold(project: Project) -> bool:
@@ -201,7 +221,9 @@ def _of_user(connection: sa.Connection) -> Iterator[None]:
 
 @contextmanager
 def _running(project: Project) -> Iterator[None]:
-    """Runs the project's scripts as they stand now, and gives Alembic's own errors as one sentence."""
+    """Runs the project's scripts as they stand now, and gives Alembic's own errors as one sentence. Raises InvalidDefinition for such as anybody may write."""
+    for script in (project.folder / "env.py", project.folder / "script.py.mako", *_versions(project)):
+        check_code(script)
     try:
         with without_bytecode():
             yield
@@ -217,6 +239,12 @@ def _running(project: Project) -> Iterator[None]:
         elif len(heads) > 1 and "not up to date" in reason:
             advice = " Run fsdb upgrade heads first, then fsdb merge: several are the newest, as where two branches each added one."
         raise ChangeRefused(f"The migrations in {project.folder} cannot be run: {reason}.{advice}") from error
+
+
+def _versions(project: Project) -> list[Path]:
+    """The migrations; where there is none yet, the place of the first."""
+    folder = project.folder / "versions"
+    return sorted(folder.glob("*.py")) or [folder / "first.py"]
 
 
 def _heads(project: Project) -> list[str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 from fsdb.forks import Lock
+from fsdb.ownership import check_code
 
 _STANDARD = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))
 _NOWHERE = str(Path(__file__) / "no-bytecode")  # below a file: there can be no such folder
@@ -25,6 +26,7 @@ class SourceLoader(SourceFileLoader):
     def get_code(self, fullname: str) -> CodeType:
         """The code of the file as it stands."""
         path = self.get_filename(fullname)
+        check_code(path)
         code: CodeType = self.source_to_code(self.get_data(path), path)
         return code
 
