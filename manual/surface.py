@@ -1,9 +1,7 @@
 """The reference of SQL: tables, views and functions with their columns and comments, from a database that has one of everything."""
 
 import re
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,7 +10,6 @@ from psycopg import Connection
 from sklearn.tree import DecisionTreeClassifier
 
 import fsdb
-from fsdb import embedded
 from fsdb.sql import query
 
 HEAD = """# SQL
@@ -211,13 +208,3 @@ def page_of(url: str) -> str:
     world(url)
     with fsdb.connect(url) as store, store.transaction() as connection:
         return page(connection)
-
-
-def page_of_embedded() -> str:
-    """The page, from an embedded server that is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="fsdb-manual-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o711)  # run by root, the server is another user's
-        try:
-            return page_of(embedded.start(Path(folder) / "data"))
-        finally:
-            embedded.stop(Path(folder) / "data")

@@ -1,9 +1,12 @@
 """A notebook, run by a kernel: each table is shown once, and the text of nothing is empty."""
 
+import sys
+
 import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from fsdb.engines.duckdb.session import Session
 from tests.conftest import TestDatabase
 
 SETUP = """
@@ -44,3 +47,25 @@ def test_tables_are_shown_once(database: TestDatabase) -> None:
         assert shown["data"]["text/html"].strip()
         assert shown["data"]["text/plain"].strip()
     assert [output["text"] for output in (*texts, *plan)] == ["[]\n", "True\n"]
+
+
+class Kernel:
+    """The standard error of a notebook: it says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("modules", "drawn"), [({}, True), ({"ipykernel": None}, False)])
+def test_duckdb_draws_no_bar_in_a_notebook(
+    modules: dict[str, None], drawn: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
+    for name, module in modules.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setattr(sys, "stderr", Kernel())
+    session = Session()
+    try:
+        assert session.connection.execute("SELECT current_setting('enable_progress_bar')").fetchall() == [(drawn,)]
+    finally:
+        session.close()

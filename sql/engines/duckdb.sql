@@ -1,6 +1,10 @@
+-- name: progress
+-- A bar for people at a terminal. In a notebook without ipywidgets DuckDB refuses this setting, whatever it is set to.
+SET enable_progress_bar = true
+
 -- name: settings
--- The session reads files of these folders alone, and nothing changes that later. Moments come out in UTC. Progress is shown to people alone. Of a join's two sides the second is hashed, as it is written: what DuckDB guesses of files read by field id is wrong.
-SET TimeZone = 'UTC'; SET enable_progress_bar = {progress}; SET disabled_optimizers = 'join_order,build_side_probe_side';
+-- The session reads files of these folders alone, and nothing changes that later. Moments come out in UTC. Of a join's two sides the second is hashed, as it is written: what DuckDB guesses of files read by field id is wrong.
+SET TimeZone = 'UTC'; SET disabled_optimizers = 'join_order,build_side_probe_side';
 SET allowed_directories = [{folders}]; SET enable_external_access = false; SET lock_configuration = true
 
 -- name: files

@@ -24,6 +24,11 @@ _AWAY = re.compile(r"AWS Error .*")
 _PATH = re.compile(r"""['"]([^'"]+\.parquet)['"]""")
 
 
+def _on_terminal() -> bool:
+    """Whether people see DuckDB's progress bar. The standard error of a notebook says that it is a terminal, and is none."""
+    return sys.stderr.isatty() and "ipykernel" not in sys.modules
+
+
 class Session:
     """An open DuckDB. Closing it, or losing the last reference to it, leaves nothing in memory or on disk."""
 
@@ -42,7 +47,9 @@ class Session:
             raise EngineUnavailable(
                 f"DuckDB does not start: {first_line(error)}. ${MEMORY_VARIABLE} is a size such as '2GB'."
             ) from error
-        self.run("settings", progress=Literal(sys.stderr.isatty()), folders=joined([Literal(one) for one in folders]))
+        if _on_terminal():
+            self.run("progress")
+        self.run("settings", folders=joined([Literal(one) for one in folders]))
         self.close = weakref.finalize(self, _release, self.connection, folder)
 
     def run(self, name: str, /, **parts: Composable) -> Any:
