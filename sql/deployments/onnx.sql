@@ -14,7 +14,7 @@ AS {body}
 
 -- name: body
 # The first call in a connection loads the graph and keeps what scores by it. fsdb itself is not in the server, so the part
-# that begins with the indented docstring is the source of fsdb/models/backends/onnx/running.py.
+# that begins with the indented docstring is the source of fsdb/models/backends/onnx/running.py with what it imports from beside it.
 score = SD.get("score")
 if score is None:
     import ctypes

@@ -1,6 +1,7 @@
 """The ONNX back end: a program as a graph that onnxruntime runs. onnx and onnxruntime are imported in this folder, in the front
 end of ONNX, and nowhere else."""
 
+import ast
 from pathlib import Path
 
 from fsdb.models.backends.onnx.compiled import compiled
@@ -23,5 +24,17 @@ def describe(program: Program) -> str:
 
 
 def runner_source() -> str:
-    """The source of running.py, which needs the standard library, numpy and onnxruntime alone: `Runner(model, description)`."""
-    return (Path(__file__).parent / "running.py").read_text(encoding="utf-8")
+    """The source of running.py and of what it imports from beside it, as one: `Runner(model, description)`.
+
+    It needs the standard library, numpy and onnxruntime alone.
+    """
+    return "\n\n".join(map(_without_own_imports, ("inputs", "outputs", "running")))
+
+
+def _without_own_imports(module: str) -> str:
+    source = (Path(__file__).parent / f"{module}.py").read_text(encoding="utf-8")
+    lines = source.splitlines()
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("fsdb."):
+            lines[node.lineno - 1 : node.end_lineno] = [""] * ((node.end_lineno or node.lineno) - node.lineno + 1)
+    return "\n".join(lines)
