@@ -20,7 +20,9 @@ from fsdb.deployments.bulk import record_together
 from fsdb.deployments.deployments import deploy
 from fsdb.deployments.feeds import feed as feeds
 from fsdb.deployments.feeds import sources
+from fsdb.deployments.feeds.fitting import check_columns_can_show, wanted_inputs
 from fsdb.deployments.feeds.objects import Plan
+from fsdb.deployments.feeds.plans import plan_of, shown_columns
 from fsdb.deployments.feeds.sources import Source
 from fsdb.errors import ChangeRefused, InvalidData, InvalidDefinition
 from fsdb.sql import joined, query, with_values
@@ -134,12 +136,12 @@ def _feed(
     on_update: Sequence[str],
 ) -> Feed:
     taker = f"Version {deployed.version} of model {deployed.model}"
-    wanted = feeds.wanted_inputs(connection, deployed)
+    wanted = wanted_inputs(connection, deployed)
     given = sources.checked_inputs(source, wanted, inputs, taker)
     view = None
     if shown:
-        feeds.check_columns_can_show(deployed, source, given)
-        for name in feeds.shown_columns(connection, deployed):
+        check_columns_can_show(deployed, source, given)
+        for name in shown_columns(connection, deployed):
             if name in source.columns:
                 raise ChangeRefused(
                     f"Table {source.shown} has a column {name!r} of its own, where its prediction would be: attach without columns=True, "
@@ -161,7 +163,7 @@ def _feed(
         dict(inputs),
         "inputs" in on_update,
         "features" in on_update,
-        tuple(feeds.shown_columns(connection, deployed)) if shown else (),
+        tuple(shown_columns(connection, deployed)) if shown else (),
         view,
     )
 
@@ -179,7 +181,7 @@ def _backfill(
     connection: Connection[Any], deployed: RegisteredDeployment, source: Source, progress: Progress | None
 ) -> None:
     """A record of each row that the source has, page by page in batches; the source is locked, so none comes meanwhile."""
-    plan = feeds.plan_of(connection, deployed)
+    plan = plan_of(connection, deployed)
     text = "backfill_shown" if plan.feed.result_columns else "backfill"
     row = connection.execute(query(FILE, "pages", name=Literal(source.table.as_string()))).fetchone()
     assert row is not None
