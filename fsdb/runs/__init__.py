@@ -8,6 +8,6 @@ a winner, and these compete by (event_time, version_id). What is not in order is
 
 from fsdb.runs.asked import Asked
 from fsdb.runs.run import Run
-from fsdb.runs.winners import NOTHING, Winners, holding, match
+from fsdb.runs.winners import NOTHING, Holding, Winners, match
 
-__all__ = ["NOTHING", "Asked", "Run", "Winners", "holding", "match"]
+__all__ = ["NOTHING", "Asked", "Holding", "Run", "Winners", "match"]

@@ -14,6 +14,7 @@ from fsdb.runs.codes import Codes, Coding, is_text, numbers
 Numbers = NDArray[np.int64]
 NO_KEY = -1
 _ATTEMPTS = 8
+_DENSE, _ALWAYS = 8, 1 << 20  # integers of so many times the keys' count, and of so few, are looked up in a table
 _FEW = 100_000  # distinct values of a text column that are worth being sorted to leave row groups out
 
 
@@ -50,6 +51,7 @@ class Asked:
         self._codes: Codes = codes[first]
         self._table = None if self._coding.exact else _table(self._codes)
         self.starts: Numbers = np.append(first, len(codes))
+        self._dense = self._by_number()
         self.positions: Numbers = positions[order]
         self.moments: Numbers = moments[self.positions]
         self._sorted: Numbers | None = None
@@ -64,12 +66,30 @@ class Asked:
         """How many different keys there are."""
         return len(self.starts) - 1
 
+    def _by_number(self) -> tuple[int, NDArray[np.int32]] | None:
+        """The keys' numbers by the keys themselves, and the least key: where these are integers that lie close together."""
+        if not self._coding.exact or not self.keys or self.keys > np.iinfo(np.int32).max:
+            return None
+        plain = self._codes.view(np.int64)
+        least, most = int(plain.min()), int(plain.max())
+        if most - least > _DENSE * self.keys + _ALWAYS:
+            return None
+        table = np.full(most - least + 1, NO_KEY, np.int32)
+        table[plain - least] = np.arange(self.keys, dtype=np.int32)
+        return least, table
+
     def find(self, keys: Sequence[pa.Array]) -> Numbers:
         """For each row of these columns the number of its key here, NO_KEY where none of the spine's rows has it."""
         found = np.full(len(keys[0]), NO_KEY, np.int64)
         if not self.keys or not len(found):
             return found
         codes = self._coding.of(keys)
+        if self._dense is not None:
+            least, table = self._dense
+            plain = codes.view(np.int64)
+            near = (plain >= least) & (plain < least + len(table))
+            found[near] = table[plain[near] - least]
+            return found
         at = np.minimum(self._looked_up(codes), self.keys - 1)
         hit = np.flatnonzero(self._codes[at] == codes)
         if not self._coding.exact:

@@ -25,34 +25,6 @@ class Holding:
     places: Numbers
 
 
-def holding(asked: Asked, run: Run) -> Holding | None:
-    """The versions of a run that hold for rows of the spine; None where none does."""
-    if not len(run) or not len(asked):
-        return None
-    begins = run.begins()
-    ids = asked.find([key.take(pa.array(begins)) for key in run.keys])
-    hit = ids >= 0
-    if not hit.any():
-        return None
-    ends = np.append(begins[1:], len(run))
-    # A range for each key of the spine, in order.
-    if np.bincount(ids[hit]).max() > 1 or not run.in_order(begins):
-        run, begins, ends, ids = _sorted(run, begins[hit], ends[hit], ids[hit])
-    else:
-        begins, ends, ids = begins[hit], ends[hit], ids[hit]
-    times, winner = _steps(run, begins, ends)
-    rows, of = ranges(asked.starts[ids], asked.starts[ids + 1])
-    first = begins[of]
-    after = not_after(times, first, ends[of], asked.moments[rows])
-    found = np.flatnonzero(after > first)
-    if not len(found):
-        return None
-    won = after[found] - 1
-    if winner is not None:
-        won = winner[won]
-    return Holding(rows[found], run.event_time[won], run.version_id[won], run.places[won])
-
-
 class Winners:
     """The best of what several runs hold, for each row of the spine."""
 
@@ -63,6 +35,43 @@ class Winners:
         self._version_id = np.full(len(asked), least)
         self._places = np.full(len(asked), NOTHING)
 
+    def holding(self, run: Run) -> Holding | None:
+        """The versions of a run that hold for rows of the spine, as far as they may be the best; None where there is none.
+
+        Runs may be looked at by several threads while others are taken: what is not seen of these yet only spares less work.
+        """
+        asked = self._asked
+        if not len(run) or not len(asked):
+            return None
+        begins = run.begins()
+        ids = asked.find([key.take(pa.array(begins)) for key in run.keys])
+        hit = ids >= 0
+        if not hit.any():
+            return None
+        ends = np.append(begins[1:], len(run))
+        # A range for each key of the spine, in order.
+        if np.bincount(ids[hit]).max() > 1 or not run.in_order(begins):
+            run, begins, ends, ids = _sorted(run, begins[hit], ends[hit], ids[hit])
+        elif not hit.all():
+            begins, ends, ids = begins[hit], ends[hit], ids[hit]
+        times, winner = _steps(run, begins, ends)
+        rows, of = ranges(asked.starts[ids], asked.starts[ids + 1])
+        moments = asked.moments[rows]
+        # Rows of before the run, and those that have a version of after it.
+        may = moments >= run.event_time.min()
+        may &= self._event_time[rows] <= run.event_time.max()
+        if not may.all():
+            rows, of, moments = rows[may], of[may], moments[may]
+        first = begins[of]
+        after = not_after(times, first, ends[of], moments)
+        found = np.flatnonzero(after > first)
+        if not len(found):
+            return None
+        won = after[found] - 1
+        if winner is not None:
+            won = winner[won]
+        return Holding(rows[found], run.event_time[won], run.version_id[won], run.places[won])
+
     def take(self, held: Holding | None) -> None:
         """Lets the winners of a run compete by (event_time, version_id)."""
         if held is None:
@@ -70,9 +79,9 @@ class Winners:
         time, now = held.event_time, self._event_time[held.rows]
         better = (time > now) | ((time == now) & (held.version_id > self._version_id[held.rows]))
         rows = held.rows[better]
-        self._event_time[rows] = time[better]
         self._version_id[rows] = held.version_id[better]
         self._places[rows] = held.places[better]
+        self._event_time[rows] = time[better]
 
     def found(self) -> tuple[Numbers, Numbers]:
         """The positions in the spine for whose rows a version holds, and the place of each one's, in the order of the places."""
@@ -85,7 +94,7 @@ def match(asked: Asked, runs: Iterable[Run]) -> tuple[Numbers, Numbers]:
     """What `Winners.found` gives for these runs."""
     winners = Winners(asked)
     for run in runs:
-        winners.take(holding(asked, run))
+        winners.take(winners.holding(run))
     return winners.found()
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from fsdb.runs import NOTHING, Asked, Run, Winners, holding, match
+from fsdb.runs import NOTHING, Asked, Run, Winners, match
 
 LEAST, MOST = -(2**63), 2**63 - 1
 INSTANT = pa.timestamp("us", "UTC")
@@ -163,7 +163,7 @@ def test_a_spine_whose_keys_no_run_has() -> None:
     check(spine, [[Made((1,), 0, 0, 1, 1)], []], kind, "now")
     asked = Asked(keys([(None,), (None,)], kind), numbers([1, 2]))
     assert (len(asked), asked.keys) == (0, 0)
-    assert holding(asked, run_of([Made((1,), 0, 0, 1, 1)], kind, "now")) is None
+    assert Winners(asked).holding(run_of([Made((1,), 0, 0, 1, 1)], kind, "now")) is None
     assert Winners(asked).found()[0].tolist() == []
     assert NOTHING == LEAST
 

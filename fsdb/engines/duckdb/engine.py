@@ -5,16 +5,16 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from psycopg import Connection
-from psycopg.sql import SQL, Identifier
+from psycopg.sql import Identifier
 
-from fsdb.asof import AsOf, SetRead
+from fsdb.asof import AsOf
 from fsdb.asof.description import plain_type
-from fsdb.columnar import broken, read_copy
+from fsdb.columnar import read_copy
 from fsdb.columnar.copies import Copy
 from fsdb.config import HISTORY_SCHEMA
 from fsdb.engines.duckdb.report import ReadReport
 from fsdb.engines.protocol import Absence, Result
-from fsdb.sql import joined, query
+from fsdb.sql import query
 
 if TYPE_CHECKING:
     from fsdb.engines.duckdb.result import Answer
@@ -56,27 +56,21 @@ class DuckdbEngine:
 
 def run_on(connection: Connection[Any], description: AsOf, copies: list[Copy | None]) -> Result:
     """The description's rows, of given copies: one for each read, None where there is none."""
-    from fsdb.engines.duckdb.files import local
     from fsdb.engines.duckdb.result import Answer, DuckdbResult
-    from fsdb.engines.duckdb.session import Session, Unreadable
+    from fsdb.engines.duckdb.session import Session
     from fsdb.engines.duckdb.spine import spine_rows
 
     spine = spine_rows(connection, description)
-    session = Session(sorted({local(file.path).rpartition("/")[0] for copy in copies if copy for file in copy.files}))
+    session = Session()
     reports, answers, matched = [], [], []
     late_values = 0
     with session.given("given_spine", spine.narrow):
         for number, (read, copy) in enumerate(zip(description.reads, copies, strict=True)):
             answer = Answer(read, f"answer_{number}")
-            try:
-                reports.append(_read(session, connection, description, spine, answer, copy))
-            except Unreadable as error:
-                raise broken(read.feature_set, error.path, error.problem) from error
+            reports.append(_read(session, connection, description, spine, answer, copy))
             late_values += session.one("late", answer=Identifier(answer.table)) * len(read.features)
             matched.append(session.one("matched", answer=Identifier(answer.table)))
             answers.append(answer)
-    for table in ("spine", "tail", "found", "repeated", "hot", "cool"):
-        session.run("drop", table=Identifier(table))
     return DuckdbResult(session, spine.rows, description.outputs, answers, reports, late_values, matched)
 
 
@@ -88,46 +82,32 @@ def _read(
     answer: "Answer",
     copy: Copy | None,
 ) -> ReadReport:
-    from fsdb.engines.duckdb import payload, tail
-    from fsdb.engines.duckdb.files import local, needed
+    from fsdb.engines.duckdb import payload
+    from fsdb.engines.duckdb.files import needed
     from fsdb.engines.duckdb.match import match
+    from fsdb.engines.duckdb.parquet import Files
 
     begin = perf_counter()
     read = answer.read
     moments = spine.moments
-    taken = hot = matched = 0
-    chosen = None
-    session.run("found")
+    found = chosen = files = None
     if moments is not None:
-        _take_spine(session, spine, read)
         if copy is not None:
-            chosen = needed(copy, read, description.snapshot, moments, spine.bounds(read))
-            session.use_filesystems([local(file.path) for file in chosen.files])
-        taken = tail.take(session, connection, description, read, copy, moments)
-        versions = [tail.versions(read, description.known)]
-        if chosen is not None and chosen.files:
-            versions.append(chosen.versions(read, description.known, description.snapshot, moments))
-        count = taken + (0 if chosen is None else sum(file.rows for file in chosen.files))
-        hot = match(session, joined(versions, " UNION ALL "), count, len(read.keys))
-        matched = session.one("count", table=Identifier("found"))
-    slices = payload.collect(session, connection, read, chosen, spine.rows.num_rows)
+            chosen, files = needed(copy, read, description.snapshot, moments, spine.bounds(read)), Files(copy)
+        asked = spine.asked(read)
+        found = match(connection, description, read, asked, copy, chosen, files, moments, session.memory)
+    slices = payload.collect(session, connection, read, found, chosen, files, spine.rows.num_rows)
     payload.answer(
         session, connection, read, slices, answer.table, spine.narrow.column("moment").to_numpy(zero_copy_only=False)
     )
     return ReadReport(
         read.feature_set,
         0 if copy is None else copy.rows,
-        taken,
+        0 if found is None else found.tail_rows,
         0 if chosen is None else len(chosen.files),
         0 if chosen is None else chosen.pruned,
-        hot,
-        matched,
+        0 if found is None else found.groups,
+        0 if found is None else found.skipped,
+        0 if found is None else len(found.positions),
         perf_counter() - begin,
     )
-
-
-def _take_spine(session: "Session", spine: "SpineRows", read: SetRead) -> None:
-    columns = [Identifier(spine.names[key.spine_column]) for key in read.keys]
-    keys = [SQL("{} AS {}").format(column, Identifier(f"key_{n}")) for n, column in enumerate(columns)]
-    present = [SQL("{} IS NOT NULL").format(column) for column in columns]
-    session.run("spine", keys=joined(keys), present=joined(present, " AND "))

@@ -1,21 +1,19 @@
-"""A copy's files: which of them a join needs to read, and how DuckDB reads these."""
+"""A copy's files: which of them a join needs to read, and which of their versions its reader sees."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
+import numpy as np
+from numpy.typing import NDArray
 
-from fsdb.asof import At, Known, SetRead, Snapshot, Then
+from fsdb.asof import SetRead, Snapshot
 from fsdb.columnar.copies import Copy, CopyFile
 from fsdb.columnar.watermark import parsed
-from fsdb.engines.duckdb.session import FILE
-from fsdb.engines.duckdb.values import duckdb_type, key_type, numbered
-from fsdb.sql import joined, query
 
-_NOBODY = -1  # an xid, and a file, that there is not
 _MICROSECOND = timedelta(microseconds=1)
+_LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -30,61 +28,17 @@ class Needed:
         """How many files need not be read."""
         return len(self.copy.files) - len(self.files)
 
-    def versions(self, read: SetRead, known: Known, snapshot: Snapshot, moments: tuple[int, int]) -> Composed:
-        """The query of the versions that count, as the text `copy_versions` says."""
-        conditions = self._conditions(read.feature_set, known, snapshot, moments)
-        return query(
-            FILE,
-            "copy_versions",
-            keys=joined(numbered("key", len(read.keys))),
-            since=query(FILE, "since_known" if isinstance(known, Then) else "since_event"),
-            files=self._relation(read),
-            conditions=joined(conditions, " AND ") if conditions else SQL("true"),
-        )
-
-    def _relation(self, read: SetRead) -> Composed:
-        """The files with columns of our own names: keys, and what every copy has.
-
-        These are in each file and are never renamed, so they are found by name, which is twice as fast as by field id.
-        """
-        of_copy = {column.name: column for column in self.copy.columns}
-        columns = [
-            query(
-                FILE,
-                "column",
-                value=query(
-                    FILE,
-                    "cast",
-                    value=Identifier(of_copy[key.column].name_in_files),
-                    type=SQL(duckdb_type(key_type(key))),
-                ),
-                name=name,
-            )
-            for name, key in zip(numbered("key", len(read.keys)), read.keys, strict=True)
-        ]
-        paths = [Literal(local(file.path)) for file in self.files]
-        return query(FILE, "files", paths=joined(paths), keys=joined(columns))
-
-    def _conditions(
-        self, feature_set: str, known: Known, snapshot: Snapshot, moments: tuple[int, int]
-    ) -> list[Composable]:
-        conditions: list[Composable] = []
-        if any(_above(file.upper.get("event_time"), moments[1]) for file in self.files):
-            conditions.append(query(FILE, "until", micros=Literal(moments[1])))
-        if isinstance(known, At):
-            micros = (known.moment.astimezone(UTC).replace(tzinfo=None) - datetime(1970, 1, 1)) // _MICROSECOND
-            conditions.append(query(FILE, "recorded_by", micros=Literal(micros)))
-        if not self.copy.watermark.within(snapshot, feature_set):
-            whole = [n for n, file in enumerate(self.files) if _seen_whole(file, feature_set, snapshot)]
-            if len(whole) < len(self.files):
-                conditions.append(_seen(feature_set, snapshot, whole))
-        return conditions
+    def unseen(self, read: SetRead, snapshot: Snapshot) -> frozenset[int]:
+        """The numbers of the files that may hold versions which a snapshot did not see."""
+        if self.copy.watermark.within(snapshot, read.feature_set):
+            return frozenset()
+        return frozenset(n for n, file in enumerate(self.files) if not _seen_whole(file, read.feature_set, snapshot))
 
 
 def needed(
     copy: Copy, read: SetRead, snapshot: Snapshot, moments: tuple[int, int], keys: Mapping[str, tuple[Any, Any]]
 ) -> Needed:
-    """The files that may hold a version for one of these moments and keys. keys: least and greatest value of each."""
+    """The files that may hold a version for one of these moments and keys, the newest first. keys: least and greatest value of each."""
     oldest = None if read.max_age is None else moments[0] - micros_of(read.max_age)
     seen = max(snapshot.restored.get(read.feature_set, 0), snapshot.high.get(read.feature_set, 0))
     files = tuple(
@@ -100,17 +54,13 @@ def needed(
         )
         and all(least is not None for least, _ in keys.values())
     )
-    return Needed(copy, files)
+    latest = {file.path: file.upper.get("event_time") or _LATEST for file in files}
+    return Needed(copy, tuple(sorted(files, key=lambda file: latest[file.path], reverse=True)))
 
 
 def micros_of(length: timedelta) -> int:
     """Microseconds; of an age beyond all times as many as are enough."""
     return min(length // _MICROSECOND, 1 << 62)
-
-
-def local(path: str) -> str:
-    """A path as DuckDB takes it: files of this machine without a scheme."""
-    return path.removeprefix("file://")
 
 
 def _counted(value: Any) -> Any:
@@ -146,15 +96,15 @@ def _seen_whole(file: CopyFile, feature_set: str, snapshot: Snapshot) -> bool:
     return bool(newest < xmax) and not any(oldest <= xid <= newest for xid in running)
 
 
-def _seen(feature_set: str, snapshot: Snapshot, whole: Sequence[int]) -> Composed:
+def seen(
+    feature_set: str, snapshot: Snapshot, version_id: NDArray[np.int64], xid: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Whether a snapshot saw each version."""
     _, xmax, running = parsed(snapshot.text)
-    return query(
-        FILE,
-        "seen",
-        restored=Literal(snapshot.restored.get(feature_set, 0)),
-        high=Literal(snapshot.high.get(feature_set, 0)),
-        own=Literal(_NOBODY if snapshot.own is None else snapshot.own),
-        xmax=Literal(xmax),
-        open=joined([Literal(xid) for xid in (*sorted(running), _NOBODY)]),
-        whole=joined([Literal(number) for number in (*whole, _NOBODY)]),
-    )
+    visible = xid < xmax
+    if running:
+        visible &= ~np.isin(xid, np.array(sorted(running), np.int64))
+    if snapshot.own is not None:
+        visible |= xid == snapshot.own
+    visible &= version_id <= snapshot.high.get(feature_set, 0)
+    return visible | (version_id <= snapshot.restored.get(feature_set, 0))

@@ -1,56 +1,201 @@
 """Which version holds for each row of a spine: keys and times alone are read for that.
 
-Versions are hashed with the spine's rows of the same key, and of each row's the latest wins. What that costs is the product of
-both numbers for every key, so hot keys, those of many versions and many rows, are sorted instead: a running winner along the
-time from which versions count, and an ASOF join with it.
-
-Measured on 20 M versions of 1 M keys in 8 files and a spine of 1 M rows, 2 cores: reading the columns 0.3 s; this match 1.2 s
-(the winner by a packed number 1.3 s, by a struct of both 1.8 s, by event_time without ties 1.2 s); an ASOF join of everything 4.4 s.
+A copy's files are sorted runs (fsdb.runs), so each key's versions are one range of rows, and the one that holds at a moment is a
+binary search away. Arrow reads a few row groups at a time, those that may hold a key of the spine; each such piece gives a winner, and the
+winners compete. The tail comes from PostgreSQL in no order, and is sorted batch by batch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any
 
-from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from psycopg import Connection
 
-from fsdb.engines.duckdb.session import FILE, Session
-from fsdb.engines.duckdb.values import numbered
-from fsdb.sql import joined, query
+from fsdb.asof import AsOf, At, SetRead, Then
+from fsdb.columnar.copies import Copy, CopyFile
+from fsdb.engines.duckdb import tail
+from fsdb.engines.duckdb.files import Needed, seen
+from fsdb.engines.duckdb.parquet import WORKERS, Files, ahead, row_counts, within
+from fsdb.engines.duckdb.values import key_type
+from fsdb.runs import Asked, Run, Winners
 
-FEW = 32  # of a key's rows or versions; the product with fewer than these costs no more than sorting
-
-
-def match(session: Session, versions: Composable, count: int, keys: int) -> int:
-    """Fills DuckDB's table `found` from its table `spine` and a query of about `count` versions; gives how many keys were hot."""
-    names = numbered("key", keys)
-    session.run("found")
-    session.run("repeated", keys=joined(names), few=Literal(FEW))
-    hot = 0
-    if session.one("count", table=Identifier("repeated")):
-        session.run(
-            "hot",
-            keys=joined(names),
-            repeated_keys=joined(numbered("key", keys, "repeated")),
-            versions=versions,
-            same_key=same(("version", "repeated"), keys),
-            few=Literal(FEW),
-        )
-        hot = session.one("count", table=Identifier("hot"))
-    if hot:
-        session.run("cool", same_key=same(("spine", "hot"), keys))
-        session.run(
-            "match_sorted",
-            versions=versions,
-            version_is_hot=same(("version", "hot"), keys),
-            spine_is_hot=same(("spine", "hot"), keys),
-        )
-    rows = Identifier("cool" if hot else "spine")
-    first = "versions_first" if session.one("count", table=rows) <= count else "spine_first"
-    sides = query(FILE, first, versions=versions, spine=rows)
-    session.run("match_hashed", sides=sides, same_key=same(("version", "spine"), keys))
-    return hot
+PLACE_BITS = 40  # of a place in the copy that number the row in its file; above them is the file's number
+_MOST_PIECE = 16 << 20  # bytes of a piece's columns
+_SHARE = 16  # of the memory is what the pieces may take that are read at a time
+_MICROSECOND = timedelta(microseconds=1)
+Numbers = NDArray[np.int64]
 
 
-def same(aliases: tuple[str, str], keys: int) -> Composed:
-    """The condition that two relations have the same key."""
-    sides: Sequence[list[Identifier]] = [numbered("key", keys, alias) for alias in aliases]
-    return joined([SQL("{} = {}").format(left, right) for left, right in zip(*sides, strict=True)], " AND ")
+@dataclass(frozen=True)
+class Found:
+    """Which version holds for rows of the spine: positions of these, and a place for each, in order.
+
+    A place below 0 is the negative of a version_id in the tail. groups, skipped: row groups that were read, and that were not since none
+    of the spine's keys can be in them. tail_rows: versions that were fetched.
+    """
+
+    positions: Numbers
+    places: Numbers
+    groups: int
+    skipped: int
+    tail_rows: int
+
+    @cached_property
+    def _in_tail(self) -> int:
+        return int(np.searchsorted(self.places, 0))
+
+    @property
+    def tail(self) -> tuple[Numbers, Numbers]:
+        """Version ids in order, and positions."""
+        return -self.places[: self._in_tail][::-1], self.positions[: self._in_tail][::-1]
+
+    def by_file(self, files: Sequence[CopyFile]) -> Iterator[tuple[CopyFile, Numbers, Numbers]]:
+        """Files with the rows that won in each, in order, and the positions."""
+        places, positions = self.places[self._in_tail :], self.positions[self._in_tail :]
+        numbers, starts = np.unique(places >> PLACE_BITS, return_index=True)
+        ends = np.append(starts[1:], len(places))[: len(starts)]
+        for number, begin, end in zip(numbers, starts, ends, strict=True):
+            yield files[number], places[begin:end] & ((1 << PLACE_BITS) - 1), positions[begin:end]
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """Row groups that follow each other. number: of the file among those that are needed; first: the piece's first row in it."""
+
+    file: CopyFile
+    number: int
+    groups: list[int]
+    first: int
+
+
+def match(
+    connection: Connection[Any],
+    description: AsOf,
+    read: SetRead,
+    asked: Asked,
+    copy: Copy | None,
+    needed: Needed | None,
+    files: Files | None,
+    moments: tuple[int, int],
+    memory: int,
+) -> Found:
+    """Matches what is asked with copy and tail. moments: the first and the last; memory: bytes. Raises CopyBroken."""
+    winners = Winners(asked)
+    counts = [0, 0]
+    if needed is not None and files is not None and needed.files:
+        wanted = _Columns(needed, files, description, read)
+        pieces = _pieces(asked, needed, files, wanted, moments[1], memory, counts)
+        for held in ahead(lambda piece: winners.holding(wanted.run(piece)), pieces):
+            winners.take(held)
+    taken = 0
+    for run in tail.runs(connection, description, read, copy, moments):
+        winners.take(winners.holding(run))
+        taken += len(run)
+    positions, places = winners.found()
+    return Found(positions, places, counts[0], counts[1], taken)
+
+
+class _Columns:
+    """What is read of a copy's files to match them: keys, times, version ids, and xids where the reader may not see all."""
+
+    def __init__(self, needed: Needed, files: Files, description: AsOf, read: SetRead) -> None:
+        of_copy = {column.name: column for column in needed.copy.columns}
+        # Keys and what every copy has are in each file and are never renamed, so they are found by name.
+        self.keys = [(of_copy[key.column].name_in_files, key_type(key)) for key in read.keys]
+        self._files = files
+        self._read = read
+        self._description = description
+        self._known = description.known
+        self._unseen = needed.unseen(read, description.snapshot)
+
+    def names(self, number: int) -> list[str]:
+        """The columns of the file of this number."""
+        names = [*(name for name, _ in self.keys), "event_time", "version_id"]
+        if isinstance(self._known, Then | At):
+            names.append("recorded_at")
+        return [*names, "xid"] if number in self._unseen else names
+
+    def run(self, piece: _Piece) -> Run:
+        """A piece's versions that count."""
+        names = self.names(piece.number)
+        with self._files.opened(piece.file) as opened:
+            table = opened.read_row_groups(piece.groups, columns=names, use_threads=False)
+            for name in names:
+                if name not in table.column_names or table.column(name).null_count:
+                    raise self._files.damaged(piece.file, f"column {name} has gaps")
+            keys = [_as(table.column(name), kind) for name, kind in self.keys]
+            held = {name: _as(table.column(name), _PLAIN).to_numpy() for name in names[len(keys) :]}
+        event_time, version_id = held["event_time"], held["version_id"]
+        since = np.maximum(event_time, held["recorded_at"]) if isinstance(self._known, Then) else None
+        run = Run(keys, event_time, version_id, self._places(piece, len(event_time)), since)
+        counts = None
+        if isinstance(self._known, At):
+            micros = (self._known.moment.astimezone(UTC).replace(tzinfo=None) - datetime(1970, 1, 1)) // _MICROSECOND
+            counts = held["recorded_at"] <= micros
+        if "xid" in held:
+            visible = seen(self._read.feature_set, self._description.snapshot, version_id, held["xid"])
+            counts = visible if counts is None else counts & visible
+        return run if counts is None else run.only(counts)
+
+    @staticmethod
+    def _places(piece: _Piece, rows: int) -> Numbers:
+        first = (piece.number << PLACE_BITS) + piece.first
+        return np.arange(first, first + rows)
+
+
+_PLAIN = pa.int64()
+
+
+def _as(column: pa.ChunkedArray, kind: pa.DataType) -> pa.Array:
+    whole = column.combine_chunks()
+    if isinstance(whole, pa.ChunkedArray):
+        whole = pa.concat_arrays(whole.chunks) if whole.num_chunks else pa.array([], whole.type)
+    return whole if whole.type == kind else whole.cast(kind)
+
+
+def _pieces(
+    asked: Asked, needed: Needed, files: Files, wanted: _Columns, last: int, memory: int, counts: list[int]
+) -> Iterator[_Piece]:
+    """What of the files is read at a time, without row groups that none of the keys, or none of the moments up to the last, can be in."""
+    most = min(_MOST_PIECE, memory // (_SHARE * WORKERS))
+    for number, file in enumerate(needed.files):
+        footer = files.footer(file)
+        rows = row_counts(footer)
+        first = np.cumsum([0, *rows])
+        try:
+            kept, sizes = _kept(asked, footer, wanted.keys[0][0], wanted.names(number), last)
+        except (TypeError, ValueError) as error:  # bounds of another type than the column's
+            raise files.damaged(file, error) from error
+        counts[0] += len(kept)
+        counts[1] += len(rows) - len(kept)
+        for groups in within([(group, sizes[group]) for group in kept], most):
+            yield _Piece(file, number, groups, int(first[groups[0]]))
+
+
+def _kept(
+    asked: Asked, footer: pq.FileMetaData, key: str, names: Sequence[str], last: int
+) -> tuple[list[int], list[int]]:
+    """The row groups that may hold what is asked for, and of all row groups the bytes of these columns."""
+    columns = {footer.schema.column(n).path: n for n in range(footer.num_columns)}
+    sizes, bounded, least, greatest = [], [], [], []
+    out = set()
+    for number in range(footer.num_row_groups):
+        group = footer.row_group(number)
+        sizes.append(sum(group.column(columns[name]).total_uncompressed_size for name in names if name in columns))
+        bounds = group.column(columns[key]).statistics if key in columns else None
+        if bounds is not None and bounds.has_min_max:
+            bounded.append(number)
+            least.append(bounds.min_raw)
+            greatest.append(bounds.max_raw)
+        times = group.column(columns["event_time"]).statistics if "event_time" in columns else None
+        if group.num_rows == 0 or (times is not None and times.has_min_max and times.min_raw > last):
+            out.add(number)
+    within_keys = asked.between(least, greatest)
+    out.update(number for number, may in zip(bounded, within_keys.tolist(), strict=True) if not may)
+    return [number for number in range(footer.num_row_groups) if number not in out], sizes

@@ -17,9 +17,10 @@ from psycopg import Connection
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from fsdb.asof import FeatureRead, SetRead
-from fsdb.columnar.copies import CopyFile
 from fsdb.engines.duckdb import tail
 from fsdb.engines.duckdb.files import Needed, micros_of
+from fsdb.engines.duckdb.match import Found
+from fsdb.engines.duckdb.parquet import Files
 from fsdb.engines.duckdb.rows import Wanted, rows_of
 from fsdb.engines.duckdb.session import FILE, Session
 from fsdb.engines.duckdb.values import coming_out, duckdb_type, held_type, numbered, sent
@@ -28,7 +29,6 @@ from fsdb.exchange import copy_binary
 from fsdb.exchange.types import arrow_type
 from fsdb.sql import joined, query
 
-PLACE_BITS = 40  # of a place that number the row in its file, as the text `copy_versions` packs them
 _LUMP = 32 << 20  # bytes
 _SHARE = 5  # of DuckDB's memory is what sorting takes of it
 Numbers = NDArray[np.int64]
@@ -53,13 +53,22 @@ class Slices:
 
 
 def collect(
-    session: Session, connection: Connection[Any], read: SetRead, needed: Needed | None, spine_rows: int
+    session: Session,
+    connection: Connection[Any],
+    read: SetRead,
+    found: Found | None,
+    needed: Needed | None,
+    files: Files | None,
+    spine_rows: int,
 ) -> Slices:
-    """Fills DuckDB's payload tables for the winners that are in its table `found`."""
+    """Fills DuckDB's payload tables for the winners that were found."""
     columns = {"columns": joined(numbered("feature", len(read.features))), "event_time": _event_time(read)}
-    copied = rows_of(needed.copy, _by_file(session, needed), wanted_of(read)) if needed else ()
-    wanted = session.table("wanted_tail")
-    tail_rows = tail.fetch(connection, read, wanted) if wanted.num_rows else ()
+    copied: Iterable[pa.Table] = ()
+    tail_rows: Iterable[pa.Table] = ()
+    if found is not None and needed is not None and files is not None:
+        copied = rows_of(files, found.by_file(needed.files), wanted_of(read))
+    if found is not None and len(found.tail[0]):
+        tail_rows = tail.fetch(connection, read, *found.tail)
     slices: Slices | None = None
     held: list[pa.Table] = []
     names = [*(one.name for one in wanted_of(read)), "position"]
@@ -189,16 +198,6 @@ def _times(read: SetRead) -> tuple[str, ...]:
 
 def _event_time(read: SetRead) -> Composable:
     return query(FILE, "since_event") if read.max_age is not None else SQL("NULL")
-
-
-def _by_file(session: Session, needed: Needed) -> Iterator[tuple[CopyFile, Numbers, Numbers]]:
-    """Files with the rows that won in each, in order, and the spine's rows that they won."""
-    found = session.table("winners")
-    places, positions = found.column("place").to_numpy(), found.column("position").to_numpy()
-    numbers, starts = np.unique(places >> PLACE_BITS, return_index=True)
-    ends = np.append(starts[1:], len(places))[: len(starts)]
-    for number, begin, end in zip(numbers, starts, ends, strict=True):
-        yield needed.files[number], places[begin:end] & ((1 << PLACE_BITS) - 1), positions[begin:end]
 
 
 def _lumps(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:

@@ -11,8 +11,8 @@ class ReadReport:
     """One feature set's read.
 
     copy_rows: versions in the copy, of which files_read files were read and files_pruned could be left out; tail_rows:
-    versions taken from PostgreSQL; matched: spine rows that a version holds for; hot_keys: keys whose versions were sorted;
-    seconds: what it took.
+    versions taken from PostgreSQL; groups_read: row groups of these files of which keys and times were read, groups_pruned: those that
+    none of the spine's keys could be in; matched: spine rows that a version holds for; seconds: what it took.
     """
 
     feature_set: str
@@ -20,14 +20,17 @@ class ReadReport:
     tail_rows: int
     files_read: int
     files_pruned: int
-    hot_keys: int
+    groups_read: int
+    groups_pruned: int
     matched: int
     seconds: float
 
 
 def plan(reads: Sequence[ReadReport]) -> str:
     """The reads as a table."""
-    columns = ("feature set", "rows in copy", "rows in tail", "files read", "pruned", "hot keys", "rows matched", "s")
+    columns = (
+        "feature set", "rows in copy", "rows in tail", "files read", "pruned", "row groups read", "pruned", "rows matched", "s"
+    )  # fmt: skip
     rows = tuple(
         (
             read.feature_set,
@@ -35,7 +38,8 @@ def plan(reads: Sequence[ReadReport]) -> str:
             f"{read.tail_rows:,}",
             f"{read.files_read:,}",
             f"{read.files_pruned:,}",
-            f"{read.hot_keys:,}",
+            f"{read.groups_read:,}",
+            f"{read.groups_pruned:,}",
             f"{read.matched:,}",
             f"{read.seconds:.3f}",
         )

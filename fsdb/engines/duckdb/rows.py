@@ -1,27 +1,20 @@
 """Rows of a copy's files by their numbers: each row group that has some is read once, and only these rows are kept of it."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from fsdb.columnar import broken
-from fsdb.columnar.copies import Copy, CopyFile
+from fsdb.columnar.copies import CopyFile
 from fsdb.columnar.types import WHOLE
-from fsdb.engines.duckdb.files import local
+from fsdb.engines.duckdb.parquet import Files, ahead, row_counts
 
 COLUMNS = 64  # of a row group that are in memory at a time
 ROWS = 65_536  # of a table that is handed on
 _PIECE = 32 << 20  # bytes of values that are kept of a row group at a time
-_T = TypeVar("_T")
-_R = TypeVar("_R")
 
 
 @dataclass(frozen=True)
@@ -45,7 +38,7 @@ class _Piece:
 
 
 def rows_of(
-    copy: Copy,
+    files: Files,
     found: Iterable[tuple[CopyFile, NDArray[np.int64], NDArray[np.int64]]],
     wanted: Sequence[Wanted],
 ) -> Iterator[pa.Table]:
@@ -54,25 +47,21 @@ def rows_of(
     found: files with the numbers of their rows in order, some perhaps many times, and the positions. Columns that a file is older
     than are NULL. Raises CopyBroken.
     """
-    ids = {column.name: column.field_id for column in copy.columns}
-    workers = pa.cpu_count() + 1  # one of them waits for the disk
+    ids = {column.name: column.field_id for column in files.copy.columns}
     most = max(1024, _PIECE // (8 * len(wanted)))
-    with ThreadPoolExecutor(workers) as pool:
-        read = _ahead(pool, lambda piece: (piece, _read(copy, piece, wanted, ids)), _pieces(copy, found, most), workers)
-        for piece, rows in read:
-            for begin in range(0, len(piece.positions), ROWS):
-                some = rows.slice(begin, ROWS)
-                if len(piece.positions) > len(piece.rows):
-                    some = rows.take(pa.array(piece.again[begin : begin + ROWS]))
-                yield some.append_column("position", pa.array(piece.positions[begin : begin + ROWS]))
+    for piece, rows in ahead(lambda piece: (piece, _read(files, piece, wanted, ids)), _pieces(files, found, most)):
+        for begin in range(0, len(piece.positions), ROWS):
+            some = rows.slice(begin, ROWS)
+            if len(piece.positions) > len(piece.rows):
+                some = rows.take(pa.array(piece.again[begin : begin + ROWS]))
+            yield some.append_column("position", pa.array(piece.positions[begin : begin + ROWS]))
 
 
 def _pieces(
-    copy: Copy, found: Iterable[tuple[CopyFile, NDArray[np.int64], NDArray[np.int64]]], most: int
+    files: Files, found: Iterable[tuple[CopyFile, NDArray[np.int64], NDArray[np.int64]]], most: int
 ) -> Iterator[_Piece]:
     for file, rows, positions in found:
-        with _opened(copy, file) as opened:
-            counts = [opened.metadata.row_group(group).num_rows for group in range(opened.metadata.num_row_groups)]
+        counts = row_counts(files.footer(file))
         ends = np.cumsum(counts)
         cuts = np.searchsorted(rows, ends)
         begin = 0
@@ -85,10 +74,10 @@ def _pieces(
             begin = cut
 
 
-def _read(copy: Copy, piece: _Piece, wanted: Sequence[Wanted], ids: dict[str, int]) -> pa.Table:
+def _read(files: Files, piece: _Piece, wanted: Sequence[Wanted], ids: dict[str, int]) -> pa.Table:
     rows = pa.array(piece.rows)
     columns: list[pa.ChunkedArray] = []
-    with _opened(copy, piece.file) as opened:
+    with files.opened(piece.file) as opened:
         names = {
             int(field.metadata[b"PARQUET:field_id"]): field.name
             for field in opened.schema_arrow
@@ -97,13 +86,10 @@ def _read(copy: Copy, piece: _Piece, wanted: Sequence[Wanted], ids: dict[str, in
         for begin in range(0, len(wanted), COLUMNS):
             some = wanted[begin : begin + COLUMNS]
             theirs = [names.get(ids.get(one.column, -1)) for one in some]
-            try:
-                read = opened.read_row_group(
-                    piece.group, columns=[name for name in theirs if name is not None], use_threads=False
-                )
-                taken = {name: read.column(name).take(rows) for name in dict.fromkeys(theirs) if name is not None}
-            except (OSError, pa.ArrowException) as error:
-                raise broken(copy.feature_set, piece.file.path, f"is damaged ({error})") from error
+            read = opened.read_row_group(
+                piece.group, columns=[name for name in theirs if name is not None], use_threads=False
+            )
+            taken = {name: read.column(name).take(rows) for name in dict.fromkeys(theirs) if name is not None}
             columns += [
                 pa.chunked_array([pa.nulls(len(rows), one.type)]) if name is None else _cast(taken[name], one.type)
                 for one, name in zip(some, theirs, strict=True)
@@ -119,33 +105,3 @@ def _cast(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
     ):  # whole numbers that history keeps as numeric by now
         column = pc.replace_substring_regex(column, WHOLE, "")
     return column.cast(kind)
-
-
-def _opened(copy: Copy, file: CopyFile) -> pq.ParquetFile:
-    path = local(file.path)
-    try:
-        if "://" not in path:
-            return pq.ParquetFile(path)
-        from fsdb.columnar.iceberg import file_system  # loads Iceberg's library
-
-        system, inside = file_system(path)
-        return pq.ParquetFile(inside, filesystem=system, pre_buffer=True)
-    except FileNotFoundError as error:
-        raise broken(copy.feature_set, file.path, "is gone") from error
-    except (OSError, pa.ArrowException) as error:
-        raise broken(copy.feature_set, file.path, f"is damaged ({error})") from error
-
-
-def _ahead(pool: ThreadPoolExecutor, call: Callable[[_T], _R], given: Iterable[_T], most: int) -> Iterator[_R]:
-    """What `call` gives for each, in order, computed ahead of whoever takes it, but not far."""
-    under_way: deque[Future[Any]] = deque()
-    try:
-        for one in given:
-            under_way.append(pool.submit(call, one))
-            if len(under_way) == most:
-                yield under_way.popleft().result()
-        while under_way:
-            yield under_way.popleft().result()
-    finally:
-        for future in under_way:
-            future.cancel()

@@ -12,6 +12,7 @@ from psycopg.sql import SQL, Identifier
 from fsdb.asof import AsOf, SetRead
 from fsdb.asof.description import plain_type
 from fsdb.exchange.copy_out import read
+from fsdb.runs import Asked
 from fsdb.sql import query
 
 FILE = "engines/duckdb_tail"
@@ -31,6 +32,11 @@ class SpineRows:
         """The first and last moment; None without rows."""
         bounds = pc.min_max(self.narrow.column(MOMENT))
         return None if bounds["min"].as_py() is None else (bounds["min"].as_py(), bounds["max"].as_py())
+
+    def asked(self, read: SetRead) -> Asked:
+        """What is asked of a set."""
+        moments = self.narrow.column(MOMENT).to_numpy()
+        return Asked([self.narrow.column(self.names[key.spine_column]) for key in read.keys], moments)
 
     def bounds(self, read: SetRead) -> dict[str, tuple[Any, Any]]:
         """The least and the greatest value of each key of a set, texts bytewise; times as microseconds, dates as days."""

@@ -7,19 +7,18 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from psycopg import Connection
-from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
+from psycopg.sql import Composable, Composed, Identifier, Literal
 
-from fsdb.asof import AsOf, At, Known, SetRead, Then
+from fsdb.asof import AsOf, At, SetRead, Then
 from fsdb.columnar.copies import Copy
 from fsdb.columnar.watermark import NOTHING
 from fsdb.config import HISTORY_SCHEMA
 from fsdb.engines.duckdb.files import micros_of
 from fsdb.engines.duckdb.rows import ROWS
-from fsdb.engines.duckdb.session import FILE as DUCKDB
-from fsdb.engines.duckdb.session import Session
-from fsdb.engines.duckdb.values import duckdb_type, held_type, key_type, numbered, sent
+from fsdb.engines.duckdb.values import held_type, key_type, sent
 from fsdb.engines.postgres.lookup import seen, typed_literal
 from fsdb.exchange import copy_binary
+from fsdb.runs import Run
 from fsdb.sql import joined, query
 from fsdb.types import type_sql
 
@@ -30,19 +29,15 @@ _DAY = 86_400_000_000
 _NARROW = [("event_time", _INSTANT), ("recorded_at", _INSTANT), ("version_id", pa.int64())]
 
 
-def take(
-    session: Session,
+def runs(
     connection: Connection[Any],
     description: AsOf,
     read: SetRead,
     copy: Copy | None,
     moments: tuple[int, int],
-) -> int:
-    """Fills DuckDB's table `tail` with the tail's keys and times; gives how many versions that are."""
+) -> Iterator[Run]:
+    """The tail's keys and times, batch by batch; places are the negatives of the version ids."""
     kinds = [key_type(key) for key in read.keys]
-    names = numbered("key", len(kinds))
-    declared = [SQL("{} {}").format(name, SQL(duckdb_type(kind))) for name, kind in zip(names, kinds, strict=True)]
-    session.run("tail", keys=joined(declared))
     expressions = [
         *(sent(Identifier("version", key.column), kind) for key, kind in zip(read.keys, kinds, strict=True)),
         *(Identifier("version", name) for name, _ in _NARROW),
@@ -59,26 +54,19 @@ def take(
             ]
         ),
     )
-    taken = 0
     with connection.transaction(force_rollback=True):
         for batch in copy_binary.stream(connection, schema, expressions, source):
-            with session.given("batch", pa.Table.from_batches([batch])):
-                session.run("fill_tail", keys=joined(names))
-            taken += batch.num_rows
-    return taken
+            event_time, recorded_at, version_id = (
+                batch.column(len(kinds) + n).cast(pa.int64()).to_numpy() for n in range(len(_NARROW))
+            )
+            since = np.maximum(event_time, recorded_at) if isinstance(description.known, Then) else None
+            yield Run(batch.columns[: len(kinds)], event_time, version_id, -version_id, since)
 
 
-def versions(read: SetRead, known: Known) -> Composed:
-    """The query of the tail's versions, in the form of those of the copy."""
-    since = query(DUCKDB, "tail_since_known" if isinstance(known, Then) else "tail_since_event")
-    return query(DUCKDB, "tail_versions", keys=joined(numbered("key", len(read.keys))), since=since)
-
-
-def fetch(connection: Connection[Any], read: SetRead, wanted: pa.Table) -> Iterator[pa.Table]:
-    """What versions hold, for each row of the spine that one of them holds for.
-
-    wanted: columns version_id, in order, and position.
-    """
+def fetch(
+    connection: Connection[Any], read: SetRead, ids: NDArray[np.int64], positions: NDArray[np.int64]
+) -> Iterator[pa.Table]:
+    """What versions hold, for each row of the spine that one of them holds for. ids: of versions, in order."""
     kinds = [held_type(feature) for feature in read.features]
     # Under their own names while they are read, for errors; they may be called as our columns are.
     schema = pa.schema(
@@ -97,7 +85,6 @@ def fetch(connection: Connection[Any], read: SetRead, wanted: pa.Table) -> Itera
         *(Identifier("version", name) for name, _ in _NARROW),
         Identifier("version", "deleted"),
     ]
-    ids, positions = wanted.column("version_id").to_numpy(), wanted.column("position").to_numpy()
     once = np.unique(ids)
     with connection.transaction(force_rollback=True):
         for start in range(0, len(once), _IDS):
