@@ -14,13 +14,14 @@ from psycopg.conninfo import make_conninfo
 
 from fsdb import embedded
 from fsdb.doctor import diagnose
+from tests.programs import Program
 
 DEMO = "embedded:///fsdb_demo"
 
 
-def command(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+def command(folder: Path, *arguments: str) -> Program:
     environment = {name: value for name, value in os.environ.items() if name != "FSDB_URL"}
-    return subprocess.Popen(
+    return Program(
         [sys.executable, "-m", "fsdb", *arguments],
         env=environment | {"FSDB_DATA": str(folder), "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,

@@ -14,6 +14,7 @@ import fsdb
 from fsdb import embedded
 from fsdb.embedded import folders
 from fsdb.errors import ConnectionFailed
+from tests.programs import Program
 
 CHILD = """
 import sys, psycopg
@@ -41,7 +42,7 @@ def run_child(folder: Path) -> str:
 @pytest.mark.slow
 def test_two_processes_share_one_server_and_the_first_may_leave(server_place: Path) -> None:
     folder = server_place / "data"
-    with subprocess.Popen(
+    with Program(
         [sys.executable, "-c", CHILD, str(folder), "stay"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as first:
         assert first.stdout is not None

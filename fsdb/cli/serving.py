@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 from typing import Annotated
 
 import typer
@@ -50,13 +51,15 @@ def serve(url: UrlOption = None) -> None:
         raise FsdbError(
             f"fsdb serve keeps the embedded PostgreSQL up; {shown(reached(url).url)} is a server of its own: leave --url and FSDB_URL out."
         )
-    say(reached(url).url)
+    place = reached(url).url
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):  # before the URL is told: who reads it may end this at once
+        signal.signal(number, lambda *_: ended.set())
+    say(place)
     note("Ctrl-C ends it, once no other process uses the server.")
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    try:
-        signal.pause()
-    except KeyboardInterrupt:
-        note("Ended.")
+    while not ended.wait(1):  # a signal that comes just before a wait does not end that wait
+        pass
+    note("Ended.")
 
 
 def _interruptible() -> None:

@@ -19,6 +19,7 @@ from fsdb.cli import app as application
 from fsdb.cli.app import COMMANDS, app, main
 from fsdb.deployments import deploy, register_model
 from tests.conftest import TestDatabase
+from tests.programs import Program
 
 FEATURES = """
 import fsdb
@@ -330,7 +331,7 @@ def test_interrupted(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyte
 def test_interrupted_from_outside(database: TestDatabase, tmp_path: Path) -> None:
     (tmp_path / "features.py").write_text("import time\nprint('begun', flush=True)\ntime.sleep(60)\n")
     command = "import sys; from fsdb.cli import main; sys.exit(main())"
-    with subprocess.Popen(
+    with Program(
         [sys.executable, "-c", command, "plan", "features.py", "--url", database.url],
         cwd=tmp_path,
         stdout=subprocess.PIPE,

@@ -13,6 +13,7 @@ from psycopg.conninfo import make_conninfo
 from fsdb.cli import serving
 from fsdb.cli.app import main
 from tests.conftest import TestDatabase
+from tests.programs import Program
 
 PSQL = "SELECT current_database() AS name"
 
@@ -55,7 +56,7 @@ def test_serve_is_for_the_embedded_server(database: TestDatabase, capsys: pytest
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_serve_keeps_the_server_up_until_it_is_ended(server_place: Path, ending: signal.Signals) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "FSDB_URL"}
-    with subprocess.Popen(
+    with Program(
         [sys.executable, "-m", "fsdb", "serve"],
         env=environment | {"FSDB_DATA": str(server_place / "data"), "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
