@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import disk_usage
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import psycopg
@@ -20,6 +21,11 @@ from psycopg.conninfo import make_conninfo
 from fsdb import db, embedded
 from fsdb.access.roles import ALL as ROLES
 from fsdb.migrate import catalog
+
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+
+    from tests.scheduling import Scheduling
 
 TEMPLATE = "fsdb_test_template"
 MEMORY = Path("/dev/shm")
@@ -42,6 +48,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     tests = Counter(item.path for item in items)
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
     items.sort(key=lambda item: (-slow[item.path] / tests[item.path], -tests[item.path], str(item.path)))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> "Scheduling":
+    """The scheduler of a run of several workers."""
+    from tests.scheduling import Scheduling
+
+    return Scheduling(config, log)
 
 
 def pytest_collection_finish() -> None:

@@ -20,6 +20,7 @@ import fsdb
 from fsdb.doctor import diagnose
 from fsdb.migrate.repair import repair
 from tests.conftest import TestDatabase
+from tests.engines.spark_session import spark  # noqa: F401 - a fixture
 
 DAY = datetime(2024, 1, 1, tzinfo=UTC)
 IDS = range(1, 13)
@@ -217,6 +218,7 @@ def test_who_is_under_no_policy_sees_all_on_every_engine(policed: World) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("spark")
 def test_spark_reads_no_copy_for_who_does_not_see_it_all(policed: World) -> None:
     policed.run(
         "CREATE POLICY p ON account TO {reader} USING (id = 2)", "CREATE POLICY o ON account TO {other} USING (true)"
