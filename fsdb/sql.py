@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-from psycopg import sql
+from psycopg import Connection, sql
 from psycopg.sql import Composable, Composed, Identifier, Literal
 
 _PACKAGE = Path(__file__).parent
@@ -43,7 +44,18 @@ def query(file: str, name: str, /, **parts: Composable) -> Composed:
     Values stay as `%(value)s` and are bound when the query is executed. Braces that belong to the SQL are doubled
     in the file.
     """
-    return sql.SQL(texts(data_folder("sql") / f"{file}.sql")[name]).format(**parts)
+    return _template(file, name).format(**parts)
+
+
+def run(connection: Connection[Any], statements: Sequence[Composable]) -> None:
+    """Executes statements without values in their order, in one message to the server. Outside of a transaction they are one."""
+    if statements:
+        connection.execute(joined(statements, ";\n"), prepare=False)
+
+
+@cache
+def _template(file: str, name: str) -> sql.SQL:
+    return sql.SQL(texts(data_folder("sql") / f"{file}.sql")[name])
 
 
 def with_values(statement: Composable) -> Composed:

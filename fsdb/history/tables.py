@@ -24,7 +24,7 @@ from fsdb.history.refusals import refusals
 from fsdb.history.row_policy import row_policy
 from fsdb.history.status import ObjectStatus, foreign_objects, live_status, marked_triggers, outdated_objects
 from fsdb.locks import Mode, Relation
-from fsdb.sql import joined, query
+from fsdb.sql import joined, query, run
 from fsdb.types import type_sql
 
 STANDING = frozenset({"missing", "renamed", "standing"})  # problems with which no trigger can be made
@@ -95,16 +95,14 @@ def drop(connection: Connection[Any], registered: RegisteredSet) -> None:
 
 def drop_triggers(connection: Connection[Any], registered: RegisteredSet, keep: Collection[str] = ()) -> None:
     """Drops the set's triggers, wherever they stand by now, but those to keep, named as a DROP names them."""
-    for signature in marked_triggers(connection, registered):
-        if signature.as_string() not in keep:
-            connection.execute(query("history/objects", "drop", kind=SQL("TRIGGER"), signature=signature))
+    marked = [found for found in marked_triggers(connection, registered) if found.as_string() not in keep]
+    run(connection, [query("history/objects", "drop", kind=SQL("TRIGGER"), signature=one) for one in marked])
 
 
 def drop_objects(connection: Connection[Any], objects: Iterable[GeneratedObject]) -> None:
     """Drops objects of a set, as far as they are there."""
-    for generated in objects:
-        kind = SQL("{} IF EXISTS").format(SQL(generated.kind.upper()))
-        connection.execute(query("history/objects", "drop", kind=kind, signature=generated.signature))
+    kinds = [(SQL("{} IF EXISTS").format(SQL(one.kind.upper())), one.signature) for one in objects]
+    run(connection, [query("history/objects", "drop", kind=kind, signature=signature) for kind, signature in kinds])
 
 
 def can_remake(
@@ -171,9 +169,7 @@ def _locks_to_drop(registered: RegisteredSet, live: LiveTable | None, foreign: b
 
 def install(connection: Connection[Any], objects: list[GeneratedObject]) -> None:
     """Makes or replaces generated objects, in order."""
-    for generated in objects:
-        for statement in generated.statements():
-            connection.execute(statement)
+    run(connection, [statement for generated in objects for statement in generated.statements()])
 
 
 def owner(connection: Connection[Any], registered: RegisteredSet) -> str:
@@ -229,14 +225,16 @@ def _create_history(connection: Connection[Any], registered: RegisteredSet) -> N
             [query("history/tables", "key_not_null", key=Identifier(key)) for key in columns.key_names]
         ),
     }
-    for text in ("create_sequence", "create_history", "alter_history", "own_sequence", "count_for_all"):
-        connection.execute(query("history/tables", text, **parts))
-    connection.execute(query("history/tables", "create_newest_index", index=Identifier(f"{name}:newest"), **parts))
-    connection.execute(
-        query("history/tables", "create_tombstone_index", index=Identifier(f"{name}:tombstones"), **parts)
-    )
-    comment_on_table(
-        connection, history, f"Versions of feature set {registered.name}. Written by its triggers alone, never changed."
+    made = ("create_sequence", "create_history", "alter_history", "own_sequence", "count_for_all")
+    comment = Literal(f"Versions of feature set {registered.name}. Written by its triggers alone, never changed.")
+    run(
+        connection,
+        [
+            *(query("history/tables", text, **parts) for text in made),
+            query("history/tables", "create_newest_index", index=Identifier(f"{name}:newest"), **parts),
+            query("history/tables", "create_tombstone_index", index=Identifier(f"{name}:tombstones"), **parts),
+            query("history/tables", "comment_on_table", table=history, text=comment),
+        ],
     )
 
 
