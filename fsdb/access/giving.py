@@ -62,7 +62,10 @@ def objects(connection: Connection[Any], numbers: Sequence[int] | None = None) -
             row["owner"],
             row["untouched"],
             row["ours"],
-            {int(who): frozenset(rights) for who, rights in row["rights"].items()},
+            {
+                int(who): frozenset(row["rights"].get(who, ())) | frozenset(row["of_columns"].get(who, ()))
+                for who in {**row["rights"], **row["of_columns"]}
+            },
         )
         for row in rows
     ]

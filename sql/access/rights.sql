@@ -49,19 +49,19 @@ WITH relation AS (
         FROM fsdb.deployment_feeds f JOIN fsdb.deployments d USING (deployment_id)
         JOIN relation r ON (r.nspname, r.relname) = (d.schema_name::name, f.view_name::name) WHERE r.relkind = 'v'
 ), routine AS (
-    SELECT CASE n.nspname
+    SELECT p.oid, p.proname, p.proowner, p.proacl, n.nspname, CASE n.nspname
              WHEN 'fsdb' THEN 'fsdb.' || p.proname || '()'
              WHEN 'fsdb_history' THEN
                 CASE WHEN p.prorettype = 'trigger'::regtype THEN 'trigger function of history'
                      WHEN s.name IS NOT NULL THEN 'function ' || substr(p.proname, length(s.history_table) + 1) || ' of history' END
              WHEN 'fsdb_models' THEN CASE WHEN p.prorettype = 'trigger'::regtype THEN 'trigger function of a deployment' ELSE 'scoring function' END
-           END AS row, p.oid, s.name AS target
+           END AS row, s.name AS target
     FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
     LEFT JOIN named s ON n.nspname = 'fsdb_history' AND starts_with(p.proname, s.history_table || ':')
     WHERE n.nspname IN ('fsdb', 'fsdb_history', 'fsdb_models')
-    UNION ALL SELECT 'as-of function', p.oid, s.name
+    UNION ALL SELECT p.oid, p.proname, p.proowner, p.proacl, n.nspname, 'as-of function', s.name
     FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN named s ON (n.nspname, p.proname) = (s.schema_name::name, (s.short || '_as_of')::name)
-    UNION ALL SELECT 'vector function', p.oid, v.name
+    UNION ALL SELECT p.oid, p.proname, p.proowner, p.proacl, n.nspname, 'vector function', v.name
     FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN viewed v ON (n.nspname, p.proname) = (v.schema_name::name, (v.short || '_vector')::name)
 ), schema AS (
     SELECT CASE WHEN n.nspname IN ('fsdb', 'fsdb_history', 'fsdb_training', 'fsdb_models', 'fsdb_iceberg') THEN 'schema ' || n.nspname
@@ -75,23 +75,36 @@ WITH relation AS (
            r.relacl AS acl, CASE r.relkind WHEN 'S' THEN 's' ELSE 'r' END AS default_kind, r.nspname::text AS schema
     FROM found f JOIN relation r USING (oid)
     UNION ALL
-    SELECT f.row, 'function', p.oid, format('%%I.%%I(%%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)), f.target, p.proowner, p.proacl, 'f', n.nspname::text
-    FROM routine f JOIN pg_proc p USING (oid) JOIN pg_namespace n ON n.oid = p.pronamespace
+    SELECT f.row, 'function', f.oid, format('%%I.%%I(%%s)', f.nspname, f.proname, pg_get_function_identity_arguments(f.oid)), f.target, f.proowner, f.proacl, 'f',
+           f.nspname::text
+    FROM routine f
     UNION ALL
     SELECT s.row, 'schema', n.oid, format('%%I', n.nspname), s.target, n.nspowner, n.nspacl, 'n', n.nspname::text
     FROM schema s JOIN pg_namespace n USING (oid)
+), asked AS (
+    SELECT * FROM everything e WHERE %(oids)s::oid[] IS NULL OR e.oid = ANY (%(oids)s::oid[])
+), shaped AS (
+    -- Of thousands of objects few have rights of their own: each list of rights is read once.
+    SELECT s.owner, s.default_kind, s.given, jsonb_object_agg(s.grantee, s.rights) AS rights FROM (
+        SELECT a.owner, a.default_kind, a.given, x.grantee::bigint::text AS grantee, jsonb_agg(DISTINCT x.privilege_type) AS rights
+        FROM (SELECT DISTINCT ON (owner, default_kind, acl::text) owner, default_kind, acl, acl::text AS given FROM asked) a,
+             aclexplode(coalesce(a.acl, acldefault(a.default_kind::"char", a.owner))) x
+        GROUP BY a.owner, a.default_kind, a.given, x.grantee
+    ) s GROUP BY s.owner, s.default_kind, s.given
+), of_columns AS (
+    SELECT s.attrelid, jsonb_object_agg(s.grantee, s.rights) AS rights FROM (
+        SELECT g.attrelid, g.grantee, jsonb_agg(g.right) AS rights FROM (
+            SELECT c.attrelid, x.grantee::bigint::text AS grantee, x.privilege_type || ' (' || string_agg(c.attname, ', ' ORDER BY c.attnum) || ')' AS right
+            FROM pg_attribute c, aclexplode(c.attacl) x WHERE NOT c.attisdropped AND c.attacl IS NOT NULL
+            GROUP BY c.attrelid, x.grantee, x.privilege_type
+        ) g GROUP BY g.attrelid, g.grantee
+    ) s GROUP BY s.attrelid
 )
 SELECT e.row, e.kind, e.oid::bigint, e.signature, e.target, e.owner::bigint, e.acl IS NULL AS untouched, pg_has_role(e.owner, 'USAGE') AS ours,
-       coalesce((SELECT jsonb_object_agg(a.grantee, a.rights) FROM (
-           SELECT x.grantee::bigint::text AS grantee, jsonb_agg(DISTINCT x.privilege) AS rights FROM (
-               SELECT a.grantee, a.privilege_type AS privilege FROM aclexplode(coalesce(e.acl, acldefault(e.default_kind::"char", e.owner))) a
-               UNION ALL
-               SELECT a.grantee, a.privilege_type || ' (' || string_agg(c.attname, ', ' ORDER BY c.attnum) || ')'
-               FROM pg_attribute c, aclexplode(c.attacl) a WHERE e.kind = 'table' AND c.attrelid = e.oid AND NOT c.attisdropped AND c.attacl IS NOT NULL
-               GROUP BY a.grantee, a.privilege_type
-           ) x GROUP BY x.grantee) a), '{{}}') AS rights
-FROM everything e
-WHERE %(oids)s::oid[] IS NULL OR e.oid = ANY (%(oids)s::oid[])
+       coalesce(s.rights, '{{}}') AS rights, coalesce(c.rights, '{{}}') AS of_columns
+FROM asked e
+LEFT JOIN shaped s ON s.owner = e.owner AND s.default_kind = e.default_kind AND s.given IS NOT DISTINCT FROM e.acl::text
+LEFT JOIN of_columns c ON e.kind = 'table' AND c.attrelid = e.oid
 ORDER BY e.schema, e.kind, e.signature
 
 -- name: keeper

@@ -188,6 +188,25 @@ def test_not_by_a_trigger_on_a_live_table(shop: Shop, place: str) -> None:
     assert OWNER in found.found
 
 
+@pytest.mark.parametrize("condition", ["set_config('shop.caught', current_user, false) = ''", "(NEW.a::money)::text = ''"])
+def test_not_by_a_condition_of_one_who_owns_nothing(shop: Shop, condition: str) -> None:
+    """Whoever has the right to make triggers needs no function of its own for a condition that acts."""
+    shop.fsdb.execute(f"DROP OWNED BY {OWNER} CASCADE")  # type: ignore[arg-type]
+    table = _live(shop)
+    late = "INSERT INTO account (k, a, event_time) VALUES (1, 1, now() - interval '1 hour')"
+    shop.owned("INSERT INTO account (k, a) VALUES (1, 1); DELETE FROM account")
+    shop.owned(
+        f"CREATE TRIGGER a_when BEFORE UPDATE ON {table} FOR EACH ROW WHEN ({condition}) EXECUTE FUNCTION suppress_redundant_updates_trigger()"
+    )
+    if "set_config" in condition:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="late row of account .*trigger a_when"):
+            shop.owned(late)
+        shop.owner.rollback()
+        assert shop.owner.execute("SELECT current_setting('shop.caught', true)").fetchone() in [(None,), ("",)]
+        shop.fsdb.execute("DROP TRIGGER a_when ON account")
+    shop.owned(late)
+
+
 def test_not_by_a_trigger_on_history(shop: Shop) -> None:
     _live(shop)
     shop.fsdb.execute(

@@ -22,11 +22,21 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION fsdb.called_functions IS 'The functions that a stored expression calls, as pg_node_tree tells; functions of PostgreSQL itself are not in pg_depend.';
 
+CREATE FUNCTION fsdb.harmless(called pg_proc) RETURNS boolean LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT (called).oid < 16384 AND ((called).provolatile = 'i' OR (called).provolatile = 's' AND (called).proname !~ '_to_xml' OR (called).proname IN
+               ('nextval', 'currval', 'clock_timestamp', 'timeofday', 'random', 'gen_random_uuid', 'uuidv4', 'uuidv7'))
+        OR (called).proname = 'owns' AND (called).pronamespace = to_regnamespace('fsdb');
+END;
+COMMENT ON FUNCTION fsdb.harmless IS 'Whether a function of PostgreSQL or of fsdb does nothing but compute, whoever made the expression that calls it.';
+
 CREATE FUNCTION fsdb.foreign_code(relation regclass, executing name DEFAULT current_user, writes boolean DEFAULT true, deletes boolean DEFAULT false)
 RETURNS TABLE (what text, relation_name text, function_name text, owner name)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH RECURSIVE acting AS (
         SELECT r.oid FROM pg_roles r WHERE r.rolname = executing
+    ), trusted AS MATERIALIZED (
+        SELECT r.oid FROM pg_roles r CROSS JOIN acting a WHERE fsdb.acts_as(r.oid, a.oid)
     ), reached (oid, written) AS (
         SELECT relation::oid, writes
         UNION
@@ -47,7 +57,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             WHERE p.polrelid = r.oid AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.oid
         ) next (oid, written)
     ), tables AS (
-        SELECT c.oid, c.relkind, c.relowner AS owner, fsdb.acts_as(c.relowner, (SELECT a.oid FROM acting a)) AS trusted, bool_or(r.written) AS written
+        SELECT c.oid, c.relkind, c.relowner AS owner, c.relowner IN (SELECT r.oid FROM trusted r) AS trusted, bool_or(r.written) AS written
         FROM reached r JOIN pg_class c ON c.oid = r.oid WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
         GROUP BY c.oid, c.relkind, c.relowner
     ), types (relation, oid, parts) AS (
@@ -84,28 +94,26 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                             WHERE g.tgqual IS NOT NULL AND g.tgenabled <> 'D') g ON g.tgrelid = t.oid
         WHERE t.written AND (NOT deletes OR t.oid <> relation OR g.tgtype & 8 <> 0)
         UNION ALL
-        SELECT s.relation, format('type %s', format_type(s.oid, NULL)), k.conbin::text, y.typowner, fsdb.acts_as(y.typowner, (SELECT a.oid FROM acting a))
+        SELECT s.relation, format('type %s', format_type(s.oid, NULL)), k.conbin::text, y.typowner, y.typowner IN (SELECT r.oid FROM trusted r)
         FROM types s JOIN pg_type y ON y.oid = s.oid JOIN pg_constraint k ON k.contypid = s.oid WHERE k.conbin IS NOT NULL
     ), calls AS (
         SELECT e.relation, e.what, e.author, e.trusted, f.oid AS function, f.proowner AS function_owner,
-               f.oid < 16384 AND (f.provolatile = 'i' OR f.provolatile = 's' AND f.proname !~ '_to_xml' OR f.proname IN
-                   ('nextval', 'currval', 'clock_timestamp', 'timeofday', 'random', 'gen_random_uuid', 'uuidv4', 'uuidv7'))
-               OR f.proname = 'owns' AND f.pronamespace = to_regnamespace('fsdb') AS harmless
+               fsdb.harmless(f) AS harmless
         FROM expressions e CROSS JOIN LATERAL fsdb.called_functions(e.expression) c (function) JOIN pg_proc f ON f.oid = c.function
     ), found (relation, what, function, owner) AS (
         SELECT t.oid, format('trigger %I', g.tgname), f.oid, f.proowner
         FROM tables t JOIN pg_trigger g ON g.tgrelid = t.oid JOIN pg_proc f ON f.oid = g.tgfoid
-        WHERE t.written AND NOT g.tgisinternal AND g.tgenabled <> 'D' AND (NOT deletes OR t.oid <> relation OR g.tgtype & 8 <> 0) AND NOT fsdb.acts_as(f.proowner, (SELECT a.oid FROM acting a))
+        WHERE t.written AND NOT g.tgisinternal AND g.tgenabled <> 'D' AND (NOT deletes OR t.oid <> relation OR g.tgtype & 8 <> 0) AND f.proowner NOT IN (SELECT r.oid FROM trusted r)
         UNION ALL
-        SELECT c.relation, c.what, c.function, CASE WHEN fsdb.acts_as(c.function_owner, (SELECT a.oid FROM acting a)) THEN c.author ELSE c.function_owner END
+        SELECT c.relation, c.what, c.function, CASE WHEN c.function_owner IN (SELECT r.oid FROM trusted r) THEN c.author ELSE c.function_owner END
         FROM calls c
-        WHERE NOT (c.trusted OR c.harmless) OR NOT fsdb.acts_as(c.function_owner, (SELECT a.oid FROM acting a))
+        WHERE NOT (c.trusted OR c.harmless) OR c.function_owner NOT IN (SELECT r.oid FROM trusted r)
         UNION ALL
         -- What a query of another's reads, or a type of another's does, is not known.
         SELECT e.relation, e.what, NULL, e.author FROM expressions e WHERE NOT e.trusted AND e.expression ~ '\{(QUERY|SUBLINK|COERCETODOMAIN) '
         UNION ALL
         SELECT s.relation, format('type %s', format_type(s.oid, NULL)), NULL, y.typowner FROM types s JOIN pg_type y ON y.oid = s.oid
-        WHERE y.typtype NOT IN ('d', 'e') AND y.typelem = 0 AND NOT fsdb.acts_as(y.typowner, (SELECT a.oid FROM acting a))
+        WHERE y.typtype NOT IN ('d', 'e') AND y.typelem = 0 AND y.typowner NOT IN (SELECT r.oid FROM trusted r)
     )
     SELECT DISTINCT f.what, f.relation::regclass::text, f.function::regprocedure::text, r.rolname
     FROM found f LEFT JOIN pg_roles r ON r.oid = f.owner
@@ -114,6 +122,32 @@ $$;
 COMMENT ON FUNCTION fsdb.foreign_code IS
     'What would run with the rights of role executing where it writes a relation (or, with writes => false, reads it, or, with deletes => true, deletes from it), and belongs to a role that cannot act as it anyway. No row is good.';
 
+CREATE FUNCTION fsdb.plainly_own(relation regclass) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- What belongs to the server's first superuser is in no row of pg_shdepend, and is trusted.
+    IF EXISTS (SELECT FROM pg_shdepend d JOIN pg_database b ON b.oid = d.dbid AND b.datname = current_database()
+               WHERE d.deptype = 'o' AND d.refclassid = 'pg_authid'::regclass AND d.classid IN ('pg_class'::regclass, 'pg_proc'::regclass, 'pg_type'::regclass)
+                     AND d.refobjid NOT IN (SELECT r.oid FROM pg_roles r WHERE fsdb.acts_as(r.oid, to_regrole(quote_ident(current_user)))))
+    THEN
+        RETURN false;
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = relation AND c.relkind = 'r' AND NOT (c.relhassubclass OR c.relhasrules)) THEN
+        RETURN false;
+    END IF;
+    IF EXISTS (SELECT FROM pg_trigger t JOIN pg_constraint k ON k.oid = t.tgconstraint WHERE t.tgrelid = relation AND k.confrelid = relation) THEN
+        RETURN false;
+    END IF;
+    -- The condition of a trigger may be by whoever had the right to make one.
+    RETURN NOT EXISTS (
+        SELECT FROM (SELECT string_agg(t.tgqual::text, ' ') AS conditions FROM pg_trigger t WHERE t.tgrelid = relation) t
+        WHERE t.conditions ~ '\{(QUERY|SUBLINK|COERCETODOMAIN) '
+              OR EXISTS (SELECT FROM fsdb.called_functions(t.conditions) c (number) JOIN pg_proc f ON f.oid = c.number WHERE NOT fsdb.harmless(f)));
+END
+$$;
+COMMENT ON FUNCTION fsdb.plainly_own IS
+    'True where a quick look shows that no code of others is on a table: nobody else owns anything in the database that could be it. False says nothing.';
+
 -- Called immutable so that the planner asks once a plan, before it looks at the relation. Whatever changes the relation makes plans anew, so what
 -- is asked there is never out of date, and a statement pays nothing for it.
 CREATE FUNCTION fsdb.own_code(relation text, purpose text, writes boolean) RETURNS boolean
@@ -121,6 +155,9 @@ LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     code record;
 BEGIN
+    IF fsdb.plainly_own(to_regclass(relation)) THEN
+        RETURN true;
+    END IF;
     SELECT * INTO code FROM fsdb.foreign_code(to_regclass(relation), current_user, writes) LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format(
