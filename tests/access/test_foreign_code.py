@@ -188,7 +188,9 @@ def test_not_by_a_trigger_on_a_live_table(shop: Shop, place: str) -> None:
     assert OWNER in found.found
 
 
-@pytest.mark.parametrize("condition", ["set_config('shop.caught', current_user, false) = ''", "(NEW.a::money)::text = ''"])
+@pytest.mark.parametrize(
+    "condition", ["set_config('shop.caught', current_user, false) = ''", "(NEW.a::money)::text = ''"]
+)
 def test_not_by_a_condition_of_one_who_owns_nothing(shop: Shop, condition: str) -> None:
     """Whoever has the right to make triggers needs no function of its own for a condition that acts."""
     shop.fsdb.execute(f"DROP OWNED BY {OWNER} CASCADE")  # type: ignore[arg-type]
