@@ -201,7 +201,7 @@ def test_not_by_a_condition_of_one_who_owns_nothing(shop: Shop, condition: str) 
         f"CREATE TRIGGER a_when BEFORE UPDATE ON {table} FOR EACH ROW WHEN ({condition}) EXECUTE FUNCTION suppress_redundant_updates_trigger()"
     )
     if "set_config" in condition:
-        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="late row of account .*trigger a_when"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match=r"late row of account .*trigger a_when"):
             shop.owned(late)
         shop.owner.rollback()
         assert shop.owner.execute("SELECT current_setting('shop.caught', true)").fetchone() in [(None,), ("",)]
