@@ -1,7 +1,7 @@
 """Writes the pages that are made from the program: `python -m manual` all of them, `python -m manual commands` one kind.
 
 docs/reference/commands.md comes from the help of the commands, docs/reference/sql.md from the catalog of a database that has one of everything,
-the outputs of the notebooks in docs/tutorial from a run, the drawings in docs/pictures from manual/drawings.py. tests/manual says what is stale.
+the outputs of the notebooks in docs/tutorial from a run, the drawings in docs/pictures from manual/drawings.py, the picture of the README from a session in psql's form. tests/manual says what is stale.
 """
 
 import sys
@@ -14,7 +14,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from fsdb import embedded
-from manual import commands, drawings, notebooks, surface
+from manual import commands, drawings, notebooks, picture, surface
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -52,6 +52,11 @@ def _notebooks() -> dict[str, str]:
         return {str(one.relative_to(DOCS)): notebooks.run(one, database(one.stem)) for one in found}
 
 
+def _picture() -> dict[str, str]:
+    with server() as database:
+        return {"pictures/session.svg": picture.drawn(database("picture"))}
+
+
 def _drawings() -> dict[str, str]:
     return {f"pictures/{name}.svg": text for name, text in drawings.drawn().items()}
 
@@ -60,6 +65,7 @@ MADE: dict[str, Callable[[], dict[str, str]]] = {
     "commands": _commands,
     "sql": _sql,
     "drawings": _drawings,
+    "picture": _picture,
     "notebooks": _notebooks,
 }
 

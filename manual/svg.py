@@ -65,7 +65,9 @@ class Drawing:
     def text(self, x: float, y: float, words: str, colour: str = "ink", anchor: str = "start", kind: str = "") -> None:
         """Words; kind "bold" or "code"."""
         classes = f"t-{colour} {kind}".strip()
-        self.parts.append(f'<text x="{x:g}" y="{y:g}" class="{classes}" text-anchor="{anchor}">{escape(words)}</text>')
+        self.parts.append(
+            f'<text x="{x:g}" y="{y:g}" class="{classes}" text-anchor="{anchor}" xml:space="preserve">{escape(words)}</text>'
+        )
 
     def svg(self) -> str:
         """The whole file."""

@@ -119,3 +119,7 @@ def test_links_lead_somewhere(document: str) -> None:
     text = (ROOT / document).read_text(encoding="utf-8")
     missing = [target for target in LINK.findall(text) if not ((ROOT / document).parent / target).exists()]
     assert missing == []
+
+
+def test_the_readme_is_read_in_one_go() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) < 150

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import fsdb
-from manual import commands, surface
+from manual import commands, picture, surface
 from tests.conftest import TestDatabase
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -17,6 +17,12 @@ def test_the_commands() -> None:
 
 def test_the_sql(database: TestDatabase) -> None:
     assert (DOCS / "reference/sql.md").read_text(encoding="utf-8") == surface.page_of(database.url), f"sql.md {STALE}"
+
+
+def test_the_picture(database: TestDatabase) -> None:
+    assert (DOCS / "pictures/session.svg").read_text(encoding="utf-8") == picture.drawn(database.url), (
+        f"session.svg {STALE}"
+    )
 
 
 def test_the_python_page_has_every_public_name() -> None:
