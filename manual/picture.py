@@ -84,7 +84,7 @@ def session(connection: Connection[Any]) -> list[tuple[str, str]]:
             if broken < 0
             else [("first", words[: broken + 7]), ("first", f"  {words[broken + 7 :]}")]
         )
-        cursor = connection.execute(sql.SQL(statement))  # type: ignore[arg-type]
+        cursor = connection.execute(sql.SQL(statement))
         if cursor.description is not None:
             lines += [
                 ("ink", line) for line in printed([column.name for column in cursor.description], cursor.fetchall())
