@@ -1,5 +1,7 @@
 """fsdb turns a PostgreSQL database into a feature store and a model server."""
 
+import logging as _logging
+
 from fsdb.definitions import Feature, FeatureSet, TrainingView
 from fsdb.errors import (
     CatalogMissing,
@@ -30,6 +32,8 @@ from fsdb.store import Store, connect
 from fsdb.table import Table
 
 __version__ = "0.1.0"
+# Silent unless a program wants to hear: logging.basicConfig(level=logging.INFO), or a handler on "fsdb" or one of its parts.
+_logging.getLogger(__name__).addHandler(_logging.NullHandler())
 
 __all__ = [
     "CatalogMissing",

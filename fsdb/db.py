@@ -1,6 +1,7 @@
 """Connections and transactions: one pool a store, one transaction a call unless the user opened a longer one."""
 
 import atexit
+import logging
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -17,6 +18,8 @@ from fsdb.config import CATALOG_SCHEMA, MINIMUM_SERVER
 from fsdb.errors import CatalogMissing, ConnectionFailed, FsdbError
 from fsdb.session import CONNECT_SECONDS, FORKED, NOT_PREPARED, Session, configure, connect
 from fsdb.urls import shown, without_secrets
+
+logger = logging.getLogger(__name__)
 
 __all__ = ["CONNECT_SECONDS", "Database", "configure", "connect"]
 
@@ -186,6 +189,7 @@ class Database:
         except psycopg.Error as error:
             lost = went_away(error)
             if lost:
+                logger.warning("The server of %s went away, or ended the session (%s).", self.name, error.sqlstate)
                 self._pool.check()
             said = explained(self.url, error)
             if said is None or (users and not lost):
@@ -215,6 +219,7 @@ class Database:
 
     def _anothers(self) -> ConnectionFailed:
         self._shared = True
+        logger.warning("A pooler gives sessions of %s to others, too: nothing is prepared there any more.", self.name)
         return ConnectionFailed(
             f"A pooler before {shown(self.url)} gave this call another one's session: nothing of it is in the database, and nothing will be prepared there any more. Call again."
         )

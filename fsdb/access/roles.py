@@ -1,5 +1,6 @@
 """The five roles: what they are called, whether they are there, who has them; granting and revoking them."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,8 @@ from fsdb.access.matrix import ROLES
 from fsdb.errors import ChangeRefused, InvalidDefinition, RightMissing, UnknownName
 from fsdb.sql import query
 from fsdb.table import Table
+
+logger = logging.getLogger(__name__)
 
 FILE = "access/roles"
 ALL = (*ROLES, "admin")
@@ -117,6 +120,7 @@ def grant(connection: Connection[Any], role: str, users: Sequence[str], on: Sequ
     with the statements that somebody else must run.
     """
     named, numbers = _checked(connection, role, users, on)
+    logger.info("Granted %s to %s.", role, ", ".join(users))
     audit.record(connection, "grant", role, {"to": audit.named(list(users)), "on": audit.named(list(on))})
     if role == "admin":
         for user in users:
@@ -142,6 +146,7 @@ def revoke(connection: Connection[Any], role: str, users: Sequence[str], on: Seq
     Raises ChangeRefused where a user does not have it, RightMissing with the statement that somebody else must run, UnknownName.
     """
     named, numbers = _checked(connection, role, users, on)
+    logger.info("Revoked %s from %s.", role, ", ".join(users))
     audit.record(connection, "revoke", role, {"from": audit.named(list(users)), "on": audit.named(list(on))})
     for user in users:
         taken = False

@@ -1,5 +1,6 @@
 """Registered deployments and their releases: reading them from the catalog and writing them to it."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +15,8 @@ from fsdb.config import CATALOG_SCHEMA
 from fsdb.errors import UnknownName
 from fsdb.sql import query
 from fsdb.types import read_type
+
+logger = logging.getLogger("fsdb.deployments")
 
 
 @dataclass(frozen=True)
@@ -253,6 +256,7 @@ def insert_event(connection: Connection[Any], deployment: str, action: str, mode
         query("catalog/deployments", "insert_event"),
         {"deployment": deployment, "action": action, "model": model, "version": version},
     )
+    logger.info("Deployment %s: %s, version %s of model %s.", deployment, action, version, model)
 
 
 def list_events(connection: Connection[Any], deployment: str) -> list[dict[str, Any]]:

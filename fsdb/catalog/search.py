@@ -1,5 +1,6 @@
 """Finding what is registered, and describing one thing of it."""
 
+from collections.abc import Callable
 from typing import Any
 
 from psycopg import Connection
@@ -10,29 +11,59 @@ from fsdb.errors import UnknownName
 from fsdb.sql import query
 from fsdb.table import Table
 
+SEARCH, DESCRIBING = "catalog/search", "catalog/describing"
+
 
 def search(connection: Connection[Any], text: str) -> Table:
     """Everything registered that holds each word of `text` in its name, description, tags or owner; names first."""
-    return _table(
-        connection, "search", {"words": text.lower().split()}, f"Registered, with {text!r}" if text else "Registered"
-    )
+    title = f"Registered, with {text!r}" if text else "Registered"
+    return _table(connection, SEARCH, "search", {"words": text.lower().split()}, title)
 
 
-def describe(connection: Connection[Any], name: str) -> Table:
-    """A feature set with its columns, or a model with its versions. Raises UnknownName with what search finds."""
-    sets = list_sets(connection, [name])
-    if name in sets:
-        return _table(connection, "set_columns", {"name": name}, _set_title(sets[name]))
-    versions = _table(connection, "model_versions", {"name": name}, f"Model {name}")
-    if len(versions):
-        return versions
-    near = search(connection, name)
-    hint = (
-        f" Search finds: {', '.join(row['name'] for row in near)}."
-        if len(near)
-        else " `fsdb search` lists what is registered."
-    )
-    raise UnknownName(f"There is no feature set or model {name!r}.{hint}")
+def describe(connection: Connection[Any], name: str, kind: str | None = None) -> Table:
+    """What is registered under a name, in a table of its parts: a set's columns, a model's versions, a deployment's inputs, …
+
+    kind: one of KINDS, where a name is of several. Raises UnknownName with what search finds and for another kind.
+    """
+    if kind is not None and kind not in KINDS:
+        raise UnknownName(f"There is no kind {kind!r}: name one of {', '.join(KINDS)}.")
+    kinds = [row[0] for row in connection.execute(query(DESCRIBING, "kinds"), {"name": name}).fetchall()]
+    chosen = kind or (kinds[0] if kinds else None)
+    if chosen is None or chosen not in kinds:
+        near = search(connection, name)
+        hint = (
+            f" Search finds: {', '.join(row['name'] for row in near)}."
+            if len(near)
+            else " `fsdb search` lists what is registered."
+        )
+        raise UnknownName(f"There is no {kind or 'feature set, feature, model or other object'} {name!r}.{hint}")
+    table = KINDS[chosen](connection, name)
+    others = [] if kind else [other for other in kinds if other != chosen]
+    also = f", and a {' and a '.join(others)} of that name" if others else ""
+    return Table(table.columns, table.rows, f"{table.title}{also}")
+
+
+def _described_set(connection: Connection[Any], name: str) -> Table:
+    title = _set_title(list_sets(connection, [name])[name])
+    return _table(connection, SEARCH, "set_columns", {"name": name, "feature": None}, title)
+
+
+def _described_feature(connection: Connection[Any], name: str) -> Table:
+    owner, _, feature = name.rpartition(".")
+    return _table(connection, SEARCH, "set_columns", {"name": owner, "feature": feature}, f"Feature {name}")
+
+
+def _described_model(connection: Connection[Any], name: str) -> Table:
+    return _table(connection, SEARCH, "model_versions", {"name": name}, f"Model {name}")
+
+
+def _other(text: str) -> Callable[[Connection[Any], str], Table]:
+    def described(connection: Connection[Any], name: str) -> Table:
+        row = connection.execute(query(DESCRIBING, f"{text}_said"), {"name": name}).fetchone()
+        title = ", ".join(part for part in (row[0] if row else ()) if part)
+        return _table(connection, DESCRIBING, text, {"name": name}, title)
+
+    return described
 
 
 def _set_title(registered: RegisteredSet) -> str:
@@ -47,7 +78,17 @@ def _set_title(registered: RegisteredSet) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _table(connection: Connection[Any], name: str, values: dict[str, Any], title: str) -> Table:
-    cursor = connection.execute(query("catalog/search", name), values)
+def _table(connection: Connection[Any], file: str, name: str, values: dict[str, Any], title: str) -> Table:
+    cursor = connection.execute(query(file, name), values)
     assert cursor.description is not None
     return Table.of([column.name for column in cursor.description], cursor.fetchall(), title)
+
+
+KINDS: dict[str, Callable[[Connection[Any], str], Table]] = {
+    "feature set": _described_set,
+    "feature": _described_feature,
+    "model": _described_model,
+    "training view": _other("training_view"),
+    "training set": _other("training_set"),
+    "deployment": _other("deployment"),
+}

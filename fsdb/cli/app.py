@@ -66,6 +66,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "grant": roles.grant,
     "revoke": roles.revoke,
     "roles": roles.roles,
+    "list": finding.list_,
     "search": finding.search,
     "describe": finding.describe,
     "audit": audit.audit,

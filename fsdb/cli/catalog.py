@@ -30,7 +30,7 @@ def init(
     folder: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[PROJECT]",
+            metavar="PROJECT",
             help="Write a starter project into this folder instead: definitions, a migration, a test.",
             show_default=False,
         ),

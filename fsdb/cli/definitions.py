@@ -17,7 +17,7 @@ from fsdb.migrate.plan import Plan
 WhereArgument = Annotated[
     str | None,
     typer.Argument(
-        metavar="[DEFINITIONS]",
+        metavar="DEFINITIONS",
         help="Python file or module with feature sets and training views; else \\[tool.fsdb] of pyproject.toml, else features.py.",
         show_default=False,
     ),
@@ -92,7 +92,7 @@ def track(
             max_age=max_age,
             description=description,
         )
-        show(store.describe(tracked.name), as_json)
+        show(store.describe(tracked.name, "feature set"), as_json)
     for warning in left_out:
         note(str(warning.message))
 

@@ -4,8 +4,10 @@ from typing import Annotated
 
 import typer
 
+from fsdb.catalog.lists import TITLES, listing
 from fsdb.cli.output import JsonOption, show, show_json
-from fsdb.cli.session import UrlOption, opened
+from fsdb.cli.session import UrlOption, opened, own_transaction
+from fsdb.table import Table
 
 
 def search(
@@ -24,19 +26,47 @@ def search(
         )
 
 
+def list_(
+    kind: Annotated[
+        str | None,
+        typer.Argument(
+            help="feature-sets, training-views, training-sets, models or deployments; else how many there are of each.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+) -> None:
+    """List what is registered of a kind, one line each."""
+    with opened(url) as store:
+        if kind is not None:
+            with own_transaction(store) as connection:
+                show(listing(connection, kind.replace("-", "_")), as_json)
+            return
+        with own_transaction(store) as connection:
+            counted = [(one.replace("_", "-"), len(listing(connection, one))) for one in TITLES]
+    show(Table.of(("kind", "registered"), counted), as_json)
+
+
 def describe(
-    name: Annotated[str | None, typer.Argument(help="A feature set or a model.", show_default=False)] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="What fsdb search finds: a feature set, a model, …", show_default=False)
+    ] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(help="Its kind, as fsdb search shows it, where a name is of several.", show_default=False),
+    ] = None,
     model: Annotated[str | None, typer.Option(help="A model, whose card is shown.")] = None,
     version: Annotated[int | None, typer.Option(help="Which version of the model; else the newest.")] = None,
     as_json: JsonOption = False,
     url: UrlOption = None,
 ) -> None:
-    """Show a feature set with its columns, a model with its versions, or the card of a model."""
+    """Show what fsdb search finds with its parts: a feature set's columns, a model's versions, a deployment's inputs; or the card of a model."""
     if (name is None) == (model is None) or (version is not None and model is None):
-        raise typer.BadParameter("Name a feature set or a model, or --model with its --version.")
+        raise typer.BadParameter("Name what to describe, or --model with its --version.")
     with opened(url) as store:
         if model is None:
-            show(store.describe(str(name)), as_json)
+            show(store.describe(str(name), kind), as_json)
             return
         card = store.describe_model(model, version)
     if as_json:

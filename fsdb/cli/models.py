@@ -46,7 +46,7 @@ def register(
         store.register_model(
             name, fitted, training_set=trained_on, metrics=metrics, description=description, trust_code=trust_code
         )
-        show(store.describe(name), as_json)
+        show(store.describe(name, "model"), as_json)
 
 
 def deploy(

@@ -4,6 +4,7 @@ A sync that dies leaves files that nothing refers to, and a copy as it was: the 
 files, so what was written is written once, and what was not is still in the tail.
 """
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from fsdb.columnar.versions import versions
 from fsdb.columnar.watermark import Watermark
 from fsdb.columnar.work import Work, working, writing
 from fsdb.sql import query
+
+logger = logging.getLogger(__name__)
 
 FILE = "columnar/sync"
 MOVED = 1000  # versions by which the floor must have moved to be worth a commit without files
@@ -65,7 +68,11 @@ def sync_set(work: Work, name: str, progress: Progress | None) -> SetSync:
         if filled.files:
             compact_if_needed(work, registered, copy)
             change = table.Change(copy)
-    return change.held(name, filled.rows, time.perf_counter() - begun)
+    done = change.held(name, filled.rows, time.perf_counter() - begun)
+    logger.info(
+        "Synced %s: %s versions written in %.3f s, %s in the copy.", name, done.versions, done.seconds, done.rows
+    )
+    return done
 
 
 @dataclass(frozen=True)

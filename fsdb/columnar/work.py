@@ -1,6 +1,7 @@
 """What every work on copies needs: connections, the Iceberg catalog, and a way to be alone with a copy."""
 
 import errno
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -25,6 +26,8 @@ from fsdb.columnar.reading import AWAY, broken, check_files, lost, read_copy
 from fsdb.errors import ChangeRefused, ConnectionFailed, FsdbError
 from fsdb.sql import query
 from fsdb.types import base_name
+
+logger = logging.getLogger(__name__)
 
 SYNC = "columnar/sync"
 COPIES = "columnar/copies"
@@ -154,9 +157,14 @@ class Work:
                 apart.execute(query(COPIES, "leave_folder"), left)
             change.move_to(self.warehouse, self.owner, registered)
         if change.metadata.location != before and change.metadata.current_snapshot() is not None:
-            self.notices.append(
+            self.noticed(
                 f"The columnar copy of {registered.name} is in the folder of a database that this one was restored or cloned from ({before}). What is new goes to {change.metadata.location}; fsdb sync --rebuild {registered.name} brings all of it there."
             )
+
+    def noticed(self, sentence: str) -> None:
+        """Keeps what the caller should know."""
+        self.notices.append(sentence)
+        logger.warning("%s", sentence)
 
     def leave(self, locations: Sequence[str], folder: bool) -> None:
         """Notes files or folders that nothing will refer to, before that is so."""

@@ -1,6 +1,8 @@
 """Registering models: an immutable version with its signature, program, checks and training set."""
 
 import hashlib
+import logging
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -21,6 +23,8 @@ from fsdb.errors import InvalidDefinition, NotReproducible, ParityFailed, Unsupp
 from fsdb.models import Program, UserFrame, class_of, compile_functions, knows_names, program_of, whole_of
 from fsdb.training import TrainingSet
 from fsdb.types import TypeLike
+
+logger = logging.getLogger(__name__)
 
 
 def register_model(
@@ -49,6 +53,7 @@ def register_model(
     Raises UnsupportedModel for what the program cannot express or an input that is bound to nothing, ParityFailed where
     the compiled model computes anything else than the native predict. Nothing is registered then.
     """
+    begun = time.perf_counter()
     checked_name(name, "model")
     if training_set is not None and not isinstance(training_set, TrainingSet):
         raise InvalidDefinition(
@@ -107,6 +112,11 @@ def register_model(
         }
         outcome = {"rows_checked": report.rows_checked, "largest_difference": report.largest_difference}
         models.insert_version(connection, {**described, **outcome}, signature, measured, program.to_json())
+    logger.info(
+        "Registered version %s of model %s, a %s: %s rows compared with the native predict, largest difference %g, in %.3f s.",
+        *(version, name, described["estimator"], report.rows_checked, report.largest_difference),
+        time.perf_counter() - begun,
+    )
     return models.get_version(connection, name, version)
 
 

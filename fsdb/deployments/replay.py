@@ -1,5 +1,6 @@
 """Replay: predictions scored again from the feature versions that they recorded (invariant 12)."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,8 @@ from fsdb.models import Program, function_call, same_outputs
 from fsdb.models.backends.sql import bulk_name
 from fsdb.sql import joined, query
 from fsdb.table import Table
+
+logger = logging.getLogger(__name__)
 
 FILE = "deployments/replay"
 GONE = "version is gone"
@@ -88,7 +91,9 @@ def replay(connection: Connection[Any], name: str, limit: int | None = 1000) -> 
         told = [_told(connection, deployed.name, row) for row in sorted(found)]
     erased = sum(row[-1] not in REASONS for row in told)
     rows = Table.of(("prediction_id", "recorded", "replayed", "reason"), told, f"Replay of {name}")
-    return Replay(name, sum(count for *_, count in counts), len(rows) - erased, rows, erased)
+    checked = sum(count for *_, count in counts)
+    logger.info("Replayed %s predictions of %s: %s came out otherwise.", checked, name, len(rows) - erased)
+    return Replay(name, checked, len(rows) - erased, rows, erased)
 
 
 def _told(connection: Connection[Any], name: str, row: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -2,6 +2,7 @@
 
 import logging
 import subprocess
+import time
 import warnings
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,8 @@ from fsdb.errors import CatalogMissing, ConnectionFailed
 from fsdb.session import connect
 from fsdb.sql import query
 from fsdb.urls import of_postgresql
+
+logger = logging.getLogger(__name__)
 
 ALIAS = "embedded:///"
 FILE = "embedded/databases"
@@ -96,8 +99,10 @@ def start(folder: Path) -> str:
                 raise RuntimeError(
                     f"it is of PostgreSQL {made}, and the package has {package.postgres_server.TARGET_POSTGRES_VERSION}"
                 )
+            begun = time.perf_counter()
             server = Server(place)
             server.start()
+            logger.info("The embedded PostgreSQL in %s is up, after %.3f s.", place, time.perf_counter() - begun)
     except (OSError, RuntimeError, subprocess.SubprocessError) as error:
         raise ConnectionFailed(
             f"The embedded PostgreSQL in {folder} did not start: {error}. "

@@ -1,5 +1,6 @@
 """Erases entities: one transaction for all that PostgreSQL holds, then the copy's files, which can be taken up again."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,6 +24,8 @@ from fsdb.history.erasing import erase_versions
 from fsdb.history.repair import switch
 from fsdb.locks import Mode, Relation
 from fsdb.sql import query
+
+logger = logging.getLogger(__name__)
 
 
 def erase(
@@ -55,6 +58,8 @@ def erase(
         with seeing_all(connection, registered):
             done = _taken(connection, registered, why.strip(), copied)
         connection.execute(query(FILE, "drop_keys", **K))
+    did = "Would erase" if dry_run else "Erased"
+    logger.info("%s %s entities of %s: %s.", did, done.entities, feature_set, done.counts)
     return done if not dry_run else ErasureResult(**{**vars(done), "number": None, "pending": False})
 
 

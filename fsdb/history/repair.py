@@ -1,5 +1,6 @@
 """Brings a set's live table and its history together again: history from what is live, or the live table from history."""
 
+import logging
 from typing import Any, Literal
 
 from psycopg import Connection, errors
@@ -21,6 +22,8 @@ from fsdb.history.refusals import may_write, refusals
 from fsdb.history.status import live_status, live_triggers
 from fsdb.history.versions import version_row
 from fsdb.sql import query
+
+logger = logging.getLogger(__name__)
 
 Source = Literal["live", "history"]
 
@@ -65,6 +68,7 @@ def repair(
                 "only_history": differing.only_history,
             }
             audit.record(connection, "repair", registered.name, {"source": source, **counts})
+            logger.info("Repaired %s from %s: %s rows differed.", registered.name, source, differing.total)
     return differing
 
 

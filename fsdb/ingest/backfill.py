@@ -1,5 +1,6 @@
 """Past values of added features, from the same kinds of data as ingest takes."""
 
+import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import tzinfo
@@ -18,6 +19,8 @@ from fsdb.ingest.ingest import refusing
 from fsdb.ingest.matching import match, wanted_types
 from fsdb.ingest.source import Progress, opened
 from fsdb.ingest.staging import Staging
+
+logger = logging.getLogger(__name__)
 
 
 def backfill(
@@ -60,4 +63,5 @@ def backfill(
         staging.fill(rows)
         written = history.backfill(connection, registered, chosen, staging.points())
         staging.drop()
+    logger.info("Backfilled %s: %s versions.", registered.name, written)
     return written

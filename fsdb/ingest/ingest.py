@@ -1,5 +1,7 @@
 """Ingest: the passes that take staged rows into a set, with the locks taken before the first version is numbered."""
 
+import logging
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -22,6 +24,8 @@ from fsdb.ingest.matching import Matched, match, wanted_types
 from fsdb.ingest.source import Progress, opened
 from fsdb.ingest.staging import Staging
 from fsdb.sql import query
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ def ingest(
     Each row is one version, also where several are of one entity; rows that say what is known already are none. Rows
     are taken in the order of event time, those of one moment in the order of the data. Raises InvalidData and UnknownName.
     """
-    zone = zone_of(timezone)
+    begun, zone = time.perf_counter(), zone_of(timezone)
     with refusing(registered), connection.transaction(), ExitStack() as staged:
         registered = hold(connection, registered)
         require_all(
@@ -68,6 +72,10 @@ def ingest(
         staging = Staging(connection, registered, matching)
         result = _merge(staging, staging.fill(rows))
         staging.drop()
+    logger.info(
+        "Ingested into %s: %s inserted, %s updated, %s late, %s unchanged, in %.3f s.",
+        *(registered.name, result.inserted, result.updated, result.late, result.unchanged, time.perf_counter() - begun),
+    )
     return result
 
 

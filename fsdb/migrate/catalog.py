@@ -1,5 +1,6 @@
 """The fsdb catalog's own versions: creating, upgrading and removing it with Alembic."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -20,6 +21,8 @@ from fsdb.errors import CatalogMissing, ChangeRefused, ConnectionFailed
 from fsdb.migrate import builds
 from fsdb.migrate.engine import PROJECT_VERSION_TABLE, driver, locked, opened
 from fsdb.sql import data_folder, query
+
+logger = logging.getLogger(__name__)
 
 VERSION_TABLE = "catalog_version"
 WITH_COPIES = "0002"  # the revision that brought columnar copies and retention
@@ -164,6 +167,7 @@ def check_revision(current: str | None) -> None:
 def _record(connection: sa.Connection, operation: str, before: str | None) -> None:
     """Notes a migration of the catalog in fsdb.audit, where the revision that it led to has that."""
     own = driver(connection)
+    logger.info("The catalog's %s, from revision %s to %s.", operation, before, current_revision(connection))
     if audit.is_kept(own):
         audit.record(own, operation, "catalog", {"from": before, "to": current_revision(connection)})
 

@@ -1,5 +1,6 @@
 """Makes changes: one function a kind of change, on the connection's open transaction."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -24,6 +25,8 @@ from fsdb.migrate.uses import uses
 from fsdb.sql import query
 from fsdb.types import type_sql
 
+logger = logging.getLogger(__name__)
+
 
 def perform(connection: Connection[Any], change: Change) -> None:
     """Makes one change. Raises ChangeRefused while something that would break uses what it drops."""
@@ -35,6 +38,7 @@ def perform(connection: Connection[Any], change: Change) -> None:
     # Its sentence may quote descriptions, defaults and queries, which may hold what a record must not.
     operation = "track" if isinstance(change, changes.TrackTable) else "apply"
     audit.record(connection, operation, change.subject, {"change": type(change).__name__})
+    logger.info("Changed %s: %s.", change.subject, type(change).__name__)
 
 
 def _create_set(connection: Connection[Any], change: Any) -> None:

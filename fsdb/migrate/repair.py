@@ -1,5 +1,6 @@
 """Installs generated objects anew: those of an older fsdb, those that were changed by hand or switched off, and those that are gone."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ from fsdb.catalog.feature_sets import list_sets
 from fsdb.locks import Mode
 from fsdb.migrate.reading import lock
 from fsdb.migrate.registered import set_definition
+
+logger = logging.getLogger(__name__)
 
 
 def repair(connection: Connection[Any]) -> list[str]:
@@ -50,6 +53,7 @@ def repair(connection: Connection[Any]) -> list[str]:
         *(f"sequence {one.name[1]}" for one in numbered),
     ]
     if repaired:
+        logger.info("Installed anew: %s.", ", ".join(repaired))
         audit.record(connection, "repair objects", "catalog", {"repaired": audit.named(repaired)})
     return repaired
 

@@ -6,6 +6,7 @@ its newest one, tombstone or not: reads as of the cutoff or later, the live tabl
 version alone, see no difference. The cutoff becomes the set's reach.
 """
 
+import logging
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -27,6 +28,8 @@ from fsdb.history.tables import owner
 from fsdb.retention.result import RetentionResult, SetRetention
 from fsdb.retention.verification import verify
 from fsdb.sql import query
+
+logger = logging.getLogger(__name__)
 
 FILE = "retention/retention"
 CANDIDATES = Identifier("_fsdb_leaving")
@@ -51,7 +54,11 @@ def retain(connection: Connection[Any], feature_sets: Sequence[str] | None = Non
         chosen = limited(connection)
     else:
         chosen = [get_set(connection, name).name for name in dict.fromkeys(feature_sets)]
-    return RetentionResult(tuple(_retained(connection, name) for name in chosen))
+    result = RetentionResult(tuple(_retained(connection, name) for name in chosen))
+    for one in result.sets:
+        said = f" ({one.note})" if one.note else ""
+        logger.info("Retention of %s: %s versions left PostgreSQL%s.", one.feature_set, one.removed, said)
+    return result
 
 
 def limited(connection: Connection[Any], feature_sets: Sequence[str] | None = None) -> list[str]:

@@ -25,10 +25,14 @@ class ReadingStore(BaseStore):
         with self._database.connection() as connection:
             return vectors.feature_vector(connection, features, keys)
 
-    def feature_vectors(self, features: str | Sequence[str], keys: Sequence[Mapping[str, Any]]) -> pa.Table:
-        """The features of many entities as of one moment, a row each in the given order, with a column `found`."""
+    def feature_vectors(self, features: str | Sequence[str], keys: Sequence[Mapping[str, Any]] | Any) -> pa.Table:
+        """The features of many entities as of one moment, a row each in the given order: their keys, the features, and `found`.
+
+        features: "set.feature"; "set.*" for all of a set's. keys: a list of mappings, or a pandas, polars or Arrow table of keys. found:
+        whether every set has the entity.
+        """
         with self._database.connection() as connection:
-            return vectors.feature_vectors(connection, features, keys)
+            return vectors.vectors_with_keys(connection, features, keys)
 
     def training_set(
         self,

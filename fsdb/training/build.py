@@ -22,6 +22,7 @@ from fsdb.history import hold_history
 from fsdb.history.reach import hold
 from fsdb.training import entities
 from fsdb.training.coverage import coverage
+from fsdb.training.log import note_built
 from fsdb.training.saved_asof import known_of, snapshot_of
 from fsdb.training.spine import take, take_rows
 from fsdb.training.spine_rows import rows_of
@@ -93,7 +94,7 @@ def build(
         answer = router.run(connection, described, engine)
         covered = coverage(connection, described, answer.result)
     query_log.write(connection, answer.routing)
-    return TrainingSet(
+    built = TrainingSet(
         answer.result,
         described,
         label,
@@ -103,6 +104,7 @@ def build(
         database=database,
         coverage=covered,
     )
+    return note_built(built)
 
 
 def _the_view(

@@ -29,6 +29,7 @@ from fsdb.listing import listed
 from fsdb.sql import joined, query
 from fsdb.table import Table
 from fsdb.training.coverage import coverage
+from fsdb.training.log import logger, note_built
 from fsdb.training.saved_asof import known_name, ordinal_of, saved_asof
 from fsdb.training.spine_table import names_in_table
 from fsdb.training.training_set import TrainingSet
@@ -158,6 +159,7 @@ def save(
             f"A training set {name!r} is saved already, and saved ones never change: choose another name, or delete that one first."
         ) from error
     training_set.name = name
+    logger.info("Saved training set %s: %s rows, hash %s.", name, training_set.num_rows, training_set.content_hash)
     return load(connection, name, database)
 
 
@@ -184,7 +186,7 @@ def rebuild(
         warnings.warn(f"{_lacking(saved, erased)} It is built from what is left.", PartlyErased, stacklevel=3)
     answer = router.run(connection, description, engine)
     query_log.write(connection, answer.routing)
-    return TrainingSet(
+    built = TrainingSet(
         answer.result,
         description,
         saved.label,
@@ -195,6 +197,7 @@ def rebuild(
         database=database,
         coverage=coverage(connection, description, answer.result),
     )
+    return note_built(built)
 
 
 def verify(connection: Connection[Any], saved: SavedSet, engine: str = "auto") -> str:

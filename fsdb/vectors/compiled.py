@@ -1,5 +1,6 @@
 """What a choice of features compiles to, kept for as long as no definition changes."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -20,6 +21,8 @@ from fsdb.forks import Lock
 from fsdb.keys import Key, comparison_type
 from fsdb.sql import joined, query
 from fsdb.types import type_sql
+
+logger = logging.getLogger(__name__)
 
 FILE = "vectors/vectors"
 _KEPT = 1000  # choices of features, of all databases that this process reads
@@ -97,6 +100,7 @@ def compile_vector(connection: Connection[Any], choice: Choice) -> CompiledVecto
     compiled = CompiledVector(
         generation, tuple(keys.values()), reads, columns, names, statement.as_bytes(connection), values
     )
+    logger.debug("Compiled a vector of %s features of %s.", len(columns), ", ".join(sets))
     with _lock:
         if len(_compiled) >= _KEPT:
             _compiled.pop(next(iter(_compiled)))

@@ -92,13 +92,21 @@ def feature_vectors(
 
     Raises UnknownName, and InvalidData naming the entity by its position.
     """
+    return read_many(connection, features, keys)[-1]
+
+
+def read_many(
+    connection: Connection[Any], features: str | Sequence[str], keys: Sequence[Mapping[str, Any]]
+) -> tuple[CompiledVector, list[list[Any]], pa.Table]:
+    """What the features compiled to, the entities' values by its keys, and what `feature_vectors` gives."""
     choice = choice_of(connection, features)
     for _ in range(_ATTEMPTS):
         with connection.transaction(), pinned(connection):
             compiled = _current(connection, choice)
-            table = _read_many(connection, compiled, _columns_of(keys, compiled))
+            columns = _columns_of(keys, compiled)
+            table = _read_many(connection, compiled, columns)
             if current_generation(connection) == compiled.generation:
-                return table
+                return compiled, columns, table
     raise _restless(choice[-1])
 
 

@@ -1,9 +1,11 @@
 """The worker: waits for rows of deployments with the runtime worker, and fills their predictions in."""
 
+import logging
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg import Connection
@@ -15,6 +17,10 @@ from fsdb.session import NOT_PREPARED, Session
 from fsdb.worker import queue
 from fsdb.worker.batch import Batch, is_transient, work
 from fsdb.worker.models import Models
+
+logger = logging.getLogger(__name__)
+
+Told = TypeVar("Told")
 
 BATCH = 1000
 # Where no notice comes: after rows of a transaction that inserted before the wait began and is about to commit, rows that are
@@ -47,8 +53,8 @@ class Worker:
         self._deployment = deployment
         self._batch = batch
         self._models = Models(threads)
-        self._told = told
-        self._noted = noted
+        self._told = _logging(told, logger.info)
+        self._noted = _logging(noted, logger.warning)
         self._sizes: dict[str, int] = {}
         self._shared = False
         self._stopping = False
@@ -149,6 +155,16 @@ class Worker:
         until = time.monotonic() + seconds
         while not self._stopping and time.monotonic() < until:
             time.sleep(min(0.1, seconds))
+
+
+def _logging(told: Callable[[Told], None], log: Callable[[str, object], None]) -> Callable[[Told], None]:
+    """Also writes into the log what is told; of a batch its numbers, not the reason, which quotes what the database said."""
+
+    def both(what: Told) -> None:
+        log("%s", replace(what, reason=None) if isinstance(what, Batch) else what)
+        told(what)
+
+    return both
 
 
 def _notified(connection: Connection[Any], seconds: float) -> bool:

@@ -20,7 +20,7 @@ WHERE (SELECT coalesce(bool_and(position(word IN lower(concat_ws(' ', name, desc
 ORDER BY NOT (SELECT bool_and(position(word IN lower(name)) > 0) FROM unnest(%(words)s::text[]) AS word), kind, name
 
 -- name: set_columns
--- Keys and features of a set, with what uses each feature.
+-- Keys and features of a set, or one feature of it, with what uses each feature.
 SELECT name, type, role, description, tags, owner, default_value, used_by
 FROM (
     SELECT name, type, 'key' AS role, '' AS description, '{{}}'::text[] AS tags, '' AS owner, NULL AS default_value,
@@ -37,6 +37,7 @@ FROM (
            2, f.position
     FROM fsdb.features AS f WHERE f.feature_set = %(name)s AND f.dropped_at IS NULL
 ) AS columns
+WHERE %(feature)s::text IS NULL OR (role = 'feature' AND name = %(feature)s::text)
 ORDER BY part, position
 
 -- name: model_versions

@@ -60,7 +60,7 @@ def test_json_is_one_value_and_nothing_else(folder: Path, capsys: pytest.Capture
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["describe", "wether"], "no feature set or model 'wether'"),
+        (["describe", "wether"], "no feature set, feature, model or other object 'wether'"),
         (["plan", "nowhere.py"], "no file nowhere.py"),
         (["ingest", "nothing", "SELECT 1"], "no feature set 'nothing'"),
         (["training-set", "nothing"], "no training view 'nothing'"),

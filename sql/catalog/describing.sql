@@ -1,0 +1,51 @@
+-- name: kinds
+-- What is registered under a name, one row a kind.
+SELECT kind FROM (
+    SELECT 'feature set' AS kind, 1 AS position FROM fsdb.feature_sets WHERE name = %(name)s
+    UNION ALL SELECT 'feature', 2 FROM fsdb.features WHERE feature_set || '.' || name = %(name)s AND dropped_at IS NULL
+    UNION ALL SELECT 'model', 3 FROM fsdb.models WHERE name = %(name)s
+    UNION ALL SELECT 'training view', 4 FROM fsdb.training_views WHERE name = %(name)s
+    UNION ALL SELECT 'training set', 5 FROM fsdb.training_sets WHERE name = %(name)s
+    UNION ALL SELECT 'deployment', 6 FROM fsdb.deployments WHERE name = %(name)s
+) AS found ORDER BY position
+
+-- name: training_view
+-- The features of a training view.
+SELECT f.feature_set || '.' || f.name AS feature, f.type, f.description, f.default_value
+FROM fsdb.training_view_features AS m JOIN fsdb.features AS f USING (feature_id)
+WHERE m.training_view = %(name)s ORDER BY m.position
+
+-- name: training_view_said
+-- What a training view's title says.
+SELECT ARRAY['Training view ' || name, description, 'timestamp ' || timestamp_column, 'label ' || label, 'owner ' || nullif(owner, ''), 'spine: ' || spine]
+FROM fsdb.training_views WHERE name = %(name)s
+
+-- name: training_set
+-- The columns of a saved training set.
+SELECT c.name, c.type, f.feature_set || '.' || f.name AS feature, c.default_value, f.dropped_at
+FROM fsdb.training_set_columns AS c LEFT JOIN fsdb.features AS f USING (feature_id)
+WHERE c.training_set = %(name)s ORDER BY c.position
+
+-- name: training_set_said
+-- What a saved training set's title says.
+SELECT ARRAY['Training set ' || name, 'of view ' || training_view, row_count || ' rows', 'label ' || label, 'known ' || coalesce(known_at::text, known),
+             late_values || ' late values', 'saved ' || date_trunc('second', created_at), 'hash ' || content_hash]
+FROM fsdb.training_sets WHERE name = %(name)s
+
+-- name: deployment
+-- What a deployment's release gives to its model: looked up as a feature, or from the row.
+SELECT i.name AS input, i.type, f.feature_set || '.' || f.name AS feature, i.column_name AS column, i.default_value
+FROM fsdb.deployments AS d JOIN fsdb.deployment_inputs AS i USING (deployment_id, release)
+LEFT JOIN fsdb.features AS f ON f.feature_id = i.feature_id
+WHERE d.name = %(name)s ORDER BY i.position
+
+-- name: deployment_said
+-- What a deployment's title says.
+SELECT ARRAY['Deployment ' || d.name, 'model ' || d.model || ' version ' || d.version, 'runtime ' || d.runtime, 'on_error ' || d.on_error,
+             'canary version ' || c.version || ' for ' || round((d.canary_share * 100)::numeric, 2) || ' %% of the keys',
+             'table ' || d.schema_name || '.' || d.table_name, 'rows of ' || f.source_schema || '.' || f.source_table,
+             'since ' || date_trunc('second', r.created_at)]
+FROM fsdb.deployments AS d JOIN fsdb.deployment_releases AS r USING (deployment_id, release)
+LEFT JOIN fsdb.deployment_releases AS c ON (c.deployment_id, c.release) = (d.deployment_id, d.canary_release)
+LEFT JOIN fsdb.deployment_feeds AS f ON f.deployment_id = d.deployment_id
+WHERE d.name = %(name)s
