@@ -34,7 +34,15 @@ def definitions() -> list[Call]:
         Call(
             "FeatureSet",
             fsdb.FeatureSet,
-            {**sets, "max_age": "1 hour", "tracks": None, "event_time": None, "retention": "1 day", **named},
+            {
+                **sets,
+                "max_age": "1 hour",
+                "tracks": None,
+                "event_time": None,
+                "retention": "1 day",
+                "ahead": "1 day",
+                **named,
+            },
         ),
         Call("FeatureSet.split", fsdb.FeatureSet.split, sets),
         Call(
