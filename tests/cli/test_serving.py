@@ -62,10 +62,6 @@ def test_serve_keeps_the_server_up_until_it_is_ended(server_place: Path, ending:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # As in a terminal, whatever runs the tests; and as in a shell's background job, where Ctrl-C is not meant.
-        preexec_fn=lambda: signal.signal(  # noqa: PLW1509 - no threads of ours run here
-            signal.SIGINT, signal.SIG_DFL if ending == signal.SIGINT else signal.SIG_IGN
-        ),
     ) as process:
         assert process.stdout is not None
         url = process.stdout.readline().strip()
