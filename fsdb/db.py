@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from weakref import WeakSet
 
 import psycopg
-from psycopg_pool import ConnectionPool, PoolTimeout
+from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from fsdb import locks, rights, search_path
 from fsdb.config import CATALOG_SCHEMA, MINIMUM_SERVER
@@ -175,6 +175,8 @@ class Database:
             raise ConnectionFailed(
                 f"No connection to {shown(self.url)} within {CONNECT_SECONDS} s: is the server up, and does it allow more connections?"
             ) from error
+        except PoolClosed as error:  # meanwhile, by another thread
+            raise self._closed() from error
         except NOT_PREPARED as error:
             raise self._anothers() from error
         except psycopg.errors.InsufficientPrivilege as error:
@@ -227,9 +229,12 @@ class Database:
     def check_open(self) -> None:
         """Raises ConnectionFailed where `close` was called, or `open` was not."""
         if not self._is_open:
-            raise ConnectionFailed(
-                f"This store on database {self.name} is closed, as one is after close() or at the end of its with block: open another one with fsdb.connect()."
-            )
+            raise self._closed()
+
+    def _closed(self) -> ConnectionFailed:
+        return ConnectionFailed(
+            f"This store on database {self.name} is closed, as one is after close() or at the end of its with block: open another one with fsdb.connect()."
+        )
 
     def _ready(self) -> ConnectionPool[Session]:
         self.check_open()

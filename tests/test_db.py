@@ -97,3 +97,19 @@ def test_a_server_before_15_is_refused_with_the_reason(monkeypatch: pytest.Monke
     monkeypatch.setattr(Session, "info", SimpleNamespace(server_version=140011))
     with pytest.raises(ConnectionFailed, match="is PostgreSQL 14; fsdb needs 15 or newer"):
         Database(server_url).open()
+
+
+@pytest.mark.parametrize("way", ["connection", "transaction"])
+def test_a_store_that_another_thread_closes_meanwhile_says_that_it_is_closed(
+    opened: Database, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    ready = opened._ready
+
+    def closed_after_the_look() -> object:
+        pool = ready()
+        opened.close()
+        return pool
+
+    monkeypatch.setattr(opened, "_ready", closed_after_the_look)
+    with pytest.raises(ConnectionFailed, match=r"closed.*open another one"), getattr(opened, way)():
+        pass
