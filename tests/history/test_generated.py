@@ -442,14 +442,42 @@ CONTROLS: dict[str, Callable[[World, Session], None]] = {
 # --- the tables
 
 
+class Pair:
+    """Two sessions that last for some examples, as an application's do.
+
+    PostgreSQL keeps what a session once compiled of functions that are gone, and looks through all of it at every change: after hundreds of
+    examples that would be most of the time.
+    """
+
+    EXAMPLES = 8
+
+    def __init__(self, database: TestDatabase) -> None:
+        self.database = database
+        self.examples = 0
+        self.opened: list[psycopg.Connection] = []
+
+    def connections(self) -> tuple[psycopg.Connection, psycopg.Connection]:
+        """The two, for one example more."""
+        if self.examples % self.EXAMPLES == 0:
+            self.close()
+            self.opened = [self.database.connect(), self.database.connect()]
+            for connection in self.opened:
+                connection.prepare_threshold = None  # each example has a table of its own, all of one name
+                connection.execute("SET lock_timeout = '10s'")
+        self.examples += 1
+        first, second = self.opened
+        return first, second
+
+    def close(self) -> None:
+        for connection in self.opened:
+            connection.close()
+
+
 @pytest.fixture(scope="module")
-def connections(module_database: TestDatabase) -> Iterator[tuple[psycopg.Connection, psycopg.Connection]]:
-    """Two sessions that last, as an application's do."""
-    with module_database.connect() as first, module_database.connect() as second:
-        for connection in (first, second):
-            connection.prepare_threshold = None  # each example has a table of its own, all of one name
-            connection.execute("SET lock_timeout = '10s'")
-        yield first, second
+def pair(module_database: TestDatabase) -> Iterator[Pair]:
+    made = Pair(module_database)
+    yield made
+    made.close()
 
 
 @contextmanager
@@ -517,14 +545,14 @@ def _first_versions(world: World, kind: Kind, present: list[Row]) -> None:
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(present=st.one_of(st.just([]), ROWS), begun=st.sets(st.integers(0, 1)), steps=STEPS)
 def test_any_changes(
-    connections: tuple[psycopg.Connection, psycopg.Connection],
+    pair: Pair,
     kind: Kind,
     present: list[Row],
     begun: set[int],
     steps: list[tuple[int, Change]],
 ) -> None:
     """`present`: rows of a tracked table from before it was tracked. `begun`: sessions that begin with a transaction."""
-    with _world(connections, kind, present) as world:
+    with _world(pair.connections(), kind, present) as world:
         for number in begun:
             world.step(number, Change("begin"))
         for number, change in steps:
