@@ -32,9 +32,13 @@ RIGHT JOIN (SELECT position, moment FROM given_spine WHERE position >= {first} A
     ON payload.position = spine.position AND {fresh} {defaults}
 ORDER BY spine.position
 
--- name: fill_ordered
--- All rows of the spine, put in order before.
-INSERT INTO {answer} SELECT payload.late, payload.matched, {outputs} FROM batch AS payload {defaults}
+-- name: ordered
+-- What comes out for all rows of the spine, which were put in order before.
+SELECT {outputs} FROM batch AS payload {defaults}
+
+-- name: keep
+-- Rows that were put in order, in a table, which may be on disk.
+CREATE TABLE {answer} AS SELECT {columns} FROM batch
 
 -- name: with_defaults
 -- What stands for NULL, in one row.
@@ -65,13 +69,9 @@ CAST({value} AS {type})
 CASE WHEN {value} IN ('NaN', 'Infinity', '-Infinity') THEN {value}
      ELSE split_part({value}, '.', 1) || '.' || rpad(split_part({value}, '.', 2), {scale}, '0') END
 
--- name: late
--- In how many rows the version was recorded only after the row's moment.
-SELECT count(*) FROM {answer} WHERE late
-
--- name: matched
--- For how many rows a version holds that is not too old.
-SELECT count(*) FROM {answer} WHERE matched
+-- name: late_and_matched
+-- In how many rows the version was recorded only after the row's moment, and for how many one holds that is not too old.
+SELECT count(*) FILTER (late), count(*) FILTER (matched) FROM {answer}
 
 -- name: rows
 -- What comes out, in order.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg import Connection
 from psycopg.sql import Identifier
 
-from fsdb.asof import AsOf
+from fsdb.asof import AsOf, SetRead
 from fsdb.asof.description import plain_type
 from fsdb.columnar import read_copy
 from fsdb.columnar.copies import Copy
@@ -56,22 +56,19 @@ class DuckdbEngine:
 
 def run_on(connection: Connection[Any], description: AsOf, copies: list[Copy | None]) -> Result:
     """The description's rows, of given copies: one for each read, None where there is none."""
-    from fsdb.engines.duckdb.result import Answer, DuckdbResult
+    from fsdb.engines.duckdb.result import DuckdbResult
     from fsdb.engines.duckdb.session import Session
     from fsdb.engines.duckdb.spine import spine_rows
 
     spine = spine_rows(connection, description)
     session = Session()
-    reports, answers, matched = [], [], []
-    late_values = 0
+    reports, answers = [], []
     with session.given("given_spine", spine.narrow):
         for number, (read, copy) in enumerate(zip(description.reads, copies, strict=True)):
-            answer = Answer(read, f"answer_{number}")
-            reports.append(_read(session, connection, description, spine, answer, copy))
-            late_values += session.one("late", answer=Identifier(answer.table)) * len(read.features)
-            matched.append(session.one("matched", answer=Identifier(answer.table)))
+            report, answer = _read(session, connection, description, spine, read, copy, f"answer_{number}")
+            reports.append(report)
             answers.append(answer)
-    return DuckdbResult(session, spine.rows, description.outputs, answers, reports, late_values, matched)
+    return DuckdbResult(session, spine.rows, description.outputs, answers, reports)
 
 
 def _read(
@@ -79,16 +76,16 @@ def _read(
     connection: Connection[Any],
     description: AsOf,
     spine: "SpineRows",
-    answer: "Answer",
+    read: SetRead,
     copy: Copy | None,
-) -> ReadReport:
+    table: str,
+) -> "tuple[ReadReport, Answer]":
     from fsdb.engines.duckdb import payload
     from fsdb.engines.duckdb.files import needed
     from fsdb.engines.duckdb.match import match
     from fsdb.engines.duckdb.parquet import Files
 
     begin = perf_counter()
-    read = answer.read
     moments = spine.moments
     found = chosen = files = None
     if moments is not None:
@@ -97,10 +94,9 @@ def _read(
         asked = spine.asked(read)
         found = match(connection, description, read, asked, copy, chosen, files, moments, session.memory)
     slices = payload.collect(session, connection, read, found, chosen, files, spine.rows.num_rows)
-    payload.answer(
-        session, connection, read, slices, answer.table, spine.narrow.column("moment").to_numpy(zero_copy_only=False)
-    )
-    return ReadReport(
+    instants = spine.narrow.column("moment").to_numpy(zero_copy_only=False)
+    answer = payload.answer(session, connection, read, slices, table, instants)
+    report = ReadReport(
         read.feature_set,
         0 if copy is None else copy.rows,
         0 if found is None else found.tail_rows,
@@ -111,3 +107,4 @@ def _read(
         0 if found is None else len(found.positions),
         perf_counter() - begin,
     )
+    return report, answer

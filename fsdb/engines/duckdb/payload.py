@@ -20,7 +20,8 @@ from fsdb.asof import FeatureRead, SetRead
 from fsdb.engines.duckdb import tail
 from fsdb.engines.duckdb.files import Needed, micros_of
 from fsdb.engines.duckdb.match import Found
-from fsdb.engines.duckdb.parquet import Files
+from fsdb.engines.duckdb.parquet import Files, ahead
+from fsdb.engines.duckdb.result import Answer
 from fsdb.engines.duckdb.rows import Wanted, rows_of
 from fsdb.engines.duckdb.session import FILE, Session
 from fsdb.engines.duckdb.values import coming_out, duckdb_type, held_type, numbered, sent
@@ -31,7 +32,9 @@ from fsdb.sql import joined, query
 
 _LUMP = 32 << 20  # bytes
 _SHARE = 5  # of DuckDB's memory is what sorting takes of it
+_MOST = 1 << 30  # bytes that are put in order at once: Arrow's texts end at twice that
 Numbers = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -92,34 +95,40 @@ def collect(
 
 def answer(
     session: Session, connection: Connection[Any], read: SetRead, slices: Slices, table: str, moments: Numbers
-) -> None:
-    """Makes the DuckDB table of this name: late, matched, and the features as they come out, a row for each row of the spine.
+) -> Answer:
+    """Late, matched, and the features as they come out, a row for each row of the spine; in the DuckDB table of this name where memory does not hold them.
 
     moments: the spine's, in microseconds from 1970. Raises InvalidData for values that Arrow cannot hold.
     """
     names = numbered("feature", len(read.features))
-    outputs, declared = [], []
+    outputs, declared, plain = [], [], True
     for number, (name, feature) in enumerate(zip(names, read.features, strict=True)):
         held: Composable = Identifier("payload", f"feature_{number}")
         if feature.default is not None:
             held = SQL("coalesce({}, {})").format(held, Identifier("given_defaults", f"feature_{number}"))
-        outputs.append(coming_out(feature, held))
+        out = coming_out(feature, held)
+        plain &= feature.default is None and out is held
+        outputs.append(SQL("{} AS {}").format(out, name))
         declared.append(SQL("{} {}").format(name, SQL(duckdb_type(arrow_type(feature.type)))))
-    session.run("answer", answer=Identifier(table), columns=joined(declared))
     fresh = query(FILE, "always")
     if read.max_age is not None:
         fresh = query(FILE, "fresh", age=Literal(micros_of(read.max_age)))
     defaults = defaults_of(connection, read.features)
     with session.given("given_defaults", defaults):
         if slices.held is not None:
-            with session.given("batch", _ordered(slices.held, read, moments)):
-                session.run(
-                    "fill_ordered",
-                    answer=Identifier(table),
-                    outputs=joined(outputs),
-                    defaults=query(FILE, "ordered_with_defaults") if defaults.num_columns else SQL(""),
-                )
-            return
+            ordered, late, matched = _ordered(slices.held, read, moments)
+            counts = int(late.sum()), int(matched.sum())
+            if not plain:
+                parts = {"defaults": query(FILE, "ordered_with_defaults") if defaults.num_columns else SQL("")}
+                with session.given("batch", ordered):
+                    ordered = session.table("ordered", outputs=joined(outputs), **parts)
+            ordered = ordered.select([f"feature_{number}" for number in range(len(read.features))])
+            if session.keeps(ordered.nbytes):
+                return Answer(read, *counts, rows=ordered)
+            with session.given("batch", ordered):
+                session.run("keep", answer=Identifier(table), columns=joined(names))
+            return Answer(read, *counts, table=table)
+        session.run("answer", answer=Identifier(table), columns=joined(declared))
         for payload, first, end in slices.tables:
             session.run(
                 "fill_answer",
@@ -132,10 +141,12 @@ def answer(
                 end=Literal(end),
             )
             session.run("drop", table=payload)
+    late_rows, matched_rows = session.rows("late_and_matched", answer=Identifier(table))[0]
+    return Answer(read, late_rows, matched_rows, table=table)
 
 
-def _ordered(held: pa.Table, read: SetRead, moments: Numbers) -> pa.Table:
-    """A row for each row of the spine, in order: NULLs where there is no version, or a tombstone, or one of too long ago; and whether it is late."""
+def _ordered(held: pa.Table, read: SetRead, moments: Numbers) -> tuple[pa.Table, Flags, Flags]:
+    """A row for each row of the spine, in order: NULLs where there is no version, or a tombstone, or one of too long ago; and whether it is late, and matched."""
     positions = held.column("position").to_numpy()
     counts = ~held.column("deleted").to_numpy()
     if read.max_age is not None:
@@ -145,12 +156,9 @@ def _ordered(held: pa.Table, read: SetRead, moments: Numbers) -> pa.Table:
     late = np.zeros(len(moments), bool)
     late[positions[counts]] = _micros(held, "recorded_at")[counts] > moments[positions[counts]]
     rows = pa.array(places, mask=places < 0)
-    features = [
-        (name, held.column(name).combine_chunks().take(rows))
-        for name in held.column_names
-        if name.startswith("feature_")
-    ]
-    return pa.table({"position": np.arange(len(moments)), "late": late, "matched": places >= 0, **dict(features)})
+    names = [f"feature_{number}" for number in range(len(read.features))]
+    features = ahead(lambda name: held.column(name).combine_chunks().take(rows), names)
+    return pa.table({"position": np.arange(len(moments)), **dict(zip(names, features, strict=True))}), late, places >= 0
 
 
 def _micros(held: pa.Table, name: str) -> Numbers:
@@ -160,7 +168,7 @@ def _micros(held: pa.Table, name: str) -> Numbers:
 
 def _sliced(session: Session, read: SetRead, spine_rows: int, width: int) -> Slices:
     """Makes the tables, so that what one holds can be sorted in memory; width: about how many bytes a row has."""
-    rows = max(2048, session.memory // (_SHARE * width))
+    rows = max(2048, min(session.memory // _SHARE, _MOST) // width)
     slices = Slices(rows, max(1, -(-spine_rows // rows)))
     declared = [
         SQL("{} {}").format(name, SQL(duckdb_type(held_type(feature))))

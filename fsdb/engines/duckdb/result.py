@@ -18,14 +18,17 @@ BATCH = 65_536  # rows
 
 @dataclass(frozen=True)
 class Answer:
-    """A read with the DuckDB table that holds its features."""
+    """A read, of how many of the spine's rows its version is late, and for how many one holds; its features in Arrow, else in a DuckDB table."""
 
     read: SetRead
-    table: str
+    late: int
+    matched: int
+    rows: pa.Table | None = None
+    table: str = ""
 
 
 class DuckdbResult(Result):
-    """Rows of the spine in Arrow, features in DuckDB, which holds them on disk where they do not fit. reports: what each read took."""
+    """Rows of the spine and features in Arrow; features that do not fit into memory in DuckDB, which holds them on disk. reports: what each read took."""
 
     def __init__(
         self,
@@ -34,15 +37,13 @@ class DuckdbResult(Result):
         outputs: Sequence[Column],
         answers: Sequence[Answer],
         reports: Sequence[ReadReport],
-        late_values: int,
-        matched: Sequence[int],
     ) -> None:
         self._session = session
         self._spine = spine
         self._answers = tuple(answers)
         self.reports = tuple(reports)
-        self.late_values = late_values
-        self.matched = matched
+        self.late_values = sum(one.late * len(one.read.features) for one in answers)
+        self.matched = [one.matched for one in answers]
         self.plan = plan(reports)
         fields = [pa.field(c.name, arrow_type(c.type), metadata={"postgresql_type": c.type}) for c in outputs]
         self._schema = pa.schema([*spine.schema, *fields])
@@ -56,8 +57,14 @@ class DuckdbResult(Result):
 
     def table(self) -> pa.Table:
         """The rows, in memory."""
-        with self.batches() as reader:
-            return reader.read_all()
+        if any(one.rows is None for one in self._answers):
+            with self.batches() as reader:
+                return reader.read_all()
+        parts = [one.rows.columns for one in self._answers if one.rows is not None]
+        features = [parts[number][position] for number, position in self._places]
+        columns = zip([*self._spine.columns, *features], self._schema, strict=True)
+        typed = [column if column.type == field.type else column.cast(field.type) for column, field in columns]
+        return pa.Table.from_arrays(typed, schema=self._schema)
 
     def batches(self) -> pa.RecordBatchReader:
         """The rows in record batches, straight from DuckDB."""
@@ -78,6 +85,10 @@ class _Stream:
     """The rows of one answer in the pieces that are asked for."""
 
     def __init__(self, session: Session, answer: Answer) -> None:
+        self._at = 0
+        self._whole = answer.rows
+        if self._whole is not None:
+            return
         columns = [Identifier(f"feature_{number}") for number in range(len(answer.read.features))]
         self._cursor = session.connection.cursor()  # of its own, because each has one result at a time
         with told():
@@ -87,6 +98,9 @@ class _Stream:
 
     def next(self, rows: int) -> pa.Table:
         """The next rows."""
+        if self._whole is not None:
+            self._at += rows
+            return self._whole.slice(self._at - rows, rows)
         pieces = [self._rest]
         held = self._rest.num_rows
         while held < rows:

@@ -18,6 +18,7 @@ from fsdb.sql import query
 FILE = "engines/duckdb"
 REFUSED = "fsdb: "  # how a query says that a value cannot be taken
 _OFFLINE = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+_KEPT = 4  # the part of the memory that answers may take outside of DuckDB
 _FOLDER = "fsdb-duckdb-"  # of temporary files
 
 
@@ -44,6 +45,7 @@ class Session:
             raise EngineUnavailable(
                 f"DuckDB does not start: {first_line(error)}. ${MEMORY_VARIABLE} is a size such as '2GB'."
             ) from error
+        self._kept = 0
         if _on_terminal():
             self.run("progress")
         self.run("settings")
@@ -68,6 +70,13 @@ class Session:
     def memory(self) -> int:
         """How many bytes it may take."""
         return self.one("memory")
+
+    def keeps(self, size: int) -> bool:
+        """Whether Arrow may hold so many bytes beside DuckDB until the answer is gone: then they count."""
+        if self._kept + size > self.memory // _KEPT:
+            return False
+        self._kept += size
+        return True
 
     def one(self, name: str, /, **parts: Composable) -> int:
         """The number that a named text gives."""
