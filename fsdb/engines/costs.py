@@ -39,8 +39,8 @@ UNITS: dict[str, tuple[Unit, ...]] = {
         Unit("column", 6e-4, "a feature: its part of the queries and of their plans"),
         Unit("spine_value", 3e-7, "a value of a spine that is in PostgreSQL, fetched from there"),
         Unit("spine_row", 4e-7, "a spine row that is matched with one feature set"),
-        Unit("pair", 2e-8, "a spine row met with one version of its key; 32 a row at most, since hot keys are sorted"),
-        Unit("scanned_row", 8e-8, "a version in the copy, or fetched from the tail, whose keys and times are scanned"),
+        Unit("level", 4e-8, "halving the versions that are left of a spine row's key, so log2 of its versions a row"),
+        Unit("scanned_row", 6e-8, "a version in the copy, or fetched from the tail, whose keys and times are scanned"),
         Unit("scanned_value", 8e-9, "eight bytes of a version's features in the files that are read"),
         Unit("tail_row", 8e-7, "a version that is not in the copy: its keys and times, fetched from PostgreSQL"),
         Unit("skipped_row", 2e-7, "a version of the copy among those that are searched for the tail"),
@@ -67,7 +67,6 @@ UNITS: dict[str, tuple[Unit, ...]] = {
 }
 
 PAGES = 2  # of a look-up: a leaf of the index and the version's own; the pages above stay in memory
-MOST_PAIRS = 32.0  # versions that DuckDB meets with a row before it sorts the key's instead
 
 
 def postgres(work: Work, started: bool) -> Amounts:  # noqa: ARG001
@@ -96,7 +95,7 @@ def duckdb(work: Work, started: bool) -> Amounts:  # noqa: ARG001
         "column": work.features,
         "spine_value": 0 if work.in_memory else work.spine_rows * work.spine_columns,
         "spine_row": work.spine_rows * len(work.reads),
-        "pair": work.spine_rows * sum(min(read.per_key, MOST_PAIRS) for read in work.reads),
+        "level": work.spine_rows * sum(log2(read.per_key + 2) for read in work.reads),
         "scanned_row": sum(read.kept_rows + read.tail for read in work.reads),
         "scanned_value": sum(read.kept_rows * read.width / 8 for read in work.reads),
         "tail_row": work.tail,

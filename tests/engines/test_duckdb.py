@@ -18,7 +18,7 @@ from fsdb.definitions import Feature, FeatureSet
 from fsdb.errors import CopyBroken, EngineUnavailable, InvalidData
 from fsdb.training import TrainingSet, build, load, save, verify
 from tests.conftest import TestDatabase
-from tests.engines.world import HOUR, TICK, T, instants
+from tests.engines.world import FAR, HOUR, OLD, TICK, T, instants
 from tests.oracle import Version
 from tests.training.made import made_set, put
 from tests.training.test_types import NAMES, REFERENCES, TYPES
@@ -70,6 +70,40 @@ def test_files_that_cannot_hold_the_answer_are_not_read(database: TestDatabase, 
     assert built.to_arrow()["x"].to_pylist() == [7]
     assert "readings" in str(built.explain())
     assert "rows in tail" in built.plan
+
+
+@pytest.mark.parametrize(
+    ("kind", "stored", "keys"),
+    [
+        ("bigint", pa.int64(), (-5, 0, 7)),
+        ("text", pa.string(), ("a", "b", "é" * 40)),
+        ("date", pa.date32(), (OLD.date(), T.date(), FAR.date())),
+    ],
+)
+def test_row_groups_that_no_key_can_be_in_are_not_read(
+    database: TestDatabase,
+    connection: psycopg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    stored: pa.DataType,
+    keys: tuple[Any, ...],
+) -> None:
+    monkeypatch.setattr("fsdb.columnar.files.GROUP_ROWS", 2)
+    registered = made_set(connection, FeatureSet("readings", {"k": kind}, [Feature("x", "integer")]))
+    versions = [(key, day) for key in keys for day in range(4)]
+    put(connection, registered, [Version(n, (key,), {"x": n}, T + day * HOUR, T) for n, (key, day) in enumerate(versions, 1)])  # fmt: skip
+    sync(database.url)
+    for number, key in enumerate(keys):
+        # A key has two groups, of which the second is later than the spine's last moment.
+        for at, groups, x in ((T + 5 * HOUR, 2, 4 * number + 4), (T + HOUR, 1, 4 * number + 2), (T - HOUR, 0, None)):
+            rows = pa.table({"k": pa.array([key, None], stored), "at": instants(at, at)})
+            built = asked(connection, rows)
+            (report,) = built.result.reports
+            # A file of which no version is early enough is not even opened.
+            assert (report.groups_read, report.groups_pruned) == (
+                (groups, 2 * len(keys) - groups) if groups else (0, 0)
+            )
+            assert built.to_arrow()["x"].to_pylist() == [x, None]
 
 
 @pytest.mark.parametrize("damage", ["gone", "cut short", "overwritten"])
