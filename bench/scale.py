@@ -19,13 +19,8 @@ from pyiceberg.transforms import BucketTransform
 from pyiceberg.types import LongType
 
 import fsdb
+from bench import copies
 from bench.report import Case, within
-from fsdb.asof import snapshots
-from fsdb.catalog.feature_sets import get_set
-from fsdb.columnar import table
-from fsdb.columnar.files import FileWriter
-from fsdb.columnar.watermark import Watermark
-from fsdb.columnar.work import working
 
 BENCH = "scale"
 PER_KEY = 100
@@ -55,31 +50,8 @@ def run(url: str, versions: float = 1e6, spine: float = 1e6) -> Iterator[Case]:
 def write(url: str, warehouse: str, keys: int) -> tuple[int, int]:
     """Fills the copy of `readings`, and makes history's position its own: returns versions and bytes."""
     buckets = BUCKETS if keys * PER_KEY > 4_000_000 else 1
-    with working(url, warehouse) as work:
-        registered = get_set(work.control, "readings")
-        copy = work.created(registered)
-        if buckets > 1:
-            work.catalog.drop_table(table.identifier(registered))
-            copy = table.create(
-                work.catalog,
-                table.identifier(registered),
-                registered,
-                work.warehouse,
-                work.owner,
-                ("sensor", buckets),
-            )
-        change = table.Change(copy)
-        writer = FileWriter(copy.io, change.metadata)
-        rows = 0
-        for batch in generated(keys, buckets, writer.schema):
-            writer.write(batch)
-            rows += batch.num_rows
-        files = writer.close()
-        work.control.execute("SELECT setval(pg_get_serial_sequence('fsdb_history.readings', 'version_id'), %s)", [rows])
-        seen = snapshots.now(work.control)
-        change.append(files, Watermark(seen.text, rows, 0, rows))
-        change.commit()
-    return rows, sum(file.file_size_in_bytes for file in files)
+    bucketed = ("sensor", buckets) if buckets > 1 else None
+    return copies.write(url, warehouse, "readings", bucketed, lambda schema: generated(keys, buckets, schema))
 
 
 def generated(keys: int, buckets: int, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
