@@ -6,8 +6,9 @@ PARALLEL := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test test-fast test-onnx test-pgbouncer test-image test-exports test-package docs manual server-onnx hunt check format install bench bench-onnx bench-small clean
 
-demo: install
-	$(BIN)/fsdb demo
+# The demo alone is a third of what the tests need, and stands in an environment of its own.
+demo: .venv-demo/installed
+	.venv-demo/bin/fsdb demo
 
 # What needs Debian's server is in test-onnx, what needs PyTorch in test-exports.
 test: install
@@ -48,6 +49,12 @@ test-exports: install .venv/exports
 test-package: install
 	$(BIN)/python -m pytest tests/package
 
+# The wheel in clean environments, on each Python of PYTHONS that is here; one that is not is an error.
+PYTHONS ?= 3.11 3.12 3.13
+
+test-wheels: install
+	$(BIN)/python -m tests.package.wheels $(PYTHONS)
+
 # The documentation as a site, in site/; no warning, no dead link, nothing from another host.
 docs: install .venv/docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
@@ -84,6 +91,11 @@ install: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
+.venv-demo/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-demo
+	.venv-demo/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[demo]'
+	@touch $@
+
 .venv/exports: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,exports]'
 	@touch $@
@@ -108,6 +120,7 @@ bench: install
 	$(BIN)/python -m bench wide
 	$(BIN)/python -m bench spark
 	$(BIN)/python -m bench scale --versions 1e7
+	$(BIN)/python -m bench install
 
 # The runtime onnx on the server of test-onnx.
 bench-onnx: server-onnx
@@ -121,4 +134,4 @@ bench-small: install
 	$(BIN)/python -m bench score --bulk
 
 clean:
-	rm -rf .venv .server
+	rm -rf .venv .venv-demo .server

