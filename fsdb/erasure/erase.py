@@ -23,6 +23,7 @@ from fsdb.history.differences import seeing_all
 from fsdb.history.erasing import erase_versions
 from fsdb.history.repair import switch
 from fsdb.locks import Mode, Relation
+from fsdb.search_path import of_user
 from fsdb.sql import query
 
 logger = logging.getLogger(__name__)
@@ -171,7 +172,8 @@ def _delete_live(connection: Connection[Any], registered: RegisteredSet, parts: 
     try:
         with connection.transaction():
             switch(connection, registered, "DISABLE", feeds)
-            deleted = connection.execute(query(FILE, "delete_live", **parts)).rowcount
+            with of_user(connection):  # under which the table's other triggers were written
+                deleted = connection.execute(query(FILE, "delete_live", **parts)).rowcount
             switch(connection, registered, "ENABLE", feeds)
     except errors.IntegrityError as error:
         raise ChangeRefused(

@@ -41,8 +41,11 @@ def keep(connection: Connection[Any], registered: RegisteredSet, rows: Sequence[
 
 
 def same(registered: RegisteredSet, alias: str) -> Composed:
-    """The condition that a row under this alias is of one of the keys."""
-    pairs = [SQL("{} = {}").format(Identifier(alias, key), Identifier("k", key)) for key in registered.keys]
+    """The condition that a row under this alias is of one of the keys, under whatever search path."""
+    pairs = [
+        SQL("{} OPERATOR(pg_catalog.=) {}").format(Identifier(alias, key), Identifier("k", key))
+        for key in registered.keys
+    ]
     return joined(pairs, " AND ")
 
 

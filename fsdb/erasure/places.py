@@ -16,6 +16,7 @@ from fsdb.catalog.training import get_saved
 from fsdb.config import TRAINING_SCHEMA
 from fsdb.erasure.keys import FILE, K, same
 from fsdb.locks import Mode, Relation
+from fsdb.search_path import of_user
 from fsdb.sql import query
 from fsdb.training.saved_asof import ordinal_of, spine_columns
 
@@ -59,7 +60,8 @@ def take_predictions(connection: Connection[Any], registered: RegisteredSet, tak
         if not ids:
             continue
         values = {"deployment_id": deployment[0], "predictions": sorted(ids)}
-        connection.execute(query(FILE, "delete_predictions", table=_table(deployment)), values)
+        with of_user(connection):  # under which the table's other triggers were written
+            connection.execute(query(FILE, "delete_predictions", table=_table(deployment)), values)
         queued = sum(
             connection.execute(query(FILE, name), values).rowcount for name in ("delete_queued", "delete_dead")
         )

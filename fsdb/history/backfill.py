@@ -15,6 +15,7 @@ from fsdb.history.names import internal
 from fsdb.history.reach import refuse_before
 from fsdb.history.refusals import may_write
 from fsdb.history.versions import version_row
+from fsdb.search_path import of_user
 from fsdb.sql import joined, query
 
 FILE = "history/backfill"
@@ -59,7 +60,9 @@ def backfill(
         _hold(connection, registered, [f.name for f in features], parts)
         connection.execute(query(FILE, "write_past", **parts))
         if not registered.tracked:
-            connection.execute(query(FILE, "write_newest", **parts))
+            anywhere = {**parts, "l_is_b": Columns(registered).same_key_anywhere("l", "b")}
+            with of_user(connection):  # under which the table's other triggers were written
+                connection.execute(query(FILE, "write_newest", **anywhere))
         connection.execute(query(FILE, "drop_rows", **parts))
         return int(written[0])
 

@@ -86,6 +86,11 @@ class Columns:
             [SQL("{} = {}").format(Identifier(left, key), Identifier(right, key)) for key in self.key_names], " AND "
         )
 
+    def same_key_anywhere(self, left: str, right: str) -> Composed:
+        """The same for a statement that runs under its user's search path, where an operator may be somebody's."""
+        same = SQL("{} OPERATOR(pg_catalog.=) {}")
+        return joined([same.format(Identifier(left, key), Identifier(right, key)) for key in self.key_names], " AND ")
+
     def key_differs(self, left: str, right: str) -> Composed:
         """The condition that two rows have different keys."""
         unequal = [SQL("{} <> {}").format(Identifier(left, key), Identifier(right, key)) for key in self.key_names]

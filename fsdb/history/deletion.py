@@ -19,6 +19,7 @@ from fsdb.history.reach import refuse_before
 from fsdb.history.refusals import may_write
 from fsdb.history.versions import version_row
 from fsdb.keys import Key, key_values
+from fsdb.search_path import of_user
 from fsdb.sql import joined, query
 from fsdb.types import type_sql
 
@@ -73,7 +74,7 @@ def _delete(
     given = query(
         "history/deletion",
         "given",
-        arrays=joined(_arrays(registered, rows)),
+        arrays=joined([query("history/deletion", "values", array=array) for array in _arrays(registered, rows)]),
         keys=columns.keys(),
     )
     parts: dict[str, Composable] = {
@@ -103,16 +104,20 @@ def _delete(
             ) from error
         written = connection.execute(query("history/deletion", "write_tombstones", **parts)).fetchone()
         assert written is not None
-        connection.execute(query("history/deletion", "delete_live", **parts))
+        anywhere = {f"{row}_is_g": columns.same_key_anywhere(row, "g") for row in ("l", "h")}
+        with of_user(connection):  # under which the table's other triggers were written
+            connection.execute(query("history/deletion", "delete_live", **{**parts, **anywhere}))
         return int(written[1])
 
 
 def _arrays(registered: RegisteredSet, rows: Sequence[Mapping[str, Any]]) -> list[Composable]:
-    """The values of each key column as an SQL array. Raises InvalidData, UnknownName."""
+    """The values of each key column as an SQL array, of texts that name no type. Raises InvalidData, UnknownName."""
     keys = [Key(name, kind, registered.name) for name, kind in registered.keys.items()]
     columns = zip(*(key_values(row, keys) for row in rows), strict=True)
     return [
-        SQL("ARRAY[{}]::{}[]").format(joined([Literal(value) for value in values]), type_sql(key.type))
+        SQL("ARRAY[{}]::{}[]").format(
+            joined([Literal(None if value is None else str(value)) for value in values]), type_sql(key.type)
+        )
         for key, values in zip(keys, columns, strict=True)
     ]
 

@@ -123,7 +123,7 @@ def parts_of(registered: RegisteredSet) -> dict[str, Composable]:
         "keys": columns.keys(),
         "l_keys": columns.keys("l"),
         "h_keys": columns.keys("h"),
-        "l_is_r": columns.same_key("l", "r"),
+        "l_is_r": columns.same_key_anywhere("l", "r"),
         "live_values": joined(live),
         "kept_values": joined(past),
         "differs": differs,

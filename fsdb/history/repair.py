@@ -21,6 +21,7 @@ from fsdb.history.names import internal
 from fsdb.history.refusals import may_write, refusals
 from fsdb.history.status import live_status, live_triggers
 from fsdb.history.versions import version_row
+from fsdb.search_path import of_user
 from fsdb.sql import query
 
 logger = logging.getLogger(__name__)
@@ -94,7 +95,8 @@ def _history_from_live(connection: Connection[Any], registered: RegisteredSet, b
         if columns.time is not None and not registered.tracked:
             kept_by = [] if registered.event_time_rule is None else [KEEPS_TIME]
             switch(connection, registered, "DISABLE", kept_by)
-            connection.execute(query(FILE, "later", **parts))
+            with of_user(connection):  # under which the table's other triggers were written
+                connection.execute(query(FILE, "later", **parts))
             switch(connection, registered, "ENABLE", kept_by)
             connection.execute(query(FILE, "settled", **parts))
         connection.execute(query(FILE, "write_versions", **parts))
@@ -106,7 +108,8 @@ def _live_from_history(connection: Connection[Any], registered: RegisteredSet) -
     try:
         switch(connection, registered, "DISABLE", triggers)
         for text in ("delete_live", "update_live", "insert_live"):
-            connection.execute(query(FILE, text, **parts))
+            with of_user(connection):
+                connection.execute(query(FILE, text, **parts))
         switch(connection, registered, "ENABLE", triggers)
     except errors.IntegrityError as error:
         raise ChangeRefused(

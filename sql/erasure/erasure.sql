@@ -15,7 +15,7 @@ DROP TABLE pg_temp.{keys_table}
 FROM pg_temp.{keys_table} AS version
 
 -- name: delete_live
--- Takes the live rows away; their trigger writes tombstones, which go with the other versions.
+-- Takes the live rows away; their trigger writes tombstones, which go with the other versions. It runs under the user's search path.
 DELETE FROM {live} l USING pg_temp.{keys_table} k WHERE {l_is_k}
 
 -- name: live_left
@@ -78,8 +78,8 @@ SELECT p.of_prediction FROM {table} p WHERE p.prediction_id = ANY (%(predictions
 SELECT p.prediction_id FROM {table} p WHERE p.of_prediction = ANY (%(predictions)s)
 
 -- name: delete_predictions
--- Takes predictions away.
-DELETE FROM {table} p WHERE p.prediction_id = ANY (%(predictions)s)
+-- Takes predictions away. It runs under the user's search path.
+DELETE FROM {table} p WHERE p.prediction_id OPERATOR(pg_catalog.=) ANY (%(predictions)s)
 
 -- name: delete_queued
 -- Takes them out of the queue of workers.

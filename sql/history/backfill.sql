@@ -77,7 +77,7 @@ FROM (SELECT b.version, row_number() OVER (ORDER BY {b_keys}, b.event_time) AS n
 GROUP BY chunk.number / 10000 ORDER BY chunk.number / 10000
 
 -- name: write_newest
--- Sets the live rows whose newest version the backfill changes; their trigger writes it.
+-- Sets the live rows whose newest version the backfill changes; their trigger writes it. It runs under the user's search path.
 UPDATE {live} l SET {sets}, {time} = b.event_time FROM pg_temp.{rows} b WHERE b.is_newest AND {l_is_b}
 
 -- name: leave_newest

@@ -4,7 +4,11 @@ SELECT {event_time} >= {latest}
 
 -- name: given
 -- The keys to delete, each once.
-(SELECT DISTINCT * FROM unnest({arrays}) AS given({keys}))
+(SELECT DISTINCT * FROM ROWS FROM ({arrays}) AS given({keys}))
+
+-- name: values
+-- The values of one key, in order.
+pg_catalog.unnest({array})
 
 -- name: lock
 -- Locks the rows of the given keys in order of key, so that two deletions never wait for each other.
@@ -19,6 +23,6 @@ FROM {given} g CROSS JOIN LATERAL
 WHERE NOT held.deleted
 
 -- name: delete_live
--- Takes away the live rows whose newest version is now a tombstone; their trigger writes no second one.
+-- Takes away the live rows whose newest version is now a tombstone; their trigger writes no second one. It runs under the user's search path.
 DELETE FROM {live} l USING {given} g
 WHERE {l_is_g} AND (SELECT h.deleted FROM {history} h WHERE {h_is_g} ORDER BY h.event_time DESC, h.version_id DESC LIMIT 1)

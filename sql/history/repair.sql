@@ -29,8 +29,8 @@ DROP TABLE pg_temp.{rows}
 
 -- name: later
 -- A live row whose time is not later than what history has for its key goes past that: nobody knows since when its values hold,
--- and the past must not learn them. Its trigger writes the version.
-UPDATE {live} l SET {time} = {now} FROM pg_temp.{rows} r WHERE r."l:here" AND {l_is_r} AND {l_time} <= (r."h:row").event_time
+-- and the past must not learn them. Its trigger writes the version. It runs under the user's search path, as the three that change live rows do.
+UPDATE {live} l SET {time} = {now} FROM pg_temp.{rows} r WHERE r."l:here" AND {l_is_r} AND {l_time} OPERATOR(pg_catalog.<=) (r."h:row").event_time
 
 -- name: settled
 -- Such rows are no difference any more.
@@ -46,7 +46,7 @@ GROUP BY chunk.number / 10000 ORDER BY chunk.number / 10000
 
 -- name: now
 -- The moment of the repair, past the key's newest version.
-greatest(clock_timestamp(), (r."h:row").event_time + interval '1 microsecond')
+greatest(pg_catalog.clock_timestamp(), (r."h:row").event_time OPERATOR(pg_catalog.+) interval '1 microsecond')
 
 -- name: when_live
 -- The live row's own time where it is within the bounds and later than what history has for its key.

@@ -102,6 +102,59 @@ def caught(database: TestDatabase, server_url: str) -> list[tuple[Any, ...]]:
     return found
 
 
+def written_past(store: fsdb.Store) -> None:
+    """Rows that no trigger has seen, repaired in both directions; then an entity is erased."""
+    for n, source in enumerate(("live", "history"), 1):
+        with store.transaction() as connection:
+            connection.execute("ALTER TABLE public.account DISABLE TRIGGER USER")
+            connection.execute("UPDATE public.account SET balance = balance OPERATOR(pg_catalog.+) 1")
+            connection.execute(
+                "INSERT INTO public.account (code, n, d, balance, kind, event_time) VALUES ('p', %s, '2024-01-01', 1, 'x', pg_catalog.now())",
+                (n,),
+            )
+            connection.execute("ALTER TABLE public.account ENABLE TRIGGER USER")
+        assert store.repair("account", source)
+    store.erase("account", {"code": "p", "n": 1, "d": date(2024, 1, 1)}, "asked")
+
+
+def test_the_user_s_triggers_find_what_they_name(database: TestDatabase, tmp_path: Path) -> None:
+    """Their functions name their tables as their session does."""
+    accounts = fsdb.FeatureSet("account", keys={"d": sa.Date}, features=[fsdb.Feature("balance", sa.BigInteger)])
+    with fsdb.connect(database.url, str(tmp_path)) as store, database.connect() as connection:
+        store.apply([accounts])
+        connection.execute(
+            "CREATE TABLE log (what text); CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN INSERT INTO log VALUES (TG_OP); RETURN NULL; END $$;"
+            "CREATE TRIGGER note AFTER INSERT OR UPDATE OR DELETE ON account FOR EACH ROW EXECUTE FUNCTION note()"
+        )
+
+        def noted() -> list[str]:
+            return [what for (what,) in connection.execute("DELETE FROM log RETURNING what")]
+
+        def past_triggers(statement: str) -> None:
+            connection.execute(
+                f"ALTER TABLE account DISABLE TRIGGER USER; {statement}; ALTER TABLE account ENABLE TRIGGER USER"  # type: ignore[arg-type]
+            )
+
+        day, began = date(2024, 1, 1), datetime.now(UTC)
+        frame = pd.DataFrame({"d": [day], "balance": [1], "event_time": [pd.Timestamp(began)]})
+        store.ingest("account", frame)
+        assert noted() == ["INSERT"]
+        store.backfill("account", frame.assign(balance=2), features=["balance"])
+        assert noted() == ["UPDATE"]
+        past_triggers("UPDATE account SET balance = 3")
+        store.repair("account", "history")
+        assert noted() == ["UPDATE"]
+        past_triggers("UPDATE account SET balance = 3")
+        store.repair("account", "live")
+        assert noted() == ["UPDATE"]
+        store.delete("account", {"d": day}, datetime.now(UTC))
+        assert noted() == ["DELETE"]
+        connection.execute("INSERT INTO account VALUES ('2024-01-01', 4)")
+        store.erase("account", {"d": day}, "asked")
+        assert noted() == ["INSERT", "DELETE"]
+
+
 @pytest.mark.slow
 def test_nothing_is_caught(
     trapped: TestDatabase, server_url: str, roles: tuple[str, str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -164,7 +217,11 @@ def test_nothing_is_caught(
                 ]
             ),
             "delete": lambda: store.delete("account", [{"code": "c", "n": 1, "d": day}], datetime.now(UTC)),
+            "backfill": lambda: store.backfill(
+                "account", rows.assign(event_time=pd.Timestamp(now)), features=["balance"]
+            ),
             "repair": lambda: store.repair("account"),
+            "repair what differs": lambda: written_past(store),
             "register": lambda: store.register_model("m", fitted, inputs={"x": "double precision"}, rows=table),
             "deploy": lambda: store.deploy("m", table="scored"),
             "score": lambda: store.deployment("scored").score(table),
