@@ -24,6 +24,7 @@ from fsdb.errors import (
     PartlyErased,
     RetentionRefused,
     RightMissing,
+    StrangeCatalog,
     UnknownName,
     UnsupportedModel,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "RetentionRefused",
     "RightMissing",
     "Store",
+    "StrangeCatalog",
     "Table",
     "TrainingView",
     "UnknownName",

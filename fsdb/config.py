@@ -13,6 +13,7 @@ DATA_VARIABLE = "FSDB_DATA"
 WAREHOUSE_VARIABLE = "FSDB_WAREHOUSE"
 MEMORY_VARIABLE = "FSDB_MEMORY"
 LOCK_VARIABLE = "FSDB_LOCK_SECONDS"
+OWNER_VARIABLE = "FSDB_OWNER"
 
 CATALOG_SCHEMA = "fsdb"
 HISTORY_SCHEMA = "fsdb_history"
@@ -26,6 +27,11 @@ MINIMUM_SERVER = 150000  # server_version_num of PostgreSQL 15: MERGE, and secur
 def configured_url() -> str | None:
     """The URL of `$FSDB_URL`, or None when the embedded server is meant."""
     return os.environ.get(URL_VARIABLE) or None
+
+
+def catalog_owner() -> str | None:
+    """The role to which a catalog may belong: `$FSDB_OWNER`, or None where it is unset and the database itself says it."""
+    return os.environ.get(OWNER_VARIABLE) or None
 
 
 def data_folder() -> Path:

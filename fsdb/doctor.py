@@ -276,8 +276,13 @@ def _rights(connection: Connection[Any]) -> Iterator[Check]:
             (foreign_code.FILE, "hooked"),
             "Drop what is not fsdb's, or give it to the table's owner; REVOKE TRIGGER ON … FROM the roles that have it.",
         ),
+        (
+            "attached tables",
+            (foreign_code.FILE, "unfit_sources"),
+            "Drop that code, or give it to the deployment's owner: rows of the table are not scored again while it is there.",
+        ),
     ):
-        found = [row[0] for row in connection.execute(query(*texts), {"schemas": foreign_code.SCHEMAS})]
+        found = [": ".join(row) for row in connection.execute(query(*texts), {"schemas": foreign_code.SCHEMAS})]
         yield Check(
             f"rights: {name}",
             "wrong" if found else "good",

@@ -87,3 +87,7 @@ class ColumnsLeftOut(UserWarning):
 
 class NothingMatched(UserWarning):
     """A feature set has no version for any row of a training set: its columns hold nothing, or defaults alone."""
+
+
+class StrangeCatalog(UserWarning):
+    """The catalog that is connected to belongs to a role of which nobody has said that it may be: its functions run with the user's rights."""

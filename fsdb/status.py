@@ -154,10 +154,13 @@ def _views(connection: Connection[Any]) -> Sequence[Part]:
 def _deployments(connection: Connection[Any]) -> Sequence[Part]:
     waiting = deployments.waiting_rows(connection)
     strangers = foreign_code.among_strangers(connection)
+    unfit = foreign_code.unfit_sources(connection)
     found = []
     for deployed in deployments.list_deployments(connection):
         rows, guess = _size(connection, deployed.schema_name, deployed.table_name, strangers)
         note = deployments.described(deployed, waiting)
+        if deployed.name in unfit:
+            note += f"; its attached table is not fit, rows there are not scored again: {unfit[deployed.name]}"
         objects = tuple(deployments.status(connection, deployed.name))
         found.append(Part("deployment", deployed.name, rows, None, note, objects, ("rows",) if guess else ()))
     return found

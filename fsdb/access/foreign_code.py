@@ -4,15 +4,25 @@ Triggers, index expressions, defaults, checks, policies, rules and views run wit
 them when a statement is planned only. Such code may run as a role only if its owner could act as that role anyway.
 """
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from psycopg import Connection
 from psycopg.rows import tuple_row
+from psycopg.sql import Identifier
 
-from fsdb.config import CATALOG_SCHEMA, HISTORY_SCHEMA, ICEBERG_SCHEMA, MODEL_SCHEMA, TRAINING_SCHEMA
-from fsdb.errors import ChangeRefused
+from fsdb.config import (
+    CATALOG_SCHEMA,
+    HISTORY_SCHEMA,
+    ICEBERG_SCHEMA,
+    MODEL_SCHEMA,
+    OWNER_VARIABLE,
+    TRAINING_SCHEMA,
+    catalog_owner,
+)
+from fsdb.errors import ChangeRefused, StrangeCatalog
 from fsdb.sql import query
 
 FILE = "access/foreign_code"
@@ -59,6 +69,12 @@ def _first(
         return cursor.execute(query(FILE, "foreign_code"), values).fetchone()
 
 
+def unfit_sources(connection: Connection[Any]) -> dict[str, str]:
+    """Attached tables with code of others, whose rows are not scored again: by deployment, which code and whose."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        return dict(cursor.execute(query(FILE, "unfit_sources"), {}).fetchall())
+
+
 def check_schemas(connection: Connection[Any]) -> None:
     """Raises ChangeRefused where a schema of fsdb belongs to a role that could not act as the catalog's owner: it could replace what runs there."""
     with connection.cursor(row_factory=tuple_row) as cursor:
@@ -69,6 +85,42 @@ def check_schemas(connection: Connection[Any]) -> None:
             f"Schema {schema} belongs to role {owner}, who could replace what fsdb runs there as {wanted}: look at what is in it, then drop it, "
             f"or give it away with ALTER SCHEMA {schema} OWNER TO {wanted}."
         )
+    _check_owner(connection)
+
+
+def _check_owner(connection: Connection[Any]) -> None:
+    """Tells whose the catalog is where nobody has said that it may be that role's: whoever may create a schema can make one, and its functions run
+    with the rights of whoever calls them.
+
+    Raises ChangeRefused where the database is this session's own, or `$FSDB_OWNER` names another role. Others get the warning StrangeCatalog.
+    """
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        wanted = catalog_owner()
+        if wanted is not None:
+            found = cursor.execute(query(FILE, "catalog_is_of"), {"role": wanted}).fetchone()
+            if found is not None and not found[1]:
+                raise ChangeRefused(
+                    f"The fsdb catalog of this database belongs to role {found[0]}, and {OWNER_VARIABLE} says {wanted}: nothing of it was called. "
+                    f"Connect to the database that is meant, or correct {OWNER_VARIABLE}."
+                )
+            return
+        found = cursor.execute(query(FILE, "stranger")).fetchone()
+    if found is None:
+        return
+    owner, role, database, is_own = found
+    said = (
+        f"The fsdb catalog of database {database} belongs to role {owner}, whose functions run with the rights of {role}, and nobody has said that it may be "
+        f"that role's. If it may, the database's owner runs GRANT CREATE ON DATABASE {quoted(database)} TO {quoted(owner)} WITH GRANT OPTION, or you set "
+        f"{OWNER_VARIABLE}={owner}."
+    )
+    if is_own:
+        raise ChangeRefused(said)
+    warnings.warn(said, StrangeCatalog, stacklevel=2)
+
+
+def quoted(name: str) -> str:
+    """A name as SQL writes it."""
+    return Identifier(name).as_string()
 
 
 @contextmanager

@@ -72,8 +72,9 @@ _CATALOG = [
     *_read("fsdb.model_stages fsdb.scoring_backlog", "reader", "scorer", "deployer"),
     *[
         Row(f"fsdb.{name}", reader="SELECT", deployer="SELECT; INSERT")
-        for name in ("training_sets", "training_set_columns", "training_set_snapshots")
+        for name in ("training_set_columns", "training_set_snapshots")
     ],
+    Row("fsdb.training_sets", reader="SELECT", deployer="SELECT; INSERT; DELETE"),
     *[
         Row(f"fsdb.{name}", reader="SELECT", scorer="SELECT", deployer="SELECT; INSERT")
         for name in ("model_versions", "model_inputs", "model_programs")
@@ -125,7 +126,7 @@ _FUNCTIONS = [
     *_owners("fsdb.kept_exactly() fsdb.new_generation() fsdb.next_catalog_generation()"),
     *_owners("fsdb.refuse_graph_removal() fsdb.refuse_model_change() fsdb.refuse_reach_back()"),
     *_owners("fsdb.guard_audit() fsdb.acting_role() fsdb.append_audit() fsdb.record_copy() fsdb.record_row()"),
-    *_owners("fsdb.refuse_removal_change() fsdb.refuse_others_deployment()"),
+    *_owners("fsdb.refuse_removal_change() fsdb.refuse_others_deployment() fsdb.refuse_others_training_set()"),
 ]
 
 _SETS = [

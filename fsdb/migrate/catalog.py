@@ -57,7 +57,7 @@ def upgrade(url: str, revision: str = "head") -> None:
             user, database = driver(connection).info.user, driver(connection).info.dbname
             raise ConnectionFailed(
                 f"The database user {user} may not create schemas in database {database}: "
-                f'run GRANT CREATE ON DATABASE "{database}" TO "{user}" as its owner, or let the owner run fsdb init.'
+                f'run GRANT CREATE ON DATABASE "{database}" TO "{user}" WITH GRANT OPTION as its owner, or let the owner run fsdb init.'
             ) from error
 
 

@@ -77,6 +77,10 @@ class SavedTrainingSet:
         with self._database.transaction() as connection:
             return verify(connection, self.saved, engine)
 
+    def delete(self) -> None:
+        """Removes it, with its spine: for who saved it, and admins. Raises ChangeRefused while a registered model was trained on it."""
+        self._database.changing(lambda connection: delete(connection, self.name))
+
     def _shown(self) -> Table:
         saved = self.saved
         known = saved.known if saved.known_at is None else saved.known_at

@@ -27,6 +27,27 @@ WHERE n.nspname OPERATOR(pg_catalog.=) ANY (%(schemas)s::pg_catalog.text[])
       AND (NOT pg_catalog.pg_has_role(n.nspowner, coalesce(c.relowner, me.oid), 'MEMBER') OR c.relkind OPERATOR(pg_catalog.<>) 'r')
 ORDER BY n.nspname
 
+-- name: stranger
+-- The role to which the catalog belongs, where neither this role nor the database's owner has said that it may: it could not act as one of them, and no
+-- grant option on the database is its own. With this role, the database, and whether this role could act as its owner. Only PostgreSQL's own catalog is asked:
+-- nothing of that role has run yet.
+SELECT pg_catalog.pg_get_userbyid(c.relowner)::pg_catalog.text, current_user::pg_catalog.text, d.datname::pg_catalog.text,
+       pg_catalog.pg_has_role(d.datdba, 'MEMBER')
+FROM pg_catalog.pg_class c CROSS JOIN pg_catalog.pg_database d
+WHERE c.relname OPERATOR(pg_catalog.=) 'catalog_version' AND c.relnamespace OPERATOR(pg_catalog.=) pg_catalog.to_regnamespace('fsdb')
+      AND d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
+      AND NOT pg_catalog.pg_has_role(c.relowner, current_user, 'MEMBER') AND NOT pg_catalog.pg_has_role(c.relowner, d.datdba, 'MEMBER')
+      AND NOT EXISTS (SELECT FROM pg_catalog.aclexplode(d.datacl) a
+                      WHERE a.privilege_type OPERATOR(pg_catalog.=) 'CREATE' AND a.is_grantable AND a.grantee OPERATOR(pg_catalog.<>) 0::pg_catalog.oid
+                            AND pg_catalog.pg_has_role(c.relowner, a.grantee, 'USAGE'))
+
+-- name: catalog_is_of
+-- The role to which the catalog belongs, and whether it could act as another one.
+SELECT pg_catalog.pg_get_userbyid(c.relowner)::pg_catalog.text,
+       coalesce((SELECT pg_catalog.pg_has_role(c.relowner, r.oid, 'MEMBER') FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) %(role)s), false)
+FROM pg_catalog.pg_class c
+WHERE c.relname OPERATOR(pg_catalog.=) 'catalog_version' AND c.relnamespace OPERATOR(pg_catalog.=) pg_catalog.to_regnamespace('fsdb')
+
 -- name: catalog_owner
 -- The role to which the catalog belongs, where that one could not act as this one.
 SELECT pg_catalog.pg_get_userbyid(c.relowner)::pg_catalog.text, current_user::pg_catalog.text, pg_catalog.pg_has_role(c.relowner, 'MEMBER'),
@@ -53,6 +74,17 @@ SELECT pg_catalog.format('%%s of %%I', o.name, pg_catalog.pg_get_userbyid(o.owne
 ) o CROSS JOIN catalog c
 WHERE NOT pg_catalog.pg_has_role(o.owner, c.owner, 'MEMBER')
 ORDER BY 1
+
+-- name: unfit_sources
+-- Of each attached table that a deployment's triggers write, or read when features change: code of others that would run there with the rights of the
+-- deployment's owner. Its rows are then not scored again.
+SELECT DISTINCT ON (d.name) d.name, pg_catalog.format('%%s of %%s, of role %%s', x.what, x.relation_name, x.owner)
+FROM fsdb.deployment_feeds f JOIN fsdb.deployments d ON d.deployment_id OPERATOR(pg_catalog.=) f.deployment_id
+JOIN pg_catalog.pg_class t ON t.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(pg_catalog.format('%%I.%%I', d.schema_name, d.table_name))
+CROSS JOIN LATERAL fsdb.foreign_code(pg_catalog.to_regclass(pg_catalog.format('%%I.%%I', f.source_schema, f.source_table)), pg_catalog.pg_get_userbyid(t.relowner),
+                                     pg_catalog.cardinality(f.result_columns) OPERATOR(pg_catalog.>) 0) x
+WHERE f.active AND f.role OPERATOR(pg_catalog.=) 'attached' AND (f.on_features OR pg_catalog.cardinality(f.result_columns) OPERATOR(pg_catalog.>) 0)
+ORDER BY d.name, x.what
 
 -- name: hooked
 -- Tables that fsdb's functions write, and code of others that would run there with the rights of the table's owner; and who may make triggers on

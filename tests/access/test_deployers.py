@@ -6,6 +6,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 import fsdb
+from fsdb.errors import RightMissing
 from tests.access.world import Ruled
 
 GIVEN = pd.DataFrame({"amount": [1.0, 2.0, 3.0, 4.0]})
@@ -88,3 +89,37 @@ def test_a_deployment_is_not_moved_to_a_table_of_anothers(world: Ruled) -> None:
             connection.execute("UPDATE fsdb.deployments SET table_name = 'taken' WHERE name = 'moving_scores'")
         connection.execute("RESET ROLE")
         store.deployment("moving_scores").undeploy()
+
+
+def test_a_deployer_deletes_his_own_training_sets_and_no_other(world: Ruled) -> None:
+    spine = pd.DataFrame({"item": ["Tea"], "at": [pd.Timestamp.now(tz="UTC")]})
+    for role in ("keeper", "deployer"):
+        with world.store(role) as store:
+            built = store.training_set(spine=spine, features=["shop.stock.left"], timestamp="at", known="now")
+            built.save(f"of_the_{role}")
+    with world.store("deployer") as store:
+        with pytest.raises(RightMissing, match="training set of_the_keeper belongs to"):
+            store.load_training_set("of_the_keeper").delete()
+        assert store.load_training_set("of_the_keeper").verify()
+        saved = store.load_training_set("of_the_deployer")
+        saved.delete()
+        for gone in (saved.delete, saved.verify):
+            with pytest.raises(fsdb.UnknownName, match="of_the_deployer"):
+                gone()
+    with world.connect("deployer") as connection:
+        assert connection.execute("DELETE FROM fsdb.training_sets WHERE name = 'none'").rowcount == 0
+        for statement in (
+            "DELETE FROM fsdb.training_sets",
+            "DELETE FROM fsdb.training_set_columns",
+            "UPDATE fsdb.training_sets SET content_hash = ''",
+            "DROP TABLE fsdb_training.of_the_keeper",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(statement)  # type: ignore[call-overload]
+    for role in ("reader", "writer", "scorer"):
+        with pytest.raises(fsdb.FsdbError), world.store(role) as store:
+            store.load_training_set("of_the_keeper").delete()
+    with world.store("admin") as store:
+        store.load_training_set("of_the_keeper").delete()
+        line = store.audit("of_the_keeper").to_dicts()[0]
+        assert line["by"] == world.user("admin")

@@ -194,7 +194,11 @@ def make_world(store: fsdb.Store) -> list[Call]:
         "explain": {},
         "save": {"name": "another"},
     }
-    saved_calls: dict[str, dict[str, Any]] = {"rebuild": {"engine": "postgres"}, "verify": {"engine": "postgres"}}
+    saved_calls: dict[str, dict[str, Any]] = {
+        "rebuild": {"engine": "postgres"},
+        "verify": {"engine": "postgres"},
+        "delete": {},
+    }
     return [
         *(Call(f"Store.{name}", getattr(store, name), given) for name, given in store_calls.items()),
         *(Call(f"Store.{name}", getattr(store, name), given, alone=True) for name, given in alone.items()),

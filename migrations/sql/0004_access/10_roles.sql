@@ -57,3 +57,19 @@ CREATE TRIGGER own_deployments BEFORE INSERT OR UPDATE OR DELETE ON fsdb.deploym
     FOR EACH ROW EXECUTE FUNCTION fsdb.refuse_others_deployment();
 CREATE TRIGGER own_deployments BEFORE INSERT OR UPDATE OR DELETE ON fsdb.deployment_feeds
     FOR EACH ROW EXECUTE FUNCTION fsdb.refuse_others_deployment();
+
+-- The same of saved training sets, whose spines are tables.
+CREATE FUNCTION fsdb.refuse_others_training_set() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    owner oid := (SELECT c.relowner FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'fsdb_training' AND c.relname = OLD.name);
+BEGIN
+    IF NOT pg_has_role(current_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = TG_RELID), 'USAGE') AND NOT coalesce(pg_has_role(current_user, owner, 'USAGE'), false) THEN
+        RAISE EXCEPTION 'fsdb: training set % belongs to %, and user % does not have that role''s rights', OLD.name, coalesce(owner::regrole::text, 'nobody any more'), current_user
+            USING ERRCODE = 'insufficient_privilege', HINT = 'Let its owner delete it, or an admin of fsdb.';
+    END IF;
+    RETURN OLD;
+END
+$$;
+COMMENT ON FUNCTION fsdb.refuse_others_training_set IS 'Trigger of fsdb.training_sets: a deployer deletes those whose spine is his.';
+CREATE TRIGGER own_training_sets BEFORE DELETE ON fsdb.training_sets FOR EACH ROW EXECUTE FUNCTION fsdb.refuse_others_training_set();

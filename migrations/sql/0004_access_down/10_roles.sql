@@ -1,3 +1,5 @@
+DROP TRIGGER own_training_sets ON fsdb.training_sets;
+DROP FUNCTION fsdb.refuse_others_training_set();
 DROP TRIGGER own_deployments ON fsdb.deployments;
 DROP TRIGGER own_deployments ON fsdb.deployment_releases;
 DROP TRIGGER own_deployments ON fsdb.deployment_sets;
