@@ -70,11 +70,13 @@ class SavedTrainingSet:
     def rebuild(self, engine: str = "auto") -> TrainingSet:
         """The training set, built again from history as its snapshot saw it."""
         with self._database.transaction() as connection:
+            catalog.get_saved(connection, self.name)  # raises UnknownName where it was deleted since
             return rebuild(connection, self.saved, engine, self.database)
 
     def verify(self, engine: str = "auto") -> str:
         """Builds it again and returns its hash, which is the one it was saved with. Raises NotReproducible otherwise."""
         with self._database.transaction() as connection:
+            catalog.get_saved(connection, self.name)
             return verify(connection, self.saved, engine)
 
     def delete(self) -> None:
