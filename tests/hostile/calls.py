@@ -78,6 +78,7 @@ def make_world(store: fsdb.Store) -> list[Call]:
     with warnings.catch_warnings(action="ignore"):
         built = store.training_set(spine=spine, features=["weather.temp"], timestamp="at", label="y", known="now")
     saved = built.save("kept")
+    spare = built.save("spare")  # the other one is what a model was trained on
     model = LinearRegression().fit(built.to_pandas()[["temp"]], [1.0, 2.0])
     for _ in range(2):
         store.register_model("late", model, training_set=built)
@@ -197,7 +198,6 @@ def make_world(store: fsdb.Store) -> list[Call]:
     saved_calls: dict[str, dict[str, Any]] = {
         "rebuild": {"engine": "postgres"},
         "verify": {"engine": "postgres"},
-        "delete": {},
     }
     return [
         *(Call(f"Store.{name}", getattr(store, name), given) for name, given in store_calls.items()),
@@ -205,4 +205,5 @@ def make_world(store: fsdb.Store) -> list[Call]:
         *(Call(f"Deployment.{name}", getattr(deployed, name), given) for name, given in deployment_calls.items()),
         *(Call(f"TrainingSet.{name}", getattr(built, name), given) for name, given in built_calls.items()),
         *(Call(f"SavedTrainingSet.{name}", getattr(saved, name), given) for name, given in saved_calls.items()),
+        Call("SavedTrainingSet.delete", spare.delete, {}),
     ]
