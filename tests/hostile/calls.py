@@ -77,8 +77,8 @@ def make_world(store: fsdb.Store) -> list[Call]:
     spine = pd.DataFrame({"origin": ["A", "B"], "at": [datetime(2024, 2, 2, tzinfo=UTC)] * 2, "y": [1.0, 2.0]})
     with warnings.catch_warnings(action="ignore"):
         built = store.training_set(spine=spine, features=["weather.temp"], timestamp="at", label="y", known="now")
-    saved = built.save("kept")
-    spare = built.save("spare")  # the other one is what a model was trained on
+    spare = built.save("spare")
+    saved = built.save("kept")  # what a model was trained on
     model = LinearRegression().fit(built.to_pandas()[["temp"]], [1.0, 2.0])
     for _ in range(2):
         store.register_model("late", model, training_set=built)
