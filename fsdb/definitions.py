@@ -41,7 +41,7 @@ MOST_AHEAD = timedelta(days=365_000)
 
 
 def checked_name(name: str, what: str) -> str:
-    """The name itself, where it may name a new set, feature or view. Raises InvalidDefinition otherwise."""
+    """Returns the name if it is valid for a new set, feature or view. Raises InvalidDefinition otherwise."""
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise InvalidDefinition(
             f"{name!r} cannot name a {what}: use 1 to 50 lower-case letters, digits and underscores, not beginning with a digit."
@@ -50,7 +50,7 @@ def checked_name(name: str, what: str) -> str:
 
 
 def checked_schema(name: str, what: str) -> str:
-    """The name of a schema itself, where users' things may stand in it. Raises InvalidDefinition for PostgreSQL's own schemas and fsdb's."""
+    """Returns the name of a schema if users may have tables in it. Raises InvalidDefinition for PostgreSQL's own schemas and fsdb's."""
     if name.startswith("pg_") or name in OWN_SCHEMAS:
         raise InvalidDefinition(
             f"A {what} cannot stand in schema {name}, which is not for users' tables: choose another schema."
@@ -117,9 +117,9 @@ def duration_text(duration: timedelta) -> str:
 @checked_definition
 @dataclass(frozen=True)
 class Feature:
-    """One feature of a set. `type` is an SQLAlchemy type or PostgreSQL's name of one; it is kept as the latter.
+    """One feature of a set. `type` is an SQLAlchemy type or PostgreSQL's name of one.
 
-    `default` stands for NULL wherever the feature is read as of a time, in training and in serving alike.
+    `default` takes the place of NULL wherever the feature is read as of a time, in training and in serving.
     """
 
     name: str
@@ -144,15 +144,23 @@ class Feature:
 class FeatureSet:
     """Keys, features and `event_time`: one live table and one history table.
 
-    name: "set" (in schema public) or "schema.set". keys: column name to type, in order.
-    tracks: "table" or "schema.table" of an existing table that becomes the live table; its columns stay as they are, and keys
-    and features name columns of it, which may bear any name. event_time: the tracked table's column that holds the event time, if it
-    has one; without it the wall clock counts. Of a set that tracks nothing: by default a writer may name event_time, else the clock
-    counts; "clock" lets the clock alone count and ignores an event_time that is named, as by an ORM that writes every column back; "clock only"
-    refuses one that differs from the row's. retention: versions superseded for longer than this fixed duration may leave
-    PostgreSQL once they are in the columnar copy (`fsdb retain`); without it none do. ahead: the fixed duration by which an event_time may
-    lie ahead of the server's clock as it is written, zero included; a later one is refused, and in a tracked table the clock counts instead.
-    Without it any time within PostgreSQL's and Python's years is taken.
+    Args:
+        name: "set" (in schema public) or "schema.set".
+        keys: The key columns with their types, in order.
+        features: The features, in order.
+        max_age: How old a value may be when it is read as of a time, such as "6 hours". Older ones are NULL.
+        description: What the set describes.
+        tags: Words to find it by.
+        owner: Who is responsible.
+        tracks: "table" or "schema.table" of an existing table that becomes the live table. Its columns stay as they are. Keys and
+            features name columns of it, which may have any name.
+        event_time: Of a tracked table: its column with the event time; without it the clock counts. Of any other set: by default a writer
+            may name event_time, and otherwise the clock counts. "clock" ignores a time that is named, as by an ORM that writes every
+            column back. "clock only" refuses a time that differs from the row's.
+        retention: Versions that were superseded longer ago than this may leave PostgreSQL once they are in the columnar copy
+            (`fsdb retain`). Without it, none do.
+        ahead: How far an event_time may lie ahead of the server's clock when it is written; zero is allowed. A later time is refused; in a
+            tracked table the clock counts instead. Without it, any time within the years of PostgreSQL and Python is taken.
     """
 
     name: str
@@ -190,10 +198,11 @@ class FeatureSet:
     def split(
         cls, name: str, keys: Mapping[str, TypeLike], features: Iterable[Feature], **attributes: Any
     ) -> "list[FeatureSet]":
-        """Sets `name`_1, `name`_2, … with the same keys that hold all the features: more of them than one table takes.
+        """Makes sets `name`_1, `name`_2, … with the same keys, for more features than one table can hold.
 
-        Each set takes as many features, in order, as a row has room for, whatever their values: 995 numbers beside a key that is one.
-        A feature stays in its set as long as new ones are added at the end. attributes: max_age, retention, ahead, description, tags, owner, of every set.
+        Each set takes as many features, in order, as a row has room for, whatever their values: 995 numbers beside one number as key.
+        A feature stays in its set as long as you add new ones at the end. attributes: max_age, retention, ahead, description, tags and
+        owner of every set.
         """
         types = [sql_type(kind, f"key {key!r} of {name}") for key, kind in keys.items()]
         parts: list[list[Feature]] = []
@@ -271,10 +280,10 @@ class FeatureSet:
 @checked_definition
 @dataclass(frozen=True)
 class TrainingView:
-    """A stored definition of a training set: a spine query, its timestamp column, a label and features.
+    """A stored definition of a training set: a spine query (the labelled rows), its timestamp column, a label and features.
 
-    The spine's columns bind to the sets' keys by name. features: "set.feature"; "set.*" and "set" are all features that the set has when
-    the view is registered, and the view keeps these: features that the set is given later join it when definitions are applied again.
+    The spine's columns bind to the sets' keys by name. features: "set.feature". "set.*" and "set" are all features that the set has when
+    the view is registered. Features that the set gets later join the view when the definitions are applied again.
     """
 
     name: str

@@ -22,7 +22,7 @@ class InvalidDefinition(FsdbError):
 
 
 class InvalidArgument(FsdbError, TypeError):
-    """An argument of another kind than the call takes, or one that is missing or that it does not know."""
+    """An argument of the wrong kind, a missing argument, or one that the call does not know."""
 
 
 class UnknownName(FsdbError):
@@ -46,15 +46,15 @@ class ParityFailed(FsdbError):
 
 
 class RetentionRefused(FsdbError):
-    """Versions that may not leave PostgreSQL, or a read or change that needs some that have left."""
+    """Versions may not leave PostgreSQL, or a read or change needs versions that have left."""
 
 
 class NotReproducible(FsdbError):
-    """A saved training set or prediction does not come out as it was recorded."""
+    """A saved training set or a prediction does not come out as it was recorded."""
 
 
 class Erased(NotReproducible):
-    """What an erasure took out, or what cannot be verified any more because of one; the message names the erasure."""
+    """An erasure took this out, or it cannot be verified any more because of one. The message names the erasure."""
 
 
 class CopyBroken(FsdbError):
@@ -66,7 +66,7 @@ class EngineUnavailable(FsdbError):
 
 
 class EnginePassedOver(UserWarning):
-    """The engine that was to build a training set could not; another one did, with the same rows."""
+    """The cheapest engine could not build a training set. Another one did, with the same rows."""
 
 
 class NeedsWorker(UserWarning):
@@ -74,7 +74,7 @@ class NeedsWorker(UserWarning):
 
 
 class PartlyErased(UserWarning):
-    """A saved training set that is built again lacks what an erasure took out since."""
+    """A training set that was built again lacks what an erasure has taken out."""
 
 
 class LateValues(UserWarning):
@@ -82,12 +82,12 @@ class LateValues(UserWarning):
 
 
 class ColumnsLeftOut(UserWarning):
-    """A table that is tracked has columns that cannot be features, and none were named."""
+    """A tracked table has columns that cannot be features, and the call named no features."""
 
 
 class NothingMatched(UserWarning):
-    """A feature set has no version for any row of a training set: its columns hold nothing, or defaults alone."""
+    """A feature set has no version for any row of a training set. Its columns are all NULL, or defaults."""
 
 
 class StrangeCatalog(UserWarning):
-    """The catalog that is connected to belongs to a role of which nobody has said that it may be: its functions run with the user's rights."""
+    """The catalog belongs to a role that nobody has vouched for, and its functions run with your rights."""

@@ -217,3 +217,24 @@ def test_the_server_of_root_opens_no_folder(server_place: Path, monkeypatch: pyt
     again = folders.data(asked, server_user())
     assert again.is_dir()
     assert asked.resolve() == again
+
+
+def test_programs_that_are_private_to_root_are_copied_with_their_libraries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wheel's programs look for its libraries from where they are: three folders up."""
+    monkeypatch.setattr(folders, "ROOTS_DATA", tmp_path / "reachable")
+    installed = tmp_path / "private" / "server" / "pginstall" / "bin"
+    for part in (installed, installed.parent / "lib", installed.parent / "share", tmp_path / "private" / "server.libs"):
+        part.mkdir(parents=True)
+    for program in ("postgres", "initdb"):
+        (installed / program).touch(mode=0o700)
+    (tmp_path / "private" / "server.libs" / "libpq.so").touch(mode=0o600)
+    (tmp_path / "private").chmod(0o700)
+    nobody = 65534
+    copied = folders.programs(installed, nobody)
+    assert copied.is_relative_to(tmp_path / "reachable")
+    assert stat.S_IMODE((copied / "initdb").stat().st_mode) == 0o755
+    library = copied / ".." / ".." / ".." / "server.libs" / "libpq.so"
+    assert stat.S_IMODE(library.resolve().stat().st_mode) == 0o644
+    assert folders.programs(installed, nobody) == copied

@@ -14,13 +14,15 @@ from fsdb.errors import InvalidData
 def audit(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[OBJECT]", help="A feature set, model, deployment, training set or role; else all."),
+        typer.Argument(
+            metavar="[OBJECT]", help="A feature set, model, deployment, training set or role. Without it, all."
+        ),
     ] = None,
     operation: Annotated[
         str | None, typer.Option(help="Only this operation, such as deploy or erase.", show_default=False)
     ] = None,
     since: Annotated[
-        str | None, typer.Option(help="Only from this moment on, as 2026-03-01T12:00+01:00.", show_default=False)
+        str | None, typer.Option(help="Only from this moment on, such as 2026-03-01T12:00+01:00.", show_default=False)
     ] = None,
     most: Annotated[int, typer.Option("--most", min=1, help="At most this many lines, the newest ones.")] = MOST,
     as_json: JsonOption = False,

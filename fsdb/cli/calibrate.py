@@ -13,12 +13,14 @@ from fsdb.cli.session import UrlOption, opened
 def calibrate(
     engine: Annotated[
         list[str] | None,
-        typer.Option(help="Engine to measure; repeat for several. Else postgres and duckdb.", show_default=False),
+        typer.Option(
+            help="Engine to measure; repeat for several. Without it, postgres and duckdb.", show_default=False
+        ),
     ] = None,
     as_json: JsonOption = False,
     url: UrlOption = None,
 ) -> None:
-    """Measure what the engines cost on this machine, so that training sets are built by the right one."""
+    """Measure what the engines cost on this machine, so that the right one builds each training set."""
     engines = tuple(engine or calibration.DEFAULT)
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=err()

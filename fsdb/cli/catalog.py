@@ -14,7 +14,7 @@ from fsdb.migrate.repair import left, repair
 MigrationsOption = Annotated[
     str | None,
     typer.Option(
-        help="Folder of the project's migrations; else \\[tool.fsdb] of pyproject.toml, else migrations.",
+        help="Folder of the project's migrations. Without it, \\[tool.fsdb] of pyproject.toml, or else migrations.",
         show_default=False,
     ),
 ]
@@ -37,7 +37,7 @@ def init(
     ] = None,
     url: UrlOption = None,
 ) -> None:
-    """Create the fsdb catalog in the database, or bring it to the version of this fsdb. Creates embedded:///NAME where it is not there."""
+    """Create the fsdb catalog in the database, or bring it to this version of fsdb. Creates the database embedded:///NAME if it is not there."""
     if folder is not None:
         for written in starter.write(folder):
             say(str(written))
@@ -55,13 +55,13 @@ def upgrade(
     revision: Annotated[
         str,
         typer.Argument(
-            help="Up to which of the project's migrations; heads are all of several branches.", callback=_named
+            help="Which of the project's migrations to go up to; heads: all of several branches.", callback=_named
         ),
     ] = "head",
     url: UrlOption = None,
     migrations: MigrationsOption = None,
 ) -> None:
-    """Bring the catalog and all generated objects to this fsdb, then run the migrations of the project in this folder."""
+    """Bring the catalog and all generated objects to this version of fsdb, then run the project's migrations in this folder."""
     where = reached(url).url
     before = catalog.catalog_revision(where)
     catalog.upgrade(where)
@@ -87,13 +87,13 @@ def downgrade(
     ],
     of_catalog: Annotated[
         bool,
-        typer.Option("--catalog", help="Go back in the catalog's own versions even where the project has migrations."),
+        typer.Option("--catalog", help="Go back in the catalog's own versions, even if the project has migrations."),
     ] = False,
     yes: YesOption = False,
     url: UrlOption = None,
     migrations: MigrationsOption = None,
 ) -> None:
-    """Undo migrations of the project in this folder; without such, or with --catalog, those of the catalog. Asks before anything is dropped."""
+    """Undo the project's migrations in this folder. Without such, or with --catalog, undo those of the catalog. Asks before it drops anything."""
     where = reached(url, make=False).url
     found = project.find_project(Path(), migrations)
     if found.exists and not of_catalog:

@@ -18,15 +18,16 @@ def ingest(
     name: Annotated[str, typer.Argument(metavar="SET", help="The feature set.")],
     data: Annotated[str, typer.Argument(help="A Parquet or CSV file, or an SQL query on the same database.")],
     event_time: Annotated[
-        str | None, typer.Option(help="Column of the data that holds the event time; else event_time, else now.")
+        str | None,
+        typer.Option(help="Column of the data that holds the event time. Without it, event_time, or else now."),
     ] = None,
     timezone: Annotated[
-        str | None, typer.Option(help="Time zone of times that bear none, as Europe/Berlin or +02:00.")
+        str | None, typer.Option(help="Zone of times that have none, such as Europe/Berlin or +02:00.")
     ] = None,
     as_json: JsonOption = False,
     url: UrlOption = None,
 ) -> None:
-    """Take rows into a feature set: new, changed and late ones, each once."""
+    """Load rows into a feature set: new, changed and late ones, each once."""
     with opened(url) as store, err().status("Reading") as status:
         result = store.ingest(
             name, data, event_time, timezone, progress=lambda rows: status.update(f"{rows:,} rows sent")
@@ -50,7 +51,7 @@ def training_set(
     as_json: JsonOption = False,
     url: UrlOption = None,
 ) -> None:
-    """Build a training set, point-in-time correct, and show its first rows."""
+    """Build a training set, correct as of each row's moment, and show its first rows."""
     with opened(url) as store:
         if verify:
             saved = store.load_training_set(name)

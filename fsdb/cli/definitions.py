@@ -18,7 +18,7 @@ WhereArgument = Annotated[
     str | None,
     typer.Argument(
         metavar="DEFINITIONS",
-        help="Python file or module with feature sets and training views; else \\[tool.fsdb] of pyproject.toml, else features.py.",
+        help="Python file or module with feature sets and training views. Without it, \\[tool.fsdb] of pyproject.toml, or else features.py.",
         show_default=False,
     ),
 ]
@@ -30,7 +30,7 @@ PruneOption = Annotated[
 def plan(
     where: WhereArgument = None, prune: PruneOption = False, as_json: JsonOption = False, url: UrlOption = None
 ) -> None:
-    """Show what would change if the definitions were applied. Exit status 1 where something is in the way."""
+    """Show what `fsdb apply` would change. Exit status 1 if something is in the way."""
     definitions = _loaded(where)
     with opened(url) as store:
         made = store.plan(definitions, prune=prune)
@@ -46,7 +46,7 @@ def apply(
     as_json: JsonOption = False,
     url: UrlOption = None,
 ) -> None:
-    """Make the database as defined, in one transaction; asks before anything destructive."""
+    """Make the database as defined, in one transaction. Asks before anything destructive."""
     definitions = _loaded(where)
     shown: list[Plan] = []
 
@@ -67,20 +67,22 @@ def apply(
 
 def track(
     table: Annotated[str, typer.Argument(help="Existing table: table or schema.table.")],
-    name: Annotated[str | None, typer.Option(help="Name of the feature set; else the table's.")] = None,
-    key: Annotated[list[str] | None, typer.Option(help="Key column; repeat for several. Else the primary key.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the feature set. Without it, the table's.")] = None,
+    key: Annotated[
+        list[str] | None, typer.Option(help="Key column; repeat for several. Without it, the primary key.")
+    ] = None,
     feature: Annotated[
-        list[str] | None, typer.Option(help="Feature column; repeat for several. Else all others that can be.")
+        list[str] | None, typer.Option(help="Feature column; repeat for several. Without it, all others that can be.")
     ] = None,
     event_time: Annotated[
-        str | None, typer.Option(help="Column that holds the event time; else the wall clock.")
+        str | None, typer.Option(help="Column that holds the event time. Without it, the wall clock.")
     ] = None,
     max_age: Annotated[str | None, typer.Option(help="Fixed duration such as '6 hours'.")] = None,
     description: Annotated[str, typer.Option(help="What the set describes.")] = "",
     as_json: JsonOption = False,
     url: UrlOption = None,
 ) -> None:
-    """Turn an existing table into a feature set; its columns and its application stay as they are."""
+    """Turn an existing table into a feature set. Its columns and its application stay as they are."""
     with opened(url, make=True) as store, warnings.catch_warnings(record=True) as left_out:
         warnings.simplefilter("always", ColumnsLeftOut)
         tracked = store.track(

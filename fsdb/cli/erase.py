@@ -19,7 +19,7 @@ from fsdb.types import base_name
 
 def erase(
     name: Annotated[
-        str | None, typer.Argument(metavar="SET", help="The feature set; none with --resume.", show_default=False)
+        str | None, typer.Argument(metavar="SET", help="The feature set. None with --resume.", show_default=False)
     ] = None,
     key: Annotated[
         list[str] | None,

@@ -16,12 +16,16 @@ def attach(
     name: Annotated[str, typer.Argument(metavar="MODEL", help="Name of the model.")],
     table: Annotated[str, typer.Argument(help="The application's table, which has a primary key.")],
     version: Annotated[
-        str | None, typer.Option(help="Version, or a stage such as production; else the newest.")
+        str | None, typer.Option(help="Version, or a stage such as production. Without it, the newest.")
     ] = None,
-    predictions: Annotated[str | None, typer.Option(help="Table of the predictions; else <table>_predictions.")] = None,
+    predictions: Annotated[
+        str | None, typer.Option(help="Table of the predictions. Without it, <table>_predictions.")
+    ] = None,
     given: Annotated[
         list[str] | None,
-        typer.Option("--input", help="name=column: a key or input that the table calls otherwise; repeat for several."),
+        typer.Option(
+            "--input", help="name=column: which column holds a key or input of another name; repeat for several."
+        ),
     ] = None,
     columns: Annotated[
         bool, typer.Option("--columns", help="Add columns with the newest prediction to the table, instead of a view.")
@@ -29,14 +33,16 @@ def attach(
     backfill: Annotated[bool, typer.Option("--backfill", help="Score the rows that are there.")] = False,
     on_update: Annotated[
         list[str] | None,
-        typer.Option(help="What scores a row again: inputs, features, or none; repeat for several. Else both."),
+        typer.Option(
+            help="Which changes score a row again: inputs, features, or none; repeat for several. Without it, both."
+        ),
     ] = None,
-    runtime: Annotated[str, typer.Option(help="How it computes: sql, onnx, worker, or auto.")] = "auto",
+    runtime: Annotated[str, typer.Option(help="Where it computes: sql, onnx, worker, or auto.")] = "auto",
     on_error: Annotated[str, typer.Option(help="A row that cannot be scored: reject or null.")] = "reject",
     as_json: JsonOption = False,
     url: UrlOption = None,
 ) -> None:
-    """Score the rows of an application's own table, in one transaction; its columns and its application stay as they are."""
+    """Score the rows of an application's own table. Its columns and its application stay as they are."""
     bar = Progress(
         TextColumn("Scoring pages of the table"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=err()
     )
@@ -62,14 +68,14 @@ def attach(
 
 def shadow(
     table: TableArgument,
-    version: Annotated[str | None, typer.Option(help="Version or stage that is tried; else the newest.")] = None,
-    runtime: Annotated[str, typer.Option(help="How it computes: sql, onnx, worker, or auto.")] = "auto",
-    stop: Annotated[bool, typer.Option("--stop", help="End it; what it predicted stays.")] = False,
+    version: Annotated[str | None, typer.Option(help="Version or stage to try. Without it, the newest.")] = None,
+    runtime: Annotated[str, typer.Option(help="Where it computes: sql, onnx, worker, or auto.")] = "auto",
+    stop: Annotated[bool, typer.Option("--stop", help="End it. Its predictions stay.")] = False,
     promote: Annotated[bool, typer.Option("--promote", help="Make the shadow's version the live one.")] = False,
     as_json: JsonOption = False,
     url: UrlOption = None,
 ) -> None:
-    """Let another version score every row beside the live one, never returned; promote or stop it."""
+    """Let another version score every row beside the live one, without ever answering. Promote or stop it."""
     if stop and promote:
         raise InvalidDefinition("A shadow is either stopped or promoted: give one of --stop and --promote.")
     with opened(url) as store:

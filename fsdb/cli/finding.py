@@ -30,14 +30,14 @@ def list_(
     kind: Annotated[
         str | None,
         typer.Argument(
-            help="feature-sets, training-views, training-sets, models or deployments; else how many there are of each.",
+            help="feature-sets, training-views, training-sets, models or deployments. Without one, how many there are of each.",
             show_default=False,
         ),
     ] = None,
     as_json: JsonOption = False,
     url: UrlOption = None,
 ) -> None:
-    """List what is registered of a kind, one line each."""
+    """List everything of a kind, one line each."""
     with opened(url) as store:
         if kind is not None:
             with own_transaction(store) as connection:
@@ -54,14 +54,14 @@ def describe(
     ] = None,
     kind: Annotated[
         str | None,
-        typer.Option(help="Its kind, as fsdb search shows it, where a name is of several.", show_default=False),
+        typer.Option(help="Its kind, as fsdb search shows it, if several things have the name.", show_default=False),
     ] = None,
     model: Annotated[str | None, typer.Option(help="A model, whose card is shown.")] = None,
-    version: Annotated[int | None, typer.Option(help="Which version of the model; else the newest.")] = None,
+    version: Annotated[int | None, typer.Option(help="Which version of the model. Without it, the newest.")] = None,
     as_json: JsonOption = False,
     url: UrlOption = None,
 ) -> None:
-    """Show what fsdb search finds with its parts: a feature set's columns, a model's versions, a deployment's inputs; or the card of a model."""
+    """Show one thing with its parts: a feature set's columns, a model's versions, a deployment's inputs, or the card of a model."""
     if (name is None) == (model is None) or (version is not None and model is None):
         raise typer.BadParameter("Name what to describe, or --model with its --version.")
     with opened(url) as store:

@@ -15,7 +15,7 @@ from fsdb.history import Differences, Source
 
 
 def status(as_json: JsonOption = False, url: UrlOption = None) -> None:
-    """Show server, catalog, feature sets with their rows and versions, deployments, and whether everything is installed."""
+    """Show the server, the catalog, feature sets with their rows and versions, deployments, and whether everything is installed."""
     with opened(url) as store:
         found = store.status()
     if as_json:
@@ -25,7 +25,7 @@ def status(as_json: JsonOption = False, url: UrlOption = None) -> None:
 
 
 def doctor(as_json: JsonOption = False, url: UrlOption = None) -> None:
-    """Check everything that can be checked, and say what to do. Exit status 1 where something is wrong."""
+    """Check everything that can be checked, and say what to do. Exit status 1 if something is wrong."""
     with opened(url) as store, own_transaction(store) as connection:
         found = diagnose(connection)
     if as_json:
@@ -41,14 +41,15 @@ def repair(
     source: Annotated[
         str | None,
         typer.Option(
-            "--from", help="live: history takes over what the live table holds; history: the other way round."
+            "--from",
+            help="live: history takes what the live table holds. history: the live table takes what history says.",
         ),
     ] = None,
     dated_after: Annotated[
         str | None,
         typer.Option(
             "--dated-after",
-            help="Remove the versions that are dated later than this, as 2030-01-01T00:00+00:00, for good.",
+            help="Remove the versions that are dated later than this, such as 2030-01-01T00:00+00:00, for good.",
             show_default=False,
         ),
     ] = None,
@@ -60,7 +61,7 @@ def repair(
     as_json: JsonOption = False,
     url: UrlOption = None,
 ) -> None:
-    """Show where a live table and its history differ, and bring them together: from live, or from history; or remove what a broken clock dated."""
+    """Show where a live table and its history differ, and make them agree again. Or remove what a broken clock dated."""
     if dated_after is not None:
         if source is not None:
             raise InvalidDefinition("--from and --dated-after are two repairs: give one of them.")

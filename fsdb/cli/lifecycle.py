@@ -15,7 +15,7 @@ TableArgument = Annotated[str, typer.Argument(help="Table of a deployed model.")
 
 def stage(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Name of the model.")],
-    version: Annotated[int | None, typer.Argument(help="Version; without one the stages are shown.")] = None,
+    version: Annotated[int | None, typer.Argument(help="Version. Without it, the stages are shown.")] = None,
     to: Annotated[str | None, typer.Argument(metavar="STAGE", help="none, staging, production or archived.")] = None,
     as_json: JsonOption = False,
     url: UrlOption = None,
@@ -33,16 +33,16 @@ def stage(
 
 def canary(
     table: TableArgument,
-    version: Annotated[str | None, typer.Option(help="Version or stage that is tried; else the newest.")] = None,
+    version: Annotated[str | None, typer.Option(help="Version or stage to try. Without it, the newest.")] = None,
     share: Annotated[float, typer.Option(help="Share of the keys that it scores, between 0 and 1.")] = 0.1,
     by: Annotated[list[str] | None, typer.Option(help="Column that makes up a key; repeat for several.")] = None,
-    runtime: Annotated[str, typer.Option(help="How it computes.")] = "auto",
+    runtime: Annotated[str, typer.Option(help="Where it computes: sql, onnx, worker, or auto.")] = "auto",
     stop: Annotated[bool, typer.Option("--stop", help="Let the live version score every key again.")] = False,
     promote: Annotated[bool, typer.Option("--promote", help="Make the canary's version the live one.")] = False,
     as_json: JsonOption = False,
     url: UrlOption = None,
 ) -> None:
-    """Let another version score a share of the keys, always the same ones; promote or stop it."""
+    """Let another version score a share of the keys, always the same ones. Promote or stop it."""
     if stop and promote:
         raise InvalidDefinition("A canary is either stopped or promoted: give one of --stop and --promote.")
     with opened(url) as store:
@@ -57,7 +57,7 @@ def canary(
 
 
 def rollback(table: TableArgument, as_json: JsonOption = False, url: UrlOption = None) -> None:
-    """Let the former version score again, in one transaction."""
+    """Roll back to the version that was deployed before this one, in one transaction."""
     with opened(url) as store:
         _show(store.deployment(table).rollback(), as_json)
 
@@ -65,7 +65,7 @@ def rollback(table: TableArgument, as_json: JsonOption = False, url: UrlOption =
 def undeploy(
     table: TableArgument,
     drop_predictions: Annotated[
-        bool, typer.Option("--drop-predictions", help="Also where the table holds predictions, which are deleted.")
+        bool, typer.Option("--drop-predictions", help="Delete the predictions that the table holds.")
     ] = False,
     yes: YesOption = False,
     url: UrlOption = None,
@@ -80,11 +80,11 @@ def undeploy(
 
 
 def costs(
-    table: Annotated[str | None, typer.Argument(help="Table of a deployed model; else all of them.")] = None,
+    table: Annotated[str | None, typer.Argument(help="Table of a deployed model. Without it, all of them.")] = None,
     as_json: JsonOption = False,
     url: UrlOption = None,
 ) -> None:
-    """Rows, errors and time in scoring, by deployment and model version."""
+    """Show rows, errors and time spent in scoring, by deployment and model version."""
     with opened(url) as store:
         show(store.costs(table), as_json, empty="No model is deployed.")
 

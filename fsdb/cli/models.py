@@ -23,7 +23,7 @@ def register(
         str,
         typer.Argument(
             metavar="MODULE:FUNCTION",
-            help="Function without arguments that returns the fitted estimator; or a model of MLflow's: its URI or folder.",
+            help="Function without arguments that returns the fitted estimator, or the URI or folder of an MLflow model.",
         ),
     ],
     training_set: Annotated[
@@ -33,12 +33,12 @@ def register(
     description: Annotated[str, typer.Option(help="What the model predicts.")] = "",
     trust_code: Annotated[
         bool,
-        typer.Option("--trust-code", help="Load an MLflow model by running what its maker wrote, such as a pickle."),
+        typer.Option("--trust-code", help="Load an MLflow model that runs its maker's code, such as a pickle."),
     ] = False,
     as_json: JsonOption = False,
     url: UrlOption = None,
 ) -> None:
-    """Register a fitted estimator as the next version of a model. The estimator comes from your own code, or from MLflow."""
+    """Register a fitted estimator, from your own code or from MLflow, as the next version of a model."""
     metrics = dict(_metric(given) for given in metric or ())
     fitted = estimator if is_logged(estimator) else load_object(estimator)
     with opened(url, make=True) as store, err().status("Comparing with the native predict"):
@@ -51,11 +51,11 @@ def register(
 
 def deploy(
     name: Annotated[str, typer.Argument(metavar="MODEL", help="Name of the model.")],
-    table: Annotated[str | None, typer.Option(help="Table to deploy it as; else of the model's name.")] = None,
+    table: Annotated[str | None, typer.Option(help="Table to deploy it as. Without it, the model's name.")] = None,
     version: Annotated[
-        str | None, typer.Option(help="Version, or a stage such as production; else the newest.")
+        str | None, typer.Option(help="Version, or a stage such as production. Without it, the newest.")
     ] = None,
-    runtime: Annotated[str, typer.Option(help="How it computes: sql, onnx, worker, or auto.")] = "auto",
+    runtime: Annotated[str, typer.Option(help="Where it computes: sql, onnx, worker, or auto.")] = "auto",
     on_error: Annotated[
         str | None, typer.Option(help="A row that cannot be scored: reject fails its insert, null records the reason.")
     ] = None,
@@ -98,7 +98,7 @@ def replay(
     as_json: JsonOption = False,
     url: UrlOption = None,
 ) -> None:
-    """Score past predictions again from the versions that they read. Exit status 1 where one comes out otherwise."""
+    """Score past predictions again from the versions that they read. Exit status 1 if one comes out differently."""
     with opened(url) as store:
         result = store.deployment(table).replay(limit=limit)
     show(Table.of(("checked", "different"), [(result.checked, result.different)], title=f"Replay of {table}"), as_json)

@@ -16,19 +16,19 @@ from fsdb.migrate.modules import load_definitions
 def revision(
     message: Annotated[str, typer.Option("--message", "-m", help="What the migration does; part of its file name.")],
     autogenerate: Annotated[
-        bool, typer.Option("--autogenerate", help="Write what leads from the database to the definitions.")
+        bool, typer.Option("--autogenerate", help="Write the difference between the database and the definitions.")
     ] = False,
     definitions: Annotated[
         str | None,
         typer.Option(
-            help="Python file or module with the definitions; else \\[tool.fsdb] of pyproject.toml, else features.py.",
+            help="Python file or module with the definitions. Without it, \\[tool.fsdb] of pyproject.toml, or else features.py.",
             show_default=False,
         ),
     ] = None,
     migrations: MigrationsOption = None,
     url: UrlOption = None,
 ) -> None:
-    """Write an Alembic migration into the project's folder; creates the folder the first time."""
+    """Write an Alembic migration into the project's folder. Creates the folder the first time."""
     found = project.find_project(Path(), migrations, definitions)
     loaded = load_definitions(found.definitions) if autogenerate else []
     where = reached(url).url
@@ -43,12 +43,12 @@ def revision(
 
 def merge(
     message: Annotated[
-        str, typer.Option("--message", "-m", help="What is put together; part of the file's name.")
+        str, typer.Option("--message", "-m", help="What the migration joins; part of its file name.")
     ] = "merge",
     migrations: MigrationsOption = None,
     url: UrlOption = None,  # noqa: ARG001 - every command takes it
 ) -> None:
-    """Write a migration that follows all of the newest, where two branches each added one. It changes nothing itself."""
+    """Join branches that each added a migration, by one that follows them all. It changes nothing itself."""
     found = project.find_project(Path(), migrations)
     if not found.exists:
         raise ChangeRefused(f"There are no migrations in {found.folder}: fsdb revision writes the first.")

@@ -41,12 +41,12 @@ def roles(
     ] = False,
     prefix: Annotated[
         str | None,
-        typer.Option(help="Call the roles PREFIXreader, … in this database from now on.", show_default=False),
+        typer.Option(help="Call the roles PREFIXreader and so on in this database from now on.", show_default=False),
     ] = None,
     as_json: JsonOption = False,
     url: UrlOption = None,
 ) -> None:
-    """Show who has which role; name the roles of one database otherwise than those of another."""
+    """Show who has which role, or give this database's roles other names."""
     with opened(url) as store:
         if prefix is not None:
             store.name_roles(prefix)

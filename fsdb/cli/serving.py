@@ -17,7 +17,7 @@ from fsdb.urls import divided, shown
 
 
 def url(url: UrlOption = None) -> None:
-    """Print the database's URL, without its password. The embedded server runs as long as a program uses it: see serve."""
+    """Print the database's URL, without its password. The embedded server runs while a program uses it: see serve."""
     say(divided(reached(url).url)[0])
 
 
@@ -28,7 +28,7 @@ def psql(
     ] = None,
     url: UrlOption = None,
 ) -> None:
-    """Open psql on the database: the one that is installed, else the embedded PostgreSQL's."""
+    """Open psql on the database: the installed psql, or else that of the embedded PostgreSQL."""
     program = shutil.which("psql") or embedded.program("psql")
     if program is None:
         raise FsdbError("There is no psql on this machine: install PostgreSQL's client, such as postgresql-client.")
@@ -46,7 +46,7 @@ def psql(
 
 
 def serve(url: UrlOption = None) -> None:
-    """Keep the embedded PostgreSQL up for other programs, print its URL, and end on Ctrl-C."""
+    """Keep the embedded PostgreSQL running for other programs, and print its URL. Ends on Ctrl-C."""
     if not embedded.meant(url):
         raise FsdbError(
             f"fsdb serve keeps the embedded PostgreSQL up; {shown(reached(url).url)} is a server of its own: leave --url and FSDB_URL out."

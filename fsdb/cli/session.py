@@ -15,7 +15,7 @@ from fsdb.store import Store
 UrlOption = Annotated[
     str | None,
     typer.Option(
-        "--url", help="URL of the database; else $FSDB_URL, else the embedded PostgreSQL.", show_default=False
+        "--url", help="URL of the database. Without it, $FSDB_URL, or else the embedded PostgreSQL.", show_default=False
     ),
 ]
 

@@ -21,25 +21,29 @@ LEAST_PAUSE, MOST_PAUSE = 0.1, 86_400  # seconds between one sync and the next
 
 
 def sync(
-    sets: Annotated[list[str] | None, typer.Argument(metavar="[SET]…", help="The feature sets; else all.")] = None,
+    sets: Annotated[
+        list[str] | None, typer.Argument(metavar="[SET]…", help="The feature sets. Without any, all.")
+    ] = None,
     watch: Annotated[
         float | None, typer.Option(help="Go on, with this many seconds between one sync and the next.")
     ] = None,
     compact: Annotated[bool, typer.Option("--compact", help="Also put small files together.")] = False,
     expire: Annotated[
-        str | None, typer.Option(help="Also remove files that no copy has referred to for so long, such as '7 days'.")
+        str | None, typer.Option(help="Also remove files that no copy has referred to for this long, such as '7 days'.")
     ] = None,
     rebuild: Annotated[
         str | None, typer.Option(metavar="SET", help="Make the copy of this set anew from history.")
     ] = None,
     warehouse: Annotated[
         str | None,
-        typer.Option(help="Where new copies go: a folder or URL; else $FSDB_WAREHOUSE, else the user's data folder."),
+        typer.Option(
+            help="Where new copies go: a folder or URL. Without it, $FSDB_WAREHOUSE, or else the user's data folder."
+        ),
     ] = None,
     as_json: JsonOption = False,
     url: UrlOption = None,
 ) -> None:
-    """Bring the columnar copies up to date: what history has and they lack."""
+    """Bring the columnar copies up to date with history."""
     if watch is not None and not LEAST_PAUSE <= watch <= MOST_PAUSE:
         raise typer.BadParameter(
             f"{watch:g} is no pause: give between {LEAST_PAUSE:g} and {MOST_PAUSE:,} seconds.", param_hint="--watch"

@@ -29,7 +29,7 @@ def worker(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object for each batch, one a line.")] = False,
     url: UrlOption = None,
 ) -> None:
-    """Score the rows of deployments whose runtime is worker, until it is interrupted."""
+    """Score the rows of deployments whose runtime is worker, until you interrupt it."""
     with opened(url) as store:
         if retry_dead is not None:
             with own_transaction(store) as connection:

@@ -87,7 +87,7 @@ def deploy(
 
 
 def rollback(connection: Connection[Any], name: str) -> RegisteredDeployment:
-    """Lets the version score again that scored before the present one was deployed. Raises ChangeRefused where there is none."""
+    """Rolls back to the version that was deployed before this one. Raises ChangeRefused if there is none."""
     with connection.transaction():
         catalog.lock(connection)
         deployed = catalog.get_deployment(connection, name)

@@ -33,7 +33,7 @@ class Deployment:
 
     @property
     def table(self) -> str:
-        """The model table, as one writes it in SQL."""
+        """The model table, as you write it in SQL."""
         return self.name
 
     @property
@@ -47,17 +47,17 @@ class Deployment:
         return self._registered().version
 
     def score(self, data: Any, *, on_error: str = "reject", record: bool = False) -> pa.Table:
-        """What the model predicts for many rows as of now, each with the versions that were read; in the rows' order.
+        """Predicts for many rows as of now. Returns the rows in their order, each with its prediction and the versions that were read.
 
-        data: a pandas, polars or Arrow table, a Parquet or CSV file or an SQL query, with the model table's keys and request
-        inputs. on_error: "reject" refuses all where the model does not take one, "null" gives the reason in column
-        error. record: also inserts the rows into the model table; where the caller owns it, with results that are computed here.
+        data: a pandas, polars or Arrow table, a Parquet or CSV file, or an SQL query, with the model table's keys and request
+        inputs. on_error: "reject" refuses all rows if the model does not take one; "null" gives the reason in column error.
+        record: also inserts the rows into the model table. If you own it, the results are computed in this process.
         """
         with self._database.transaction() as connection:
             return score(connection, self.name, data, on_error=on_error, record=record)
 
     def lineage(self, prediction_id: int) -> Table:
-        """What a prediction was made from: input, value, feature_set, version_id, event_time, recorded_at."""
+        """Shows what a prediction was made from: input, value, feature_set, version_id, event_time, recorded_at."""
         with self._database.transaction() as connection:
             return lineage(connection, self.name, prediction_id)
 
@@ -68,7 +68,7 @@ class Deployment:
 
     @property
     def runtime(self) -> str:
-        """How the live version computes: "sql", "onnx" or "worker"."""
+        """Where the live version computes: "sql", "onnx" or "worker"."""
         return self._registered().current.runtime
 
     @property
@@ -78,7 +78,7 @@ class Deployment:
 
     @property
     def canary_version(self) -> tuple[int, float] | None:
-        """The version that scores a share of the keys, and the share; None where there is no canary."""
+        """The version that scores a share of the keys, and the share. None if there is no canary."""
         deployed = self._registered()
         if deployed.canary is None:
             return None
@@ -91,7 +91,7 @@ class Deployment:
         by: Sequence[str] = (),
         runtime: str = "auto",
     ) -> "Deployment":
-        """Lets another version score a share of the keys, always the same ones; by: the columns that make up a key."""
+        """Lets another version score a share of the keys, always the same ones. by: the columns that make up a key."""
         self._database.changing(
             as_deployer(lambda connection: start_canary(connection, self.name, version, share, by, runtime))
         )
@@ -113,7 +113,7 @@ class Deployment:
         return Deployment(self._database, made.name)
 
     def stop_shadow(self, drop_predictions: bool = False) -> "Deployment":
-        """Ends the scoring beside the live version; what the shadow predicted stays, unless it may be dropped."""
+        """Ends the shadow. Its predictions stay, unless drop_predictions says otherwise."""
         self._database.changing(as_deployer(lambda connection: stop_shadow(connection, self.name, drop_predictions)))
         return self
 
@@ -123,7 +123,7 @@ class Deployment:
         return self
 
     def compare(self, labels: str, label: str, id_column: str = "prediction_id") -> Table:
-        """How the versions did, live, canary and shadow, where labels are known: one row for each that predicted.
+        """Compares the live version, the canary and the shadow where labels are known: one row for each that predicted.
 
         labels: a table or view with the column `id_column` (prediction_ids of the live table) and the column `label`.
         """
@@ -131,17 +131,17 @@ class Deployment:
             return compare(connection, self.name, labels, label, id_column)
 
     def costs(self, since: datetime | None = None) -> Table:
-        """Rows, errors and time in scoring by model version, of rows scored since a moment."""
+        """Rows, errors and time spent in scoring, by model version, of rows scored since a moment."""
         with self._database.transaction() as connection:
             return costs(connection, self.name, since)
 
     def rollback(self) -> "Deployment":
-        """Lets the former version score again."""
+        """Rolls back to the version that was deployed before this one."""
         self._database.changing(as_deployer(lambda connection: deployments.rollback(connection, self.name)))
         return self
 
     def undeploy(self, drop_predictions: bool = False) -> None:
-        """Removes table, triggers and functions; refused where there are predictions, unless they may be dropped."""
+        """Removes the table, triggers and functions. If there are predictions, it needs drop_predictions=True."""
         self._database.changing(
             as_deployer(lambda connection: deployments.undeploy(connection, self.name, drop_predictions))
         )

@@ -81,12 +81,19 @@ def programs(folder: Path, server_user: int) -> Path:
         for one in (folder / "postgres", folder / "initdb", tree / "lib", tree / "share")
     ):
         return folder
-    version = hashlib.sha256(f"{tree} {(folder / 'postgres').stat().st_mtime_ns}".encode()).hexdigest()[:16]
+    package = tree.parent
+    libraries = package.with_name(
+        f"{package.name}.libs"
+    )  # where a wheel puts them; programs look there from their own place
+    made_of = f"{tree} {(folder / 'postgres').stat().st_mtime_ns} {libraries.name}"
+    version = hashlib.sha256(made_of.encode()).hexdigest()[:16]
     copied = ROOTS_DATA / f"programs-{version}"
     if not copied.exists():
         ROOTS_DATA.mkdir(mode=0o711, exist_ok=True)
         made = Path(tempfile.mkdtemp(dir=ROOTS_DATA))
-        shutil.copytree(tree, made / "pginstall", symlinks=True)
+        shutil.copytree(tree, made / package.name / tree.name, symlinks=True)
+        if libraries.is_dir():
+            shutil.copytree(libraries, made / libraries.name, symlinks=True)
         for one in (made, *made.rglob("*")):
             if not one.is_symlink():
                 one.chmod(
@@ -97,7 +104,7 @@ def programs(folder: Path, server_user: int) -> Path:
                     | (0o111 if one.is_dir() or one.parent.name == "bin" else 0)
                 )
         made.rename(copied)
-    return copied / "pginstall" / folder.name
+    return copied / package.name / tree.name / folder.name
 
 
 def write(path: Path, text: str) -> None:

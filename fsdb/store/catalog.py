@@ -16,7 +16,7 @@ class CatalogStore(BaseStore):
     """What one looks up."""
 
     def search(self, text: str = "") -> Table:
-        """Everything registered that holds the words of `text` in its name, description, tags or owner."""
+        """Finds everything that has the words of `text` in its name, description, tags or owner."""
         with self._database.transaction() as connection:
             return search(connection, text)
 
@@ -68,6 +68,6 @@ class CatalogStore(BaseStore):
             return audit.entries(connection, object, operation, since, most)
 
     def status(self) -> Status:
-        """Server, catalog, and what is installed against what this fsdb would install."""
+        """The server, the catalog, and whether each object is what this version of fsdb would install."""
         with self._database.transaction() as connection:
             return read_status(connection)

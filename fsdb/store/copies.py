@@ -16,10 +16,10 @@ class CopyStore(BaseStore):
     def sync(
         self, feature_sets: Sequence[str] | None = None, progress: Callable[[str, int, int], None] | None = None
     ) -> columnar.SyncResult:
-        """Brings the columnar copies of the named feature sets, else of all, up to date: what history has and they lack.
+        """Brings the columnar copies of the named feature sets, or of all, up to date with history.
 
         It commits on its own, so it is refused inside `transaction()` (ChangeRefused). `progress` is called with a set's
-        name, the versions written so far and about how many there are to write.
+        name, the versions written so far, and about how many there are to write.
         """
         if self._database.in_transaction:
             raise ChangeRefused("A sync reads what is committed and commits on its own: call it outside transaction().")
@@ -27,10 +27,10 @@ class CopyStore(BaseStore):
         return columnar.sync(self.url, feature_sets, warehouse=self._warehouse, progress=progress)
 
     def retain(self, feature_set: str | Sequence[str] | None = None) -> RetentionResult:
-        """Removes from PostgreSQL what was superseded longer ago than a set's retention and is found in its columnar copy.
+        """Removes old versions from PostgreSQL: those that were superseded longer ago than their set's retention and are found in its copy.
 
-        Of one set, several, or all that have a retention, each in a transaction of its own. As-of reads, training sets,
-        lineage and replay find what left in the copy, or do not need it. Raises RetentionRefused and CopyBroken.
+        It does one set, several, or all that have a retention, each in a transaction of its own. As-of reads, training sets,
+        lineage and replay find these versions in the copy, or do not need them. Raises RetentionRefused and CopyBroken.
         """
         chosen = [feature_set] if isinstance(feature_set, str) else feature_set
         with self._database.connection() as connection:

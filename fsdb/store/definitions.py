@@ -21,7 +21,7 @@ class DefinitionStore(BaseStore):
     """Feature sets and training views, as they are defined."""
 
     def plan(self, definitions: Sequence[Definition], prune: bool = False) -> Plan:
-        """What `apply` would change. What no definition names stays, or goes with `prune`."""
+        """Shows what `apply` would change. Sets and views that no definition names stay, unless `prune` is set."""
         with self._database.transaction() as connection:
             return plan(connection, definitions, prune)
 
@@ -32,9 +32,9 @@ class DefinitionStore(BaseStore):
         allow_destructive: bool = False,
         confirm: Callable[[Plan], bool] | None = None,
     ) -> Plan:
-        """Makes the database as defined, in one transaction, and returns what was changed.
+        """Makes the database as defined, in one transaction, and returns what it changed.
 
-        Destructive changes need `allow_destructive`, or a `confirm` that returns True for the plan. Where more sets are dropped than
+        Destructive changes need `allow_destructive`, or a `confirm` that returns True for the plan. If more sets are dropped than
         the server's lock table holds, they go last, in several transactions. Raises ChangeRefused.
         """
         return apply_definitions(self._database, definitions, prune, allow_destructive, confirm)
@@ -49,10 +49,16 @@ class DefinitionStore(BaseStore):
         max_age: str | None = None,
         description: str = "",
     ) -> RegisteredSet:
-        """Turns an existing table into a feature set; its columns and its application stay as they are.
+        """Turns an existing table into a feature set. Its columns and its application stay as they are.
 
-        keys: else the primary key. features: else all other columns that can be; a ColumnsLeftOut warning names those that cannot, and
-        why. event_time: the column that holds it, else the wall clock counts.
+        Args:
+            table: "table" or "schema.table".
+            name: The set's name. Without it, the table's.
+            keys: The key columns. Without them, the primary key.
+            features: The feature columns. Without them, all others that can be; a ColumnsLeftOut warning says which cannot, and why.
+            event_time: The column with the event time. Without it, the clock counts.
+            max_age: How old a value may be when it is read, such as "6 hours".
+            description: What the set describes.
         """
 
         def change(connection: Connection[Any]) -> RegisteredSet:

@@ -26,13 +26,19 @@ class MendingStore(BaseStore):
         dated_after: datetime | None = None,
         why: str = "",
     ) -> history.Differences | erasure.ErasureResult:
-        """How a set's live table and its history differ, because rows were written past the triggers; with `source` brings both together.
+        """Shows where a set's live table and its history differ, because rows were written past the triggers. With `source`, makes them agree.
 
-        source="live": what the live table holds becomes history's newest versions, rows that are gone get a tombstone. "history":
-        the live table becomes what the newest versions say. `confirm` is asked first, where anything differs. Raises ChangeRefused.
+        Args:
+            feature_set: The set's name.
+            source: "live" takes what the live table holds into history, with a tombstone for each row that is gone. "history" makes
+                the live table what the newest versions say. Without it, nothing changes.
+            confirm: Is called with what differs, before anything changes; nothing does unless it returns True.
+            dated_after: Removes instead the versions that are dated later, as a broken clock left them, from history, live table and
+                copy. Without a `confirm` that agrees, it says how many there are and changes nothing.
+            why: The reason for that, which stays with the record.
 
-        dated_after: instead removes the versions that are dated later, as a broken clock left them, from history, live table and copy. Without
-        a `confirm` that agrees it tells how many these are, and changes nothing.
+        Raises:
+            ChangeRefused: The two cannot be made to agree that way.
         """
         if dated_after is not None:
             return self._mended(feature_set, dated_after, why, confirm)
@@ -52,9 +58,14 @@ class MendingStore(BaseStore):
     ) -> erasure.ErasureResult:
         """Takes entities out of everything that fsdb holds of a set: live table, history, copy, predictions, queues, saved training sets.
 
-        One transaction for what is in PostgreSQL, with a record in fsdb.erasures and fsdb.audit; then the copy's files are written anew. Where
-        that fails, nobody reads the copy until `resume_erasures` or the next `sync` has done it. why stays with the record. dry_run: only
-        counts. For fsdb's role and its admins.
+        What is in PostgreSQL goes in one transaction, with a record in fsdb.erasures and fsdb.audit. Then the copy's files are written anew.
+        If that fails, nobody reads the copy until `resume_erasures` or the next `sync` has done it. Only fsdb's role and its admins may erase.
+
+        Args:
+            feature_set: The set's name.
+            keys: The entity's keys, or a list of them.
+            why: The reason, which stays with the record.
+            dry_run: Only counts what would go.
         """
         rows = [keys] if isinstance(keys, Mapping) else list(keys)
         self._refuse_inside("An erasure writes files, too, and commits on its own")
@@ -66,7 +77,7 @@ class MendingStore(BaseStore):
         return self._finished(done)
 
     def resume_erasures(self, feature_sets: Sequence[str] | None = None) -> list[str]:
-        """Writes the copies anew that an erasure has still to reach, and returns their sets; what cannot be done is a warning."""
+        """Writes the copies anew that an erasure has not reached yet, and returns their sets. Warns of those that it cannot write."""
         self._refuse_inside("An erasure writes files, too, and commits on its own")
         with self._database.transaction() as connection:
             waiting = erasures.pending(connection)

@@ -33,12 +33,23 @@ class ModelStore(BaseStore):
         rows: Any = (),
         trust_code: bool = False,
     ) -> ModelVersion:
-        """Registers a fitted estimator as the next version of a model, compiled and compared with its native predict.
+        """Registers a fitted estimator as the next version of a model. Compiles it, and compares it with its native predict.
 
-        The training set tells which inputs are features; without one, `inputs` maps each to "set.feature" or a type. The
-        comparison is made on rows of the training set and on `rows`, a frame or mappings of input names to values. estimator: also an
-        MLflow model by its URI (runs:/…, models:/…) or folder; one that runs code of its maker's when it is loaded, such as a pickle, only
-        with trust_code=True.
+        Args:
+            name: The model's name.
+            estimator: A fitted estimator, an OnnxModel, or an MLflow model by its URI (runs:/…, models:/…) or folder.
+            training_set: What it was fitted on. It says which inputs are features, and its rows are compared.
+            inputs: Without a training set: each input, with "set.feature" or a type.
+            metrics: Numbers to keep with the version.
+            description: What the model predicts.
+            tags: Words to find it by.
+            owner: Who is responsible.
+            rows: Further rows to compare on: a frame, or mappings of input names to values.
+            trust_code: Allows an MLflow model that runs its maker's code when it is loaded, such as a pickle.
+
+        Raises:
+            UnsupportedModel: A part of the model cannot be computed exactly; the message names it.
+            ParityFailed: The compiled model gives other numbers than the native one.
         """
         trained_on = training_set.rebuild() if isinstance(training_set, SavedTrainingSet) else training_set
         with self._database.transaction() as connection, acting(connection):
@@ -69,11 +80,16 @@ class ModelStore(BaseStore):
         runtime: str = "auto",
         on_error: str | None = None,
     ) -> Deployment:
-        """Binds a model version to a table whose inserts it scores, or replaces the one bound to it.
+        """Deploys a model version as a table that scores each inserted row, or replaces the version that the table has.
 
-        version: a number, a stage such as "production", or None for the newest. on_error: "reject" fails the insert of a
-        row that cannot be scored, "null" records it with the reason in column error. Warns with NeedsWorker where runtime="auto" comes
-        to the runtime worker.
+        Warns with NeedsWorker if runtime="auto" ends at the runtime worker.
+
+        Args:
+            name: The model's name.
+            table: The table to make, or of the deployment to change.
+            version: A number, a stage such as "production", or None for the newest.
+            runtime: "sql", "onnx", "worker" or "auto".
+            on_error: "reject" fails the insert of a row that cannot be scored. "null" records it with the reason in column error.
         """
         deployed = self._database.changing(
             as_deployer(lambda connection: deployments.deploy(connection, name, table, version, runtime, on_error))
@@ -95,12 +111,21 @@ class ModelStore(BaseStore):
         on_error: str = "reject",
         progress: Callable[[int, int], None] | None = None,
     ) -> Deployment:
-        """Scores the rows of an application's own table into `<table>_predictions`, or the table that `predictions` names.
+        """Scores the rows of an application's own table where they are. Each prediction is a record in a table beside it.
 
-        Each inserted row is scored; with on_update also when its keys or inputs change, or the features that it is looked up
-        by, each time as a further record. inputs: keys and inputs that the table calls otherwise. columns: adds columns with the newest
-        prediction to the table; else the view `<table>_scored` shows it. backfill: scores the rows that are there; `progress` is
-        called with the pages done and all.
+        Args:
+            name: The model's name.
+            table: The application's table, which has a primary key.
+            version: A number, a stage such as "production", or None for the newest.
+            predictions: The table of predictions. Without it, `<table>_predictions`.
+            inputs: The column for each key or input that has another name in the table.
+            columns: Adds columns with the newest prediction to the table. Without it, the view `<table>_scored` shows them.
+            backfill: Scores the rows that are there.
+            on_update: What scores a row again: "inputs", if its keys or inputs change, and "features", if the features change that
+                it is looked up by.
+            runtime: "sql", "onnx", "worker" or "auto".
+            on_error: "reject" fails the statement that brings a row that cannot be scored. "null" records the reason.
+            progress: With backfill, is called with the table's pages done so far and in all.
         """
         attached = self._database.changing(
             lambda connection: deployments.attach(
@@ -122,7 +147,7 @@ class ModelStore(BaseStore):
         return Deployment(self._database, attached.name)
 
     def set_stage(self, model: str, version: int, stage: str) -> None:
-        """Puts a model version into a stage: "staging", "production" (the former one goes to the archive), "archived" or "none"."""
+        """Puts a model version into a stage: "staging", "production", "archived" or "none". The version that was in production is archived."""
         with self._database.transaction() as connection, acting(connection):
             deployments.set_stage(connection, model, version, stage)
 
@@ -132,7 +157,7 @@ class ModelStore(BaseStore):
             return deployments.stages(connection, model)
 
     def costs(self, table: str | None = None, since: datetime | None = None) -> Table:
-        """Rows, errors and time in scoring, of one deployment or all, by model version."""
+        """Rows, errors and time spent in scoring, of one deployment or all, by model version."""
         with self._database.transaction() as connection:
             return deployments.costs(connection, table, since)
 

@@ -47,15 +47,28 @@ class ReadingStore(BaseStore):
         timezone: str | tzinfo | None = None,
         values: Literal["history", "current"] = "history",
     ) -> TrainingSet:
-        """Each spine row with the features as they were at its own moment.
+        """Builds a training set: each row of the spine with the features as they were at the row's own moment.
 
-        Give a training view, or spine (an SQL query, a frame, or Parquet or CSV files by path), features, timestamp and label. Features alone make
-        the entities' own history the spine: a row for each moment at which something changed, or with
-        values="current" a row for each entity as it is now. `known`: None or "now" counts
-        every version, "then" those recorded by each row's own timestamp, a moment those recorded by it, the name of a
-        saved training set exactly those that it saw. Where values counted that were recorded only after their row's moment, a LateValues
-        warning says how many; a NothingMatched warning tells of a set that has no version for any row. An explicit "now" warns of neither;
-        `notice` of what is returned tells both, whatever was asked for.
+        Give a training view, or a spine with features, timestamp and label. Features alone make the entities' own history the spine: a
+        row for each moment at which something changed, or with values="current" a row for each entity as it is now.
+
+        Warns with LateValues if values counted that were recorded only after their row's moment, and with NothingMatched if a set has no
+        version for any row. An explicit known="now" warns of neither. `notice` of the result says both in any case.
+
+        Args:
+            view: A training view, by name or definition.
+            spine: The labelled rows: an SQL query, a frame, or Parquet or CSV files by path.
+            features: "set.feature", or "set.*" for all of a set's.
+            timestamp: The spine's column of moments.
+            label: The spine's column of labels.
+            engine: "auto", "postgres", "duckdb" or "spark".
+            known: Which versions count. None or "now": every one. "then": those that were recorded by each row's own moment. A moment:
+                those that were recorded by it. The name of a saved training set: exactly those that it saw.
+            timezone: The zone of times that have none.
+            values: "history" or "current", where features alone are given.
+
+        Raises:
+            EngineUnavailable: The engine that you asked for cannot build it.
         """
         with self._database.transaction() as connection:
             built = training.build(
@@ -82,7 +95,7 @@ class ReadingStore(BaseStore):
     def as_of(self, feature_set: str, moment: datetime) -> pa.Table:
         """The entities that a feature set had at a moment, a row each: keys, features and event_time.
 
-        As `<set>_as_of(moment)` in SQL, but also for moments of which versions have left PostgreSQL for the columnar copy.
+        It is like `<set>_as_of(moment)` in SQL, and also works for moments whose versions are in the columnar copy alone.
         """
         with self._database.transaction() as connection:
             return retention.as_of(connection, get_set(connection, feature_set), moment)

@@ -15,8 +15,8 @@ class RoleStore(BaseStore):
     def grant(self, role: str, to: str | Sequence[str], on: str | Sequence[str] = ()) -> None:
         """Gives users or groups of the cluster a role: reader, writer, scorer, deployer or admin.
 
-        on: for a writer the feature sets, for a scorer the deployments that it is limited to; for a deployer schemas in which to make model
-        tables. What is made later gives its rights by itself. Raises RightMissing with the statement that an administrator must run.
+        on: limits a writer to feature sets and a scorer to deployments; for a deployer, the schemas in which to make model tables. Objects
+        that are made later give their rights by themselves. Raises RightMissing with the statement that an administrator must run.
         """
         with self._database.transaction() as connection:
             roles.grant(connection, role, _several(to), _several(on))
@@ -32,9 +32,9 @@ class RoleStore(BaseStore):
             return roles.listed(connection)
 
     def name_roles(self, prefix: str) -> None:
-        """Calls the roles `prefix`reader, `prefix`writer and so on in this database from now on, such as "shop_"; "fsdb_" at first.
+        """Calls the roles `prefix`reader, `prefix`writer and so on in this database from now on. The prefix is "fsdb_" at first.
 
-        They are made where that is allowed, and rights move to them; their members are yours to name anew.
+        Makes these roles if it may, and moves the rights to them. Their members are yours to name again.
         """
         with self._database.transaction() as connection:
             roles.rename(connection, prefix)

@@ -26,11 +26,17 @@ class RowStore(BaseStore):
         timezone: str | tzinfo | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> IngestResult:
-        """Takes rows of pandas, polars, Arrow, a Parquet or CSV file or an SQL query into a feature set, all or none.
+        """Loads rows into a feature set, all or none. Columns bind by name.
 
-        Columns bind by name; `event_time` names the column that holds it, else the column of that name counts, else
-        now. Times without a zone need `timezone`: a name as "Europe/Berlin", an offset as "+02:00", or a tzinfo. `progress` is called with the rows sent so far. Of several feature sets each
-        takes its own columns, and the counts are the sums over the sets.
+        Args:
+            feature_set: The set, by name or definition. If you give several, each takes its own columns, and the counts are sums.
+            data: A pandas, polars or Arrow table, a Parquet or CSV file, or an SQL query on the same database.
+            event_time: The column with the event time. Without it, the column `event_time` counts, or else now.
+            timezone: The zone of times that have none: a name such as "Europe/Berlin", an offset such as "+02:00", or a tzinfo.
+            progress: Is called with the number of rows sent so far.
+
+        Raises:
+            InvalidData: A value cannot be taken; the message names the column, the row and the value.
         """
         with self._database.transaction() as connection:
             if isinstance(feature_set, (str, FeatureSet)):
@@ -41,7 +47,7 @@ class RowStore(BaseStore):
     def delete(
         self, feature_set: str, keys: Mapping[str, Any] | Sequence[Mapping[str, Any]], event_time: datetime
     ) -> int:
-        """Deletes entities as of a moment and returns how many tombstones that wrote; a late one leaves the newer live row alone."""
+        """Deletes entities as of a moment. Returns how many versions that wrote. A late delete leaves the newer live row alone."""
         rows = [keys] if isinstance(keys, Mapping) else list(keys)
         with self._database.transaction() as connection:
             return history.delete_as_of(connection, get_set(connection, feature_set), rows, event_time)
@@ -55,7 +61,7 @@ class RowStore(BaseStore):
         timezone: str | tzinfo | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> int:
-        """Gives added features their past values, from rows of keys, event time and features as `ingest` takes them.
+        """Gives features that were added later their past values, from rows of keys, event time and features, as `ingest` takes them.
 
         Returns the number of versions written.
         """

@@ -17,13 +17,18 @@ from fsdb.store.rows import RowStore
 
 @checked
 def connect(url: str | None = None, warehouse: str | None = None, create: bool = False) -> "Store":
-    """A store on the database at `url`, else at `$FSDB_URL`, else on the embedded PostgreSQL, started if need be.
+    """Opens a store on a database. A database without a catalog gets one.
 
-    "embedded:///name" is another database of the embedded server; create=True makes it where it is not there. warehouse: where new
-    columnar copies go, a folder or an fsspec URL; else `$FSDB_WAREHOUSE`, else a folder in the user's data folder.
+    Args:
+        url: The database. Without it, that of `$FSDB_URL`, and without that the embedded PostgreSQL, which is started if it does not
+            run. "embedded:///name" is another database of the embedded server.
+        warehouse: Where new columnar copies go: a folder or an fsspec URL. Without it, `$FSDB_WAREHOUSE`, and without that a folder in
+            the user's data folder.
+        create: Makes the database embedded:///name if it is not there.
 
-    A database without a catalog gets one. Raises ConnectionFailed where there is no usable server, no database of that name, or no right to
-    create schemas; CatalogMissing where the catalog is of another version (the embedded one is upgraded).
+    Raises:
+        ConnectionFailed: There is no usable server, no database of that name, or no right to create schemas.
+        CatalogMissing: The catalog has another version. That of the embedded server is upgraded instead.
     """
     return opened(url, warehouse, create=create)
 
@@ -47,7 +52,7 @@ def opened(url: str | None, warehouse: str | None = None, make: bool = True, cre
 
 
 class Store(DefinitionStore, RowStore, MendingStore, ReadingStore, CopyStore, ModelStore, RoleStore, CatalogStore):
-    """A PostgreSQL database as feature store and model server. Each call is one transaction; errors change nothing.
+    """A PostgreSQL database as feature store and model server. Each call is one transaction. An error changes nothing.
 
     Calls inside `with store.transaction():` are one transaction together.
     """

@@ -42,14 +42,14 @@ _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 @checked_calls()
 @dataclass(frozen=True, repr=False)
 class SavedTrainingSet:
-    """A saved training set; its methods work in the database that it was loaded from."""
+    """A saved training set. Its methods work in the database that it was loaded from."""
 
     saved: SavedSet
     database: Database | None = None
 
     @property
     def name(self) -> str:
-        """Under which it is saved."""
+        """The name that it was saved under."""
         return self.saved.name
 
     @property
@@ -68,13 +68,13 @@ class SavedTrainingSet:
         return self.saved.created_at
 
     def rebuild(self, engine: str = "auto") -> TrainingSet:
-        """The training set, built again from history as its snapshot saw it."""
+        """Builds the training set again, from history as its snapshot saw it."""
         with self._database.transaction() as connection:
             catalog.get_saved(connection, self.name)  # raises UnknownName where it was deleted since
             return rebuild(connection, self.saved, engine, self.database)
 
     def verify(self, engine: str = "auto") -> str:
-        """Builds it again and returns its hash, which is the one it was saved with. Raises NotReproducible otherwise."""
+        """Builds it again and returns its hash. Raises NotReproducible if that is not the hash that it was saved with."""
         with self._database.transaction() as connection:
             catalog.get_saved(connection, self.name)
             return verify(connection, self.saved, engine)

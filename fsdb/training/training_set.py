@@ -66,7 +66,7 @@ class TrainingSet:
 
     @property
     def late_values(self) -> int:
-        """How many feature values came from versions recorded after their row's timestamp (0 where known="then")."""
+        """How many feature values came from versions that were recorded after their row's timestamp. 0 with known="then"."""
         return self.result.late_values
 
     @property
@@ -112,16 +112,16 @@ class TrainingSet:
 
     @property
     def notice(self) -> str | None:
-        """What is to be noticed: values that were not known at their row's moment, and sets without a version for some rows or all.
+        """What you should know of it, in words: values that were not known at their row's moment, and sets without a version for some rows or all.
 
-        None where there is nothing.
+        None if there is nothing.
         """
         found = [*([] if self.late_notice is None else [self.late_notice]), *sentences(self.coverage)]
         return " ".join(found) or None
 
     @property
     def late_notice(self) -> str | None:
-        """The part of it about values that were not known at their row's moment."""
+        """The part of `notice` about values that were not known at their row's moment."""
         if not self.late_values:
             return None
         values = self.num_rows * len(self.features)
@@ -132,7 +132,7 @@ class TrainingSet:
 
     @cached_property
     def null_counts(self) -> dict[str, int]:
-        """How many rows have no value, by feature column; defaults are values. Read from the rows when asked for."""
+        """How many rows have no value, by feature column. Defaults are values. Counted when you ask for it."""
         return dict(zip(self.features, self.result.nulls(len(self.description.spine.columns)), strict=True))
 
     def to_arrow(self) -> pa.Table:
@@ -151,9 +151,9 @@ class TrainingSet:
         return frames_out.to_polars(self.table)
 
     def to_spark(self) -> Any:
-        """The rows as a Spark data frame, in the session that is active, else in one that `$FSDB_SPARK` names or this machine runs.
+        """The rows as a Spark data frame, in the active session, or else in one that `$FSDB_SPARK` names or this machine runs.
 
-        What Spark built is read when the frame is used, and keeps the spine's order until something reorders it.
+        If Spark built the rows, they are read when you use the frame. They keep the spine's order until something reorders them.
         """
         from fsdb.engines.spark import dataframe_of
 
@@ -164,7 +164,7 @@ class TrainingSet:
         return self.result.batches()
 
     def to_parquet(self, path: str | Path) -> None:
-        """Writes the rows to a Parquet file, without having them all in memory where the engine does not."""
+        """Writes the rows to a Parquet file. They are not all in memory at once, if the engine can do without."""
         try:
             self.result.write_parquet(Path(path))
         except OSError as error:
@@ -173,14 +173,14 @@ class TrainingSet:
             ) from error
 
     def explain(self) -> Explanation:
-        """How it was built: what was expected of each engine, which one did it and how long it took, what was read, how much of it
-        was found, late values."""
+        """How the training set was built: each engine's estimated cost, the engine that ran, how long it took, what it read, how many rows
+        matched, and late values."""
         return Explanation(self.routing, self.known, self.notice, self.plan, self)
 
     def save(self, name: str) -> "SavedTrainingSet":
-        """Keeps the spine, the definition and the snapshot under a name, so that it can be built again, hash for hash.
+        """Keeps the spine, the definition and the snapshot under a name, so that the training set can be built again, hash for hash.
 
-        Raises ChangeRefused where a saved training set has the name.
+        Raises ChangeRefused if a saved training set has the name.
         """
         from fsdb.training.saved import save
 
