@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Numbers = NDArray[np.int64]
+_SHORT = 64  # rows of a range
 
 
 def not_after(times: Numbers, begins: Numbers, ends: Numbers, moments: Numbers) -> Numbers:
@@ -11,6 +12,17 @@ def not_after(times: Numbers, begins: Numbers, ends: Numbers, moments: Numbers) 
 
     Ranges are in order and none is empty. Nothing is added to a time, so times may be any numbers.
     """
+    lengths = ends - begins
+    long = lengths > _SHORT
+    if not long.any() or long.all():
+        return _searched(times, begins, ends, moments)
+    found = begins.copy()
+    for some in (np.flatnonzero(long), np.flatnonzero(~long)):  # each as many steps as its longest needs
+        found[some] = _searched(times, begins[some], ends[some], moments[some])
+    return found
+
+
+def _searched(times: Numbers, begins: Numbers, ends: Numbers, moments: Numbers) -> Numbers:
     found = begins.copy()
     longest = int((ends - begins).max()) if len(begins) else 0
     step = 1 << (longest.bit_length() - 1) if longest else 0

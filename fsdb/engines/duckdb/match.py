@@ -87,16 +87,17 @@ def match(
 ) -> Found:
     """Matches what is asked with copy and tail. moments: the first and the last; memory: bytes. Raises CopyBroken."""
     winners = Winners(asked)
+    taken = 0
+    # The tail is the newest, and what it wins need not be looked for in older files.
+    for run in tail.runs(connection, description, read, copy, moments):
+        winners.take(winners.holding(run))
+        taken += len(run)
     counts = [0, 0]
     if needed is not None and files is not None and needed.files:
         wanted = _Columns(needed, files, description, read)
         pieces = _pieces(asked, needed, files, wanted, moments[1], memory, counts)
         for held in ahead(lambda piece: winners.holding(wanted.run(piece)), pieces):
             winners.take(held)
-    taken = 0
-    for run in tail.runs(connection, description, read, copy, moments):
-        winners.take(winners.holding(run))
-        taken += len(run)
     positions, places = winners.found()
     return Found(positions, places, counts[0], counts[1], taken)
 

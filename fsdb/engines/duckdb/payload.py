@@ -1,8 +1,8 @@
 """What the winning versions hold, and the answer: a row for each row of the spine, in its order.
 
 A winner's row is found by its number in its file. Arrow reads a row group's columns and keeps the winners' rows of it; DuckDB, which keeps whole
-columns until a join has dropped the others, takes about twice the time: as in match.py, 10 features of double precision, 0.65 s
-against 1.1 s with a join for each file, 1.8 s with one join for all, by row number or by version_id. Reading the columns once: 0.8 s.
+columns until a join has dropped the others, takes about twice the time: of 20 M versions in 8 files and a spine of 1 M rows, 10 features of
+double precision take 0.65 s, against 1.1 s with a join for each file, 1.8 s with one join for all. Reading the columns once: 0.8 s.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,6 +1,6 @@
 """The spine as a join reads it: its rows in Arrow, and of these the positions, moments and keys as numbers and plain texts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,11 +21,12 @@ POSITION, MOMENT = "position", "moment"
 
 @dataclass(frozen=True)
 class SpineRows:
-    """rows: all columns. narrow: position, moment (microseconds since 1970) and each key column under `names`."""
+    """rows: all columns. narrow: position, moment (microseconds since 1970) and each key column under `names`. known: what `asked` gave before."""
 
     rows: pa.Table
     narrow: pa.Table
     names: dict[str, str]
+    known: dict[tuple[str, ...], Asked] = field(default_factory=dict)
 
     @property
     def moments(self) -> tuple[int, int] | None:
@@ -34,9 +35,12 @@ class SpineRows:
         return None if bounds["min"].as_py() is None else (bounds["min"].as_py(), bounds["max"].as_py())
 
     def asked(self, read: SetRead) -> Asked:
-        """What is asked of a set."""
-        moments = self.narrow.column(MOMENT).to_numpy()
-        return Asked([self.narrow.column(self.names[key.spine_column]) for key in read.keys], moments)
+        """What is asked of a set; the same for sets of the same keys."""
+        columns = tuple(self.names[key.spine_column] for key in read.keys)
+        if columns not in self.known:
+            moments = self.narrow.column(MOMENT).to_numpy()
+            self.known[columns] = Asked([self.narrow.column(name) for name in columns], moments)
+        return self.known[columns]
 
     def bounds(self, read: SetRead) -> dict[str, tuple[Any, Any]]:
         """The least and the greatest value of each key of a set, texts bytewise; times as microseconds, dates as days."""

@@ -24,6 +24,7 @@ from fsdb.types import type_sql
 
 FILE = "engines/duckdb_tail"
 _INSTANT = pa.timestamp("us", "UTC")
+_RUN = 32 << 20  # bytes of keys and times that are matched at once
 _IDS = 500_000  # that are named in one query
 _DAY = 86_400_000_000
 _NARROW = [("event_time", _INSTANT), ("recorded_at", _INSTANT), ("version_id", pa.int64())]
@@ -36,7 +37,7 @@ def runs(
     copy: Copy | None,
     moments: tuple[int, int],
 ) -> Iterator[Run]:
-    """The tail's keys and times, batch by batch; places are the negatives of the version ids."""
+    """The tail's keys and times, some rows at a time; places are the negatives of the version ids."""
     kinds = [key_type(key) for key in read.keys]
     expressions = [
         *(sent(Identifier("version", key.column), kind) for key, kind in zip(read.keys, kinds, strict=True)),
@@ -55,12 +56,26 @@ def runs(
         ),
     )
     with connection.transaction(force_rollback=True):
-        for batch in copy_binary.stream(connection, schema, expressions, source):
+        for rows in _together(copy_binary.stream(connection, schema, expressions, source)):
             event_time, recorded_at, version_id = (
-                batch.column(len(kinds) + n).cast(pa.int64()).to_numpy() for n in range(len(_NARROW))
+                rows.column(len(kinds) + n).cast(pa.int64()).to_numpy() for n in range(len(_NARROW))
             )
             since = np.maximum(event_time, recorded_at) if isinstance(description.known, Then) else None
-            yield Run(batch.columns[: len(kinds)], event_time, version_id, -version_id, since)
+            yield Run(rows.columns[: len(kinds)], event_time, version_id, -version_id, since)
+
+
+def _together(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same rows in fewer batches: each is matched with all that is asked of its keys."""
+    held: list[pa.RecordBatch] = []
+    size = 0
+    for batch in batches:
+        held.append(batch)
+        size += batch.nbytes
+        if size > _RUN:
+            yield pa.concat_batches(held)
+            held, size = [], 0
+    if held:
+        yield pa.concat_batches(held)
 
 
 def fetch(
