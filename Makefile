@@ -116,6 +116,7 @@ bench: install
 	$(BIN)/python -m bench sync
 	$(BIN)/python -m bench pit --versions 20e6 --spine 1e6
 	$(BIN)/python -m bench pit --hot
+	$(BIN)/python -m bench pit --keys
 	$(BIN)/python -m bench router
 	$(BIN)/python -m bench wide
 	$(BIN)/python -m bench spark
