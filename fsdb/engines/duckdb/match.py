@@ -128,8 +128,8 @@ class _Columns:
         with self._files.opened(piece.file) as opened:
             table = opened.read_row_groups(piece.groups, columns=names, use_threads=False)
             for name in names:
-                if name not in table.column_names or table.column(name).null_count:
-                    raise self._files.damaged(piece.file, f"column {name} has gaps")
+                if table.column_names.count(name) != 1 or table.column(name).null_count:
+                    raise self._files.damaged(piece.file, f"column {name} is not there once, without gaps")
             keys = [_as(table.column(name), kind) for name, kind in self.keys]
             held = {name: _as(table.column(name), _PLAIN).to_numpy() for name in names[len(keys) :]}
         event_time, version_id = held["event_time"], held["version_id"]
