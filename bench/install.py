@@ -15,7 +15,7 @@ from pathlib import Path
 from bench.environment import Environment, built_wheel
 from bench.report import Case
 
-BARE_MB, SKLEARN_MB, DEMO_MB = 500.0, 700.0, 600.0
+BARE_MB, SKLEARN_MB, DEMO_MB = 600.0, 900.0, 600.0
 FIRST_S, IMPORT_S, COMMAND_S = 20.0, 0.4, 0.8
 TIMES = 7
 FIRST = """

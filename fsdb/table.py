@@ -43,8 +43,7 @@ class Table:
     def __rich__(self) -> RichTable:
         table = RichTable(title=self.title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
         for position, column in enumerate(self.columns):
-            numbers = all(isinstance(row[position], (int, float, type(None))) for row in self.rows)
-            table.add_column(column, justify="right" if numbers and self.rows else "left", overflow="fold")
+            table.add_column(column, justify="right" if self._is_number(position) else "left", overflow="fold")
         for row in self.rows:
             table.add_row(*(Text(shown(value)) for value in row))
         return table
@@ -56,12 +55,21 @@ class Table:
         return text.getvalue().rstrip("\n")
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{escape(column)}</th>" for column in self.columns)
+        # Notebooks align every cell to the right, whose style only a cell's own overrules.
+        sides = ["right" if self._is_number(position) else "left" for position in range(len(self.columns))]
+        styles = [f' style="text-align: {side}"' for side in sides]
+        head = "".join(f"<th{style}>{escape(column)}</th>" for column, style in zip(self.columns, styles, strict=True))
         body = "".join(
-            "<tr>" + "".join(f"<td>{escape(shown(value))}</td>" for value in row) + "</tr>" for row in self.rows
+            "<tr>" + "".join(_cell(value, style) for value, style in zip(row, styles, strict=True)) + "</tr>"
+            for row in self.rows
         )
         caption = f"<caption>{escape(self.title)}</caption>" if self.title else ""
-        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        return f'<table style="caption-side: top; text-align: left">{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+    def _is_number(self, position: int) -> bool:
+        """Whether a column holds numbers alone, which stand on the right."""
+        kinds = (int, float, type(None))
+        return bool(self.rows) and all(isinstance(row[position], kinds) for row in self.rows)
 
 
 def shown(value: Any) -> str:
@@ -77,6 +85,15 @@ def shown(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(shown(item) for item in value)
     return str(value)
+
+
+def _cell(value: Any, style: str) -> str:
+    """A cell of a notebook's table: times to the second, in full where one points at them."""
+    text = shown(value)
+    if isinstance(value, datetime):
+        short = value.isoformat(sep=" ", timespec="seconds").replace("+00:00", " UTC")
+        return f'<td{style} title="{escape(text)}">{escape(short)}</td>'
+    return f"<td{style}>{escape(text)}</td>"
 
 
 def _plain(value: Any) -> Any:

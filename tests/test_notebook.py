@@ -18,6 +18,8 @@ store.apply([weather])
 spine = "SELECT 'a'::text AS k, timestamptz '2100-01-01 00:00+00' AS at"
 rows = store.training_set(spine=spine, features=["weather.temp"], timestamp="at")
 saved = rows.save("kept")
+from sklearn.linear_model import LinearRegression
+model = store.register_model("m", LinearRegression().fit([[1.0], [2.0]], [1.0, 2.0]), inputs={{"x": "double precision"}}, rows=[{{"x": 1.0}}])
 shown = {{
     "table": store.describe("weather"),
     "status": store.status(),
@@ -27,14 +29,21 @@ shown = {{
     "saved": saved,
     "explanation": rows.explain(),
     "search": store.search(),
+    "model": model,
+    "deployment": store.deploy("m", table="scores"),
+    "ingested": store.ingest("weather", "SELECT 'a' AS k, 1.5::float8 AS temp"),
+    "models": store.models(),
 }}
 """
+
+
+MORE = ("model", "deployment", "ingested", "models")
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the client's own libraries
 def test_tables_are_shown_once(database: TestDatabase) -> None:
-    names = ("table", "status", "plan", "nothing to do", "training set", "saved", "explanation", "search")
+    names = ("table", "status", "plan", "nothing to do", "training set", "saved", "explanation", "search", *MORE)
     cells = [SETUP.format(url=database.url), *(f"shown[{name!r}]" for name in names)]
     cells.append("print([name for name, one in shown.items() if not str(one).strip() or not repr(one).strip()])")
     cells.append("print(rows.plan.strip() != '')")

@@ -29,6 +29,14 @@ def test_html_escapes_what_data_holds() -> None:
     assert "<caption>Sets &amp; more</caption>" in html
 
 
+def test_html_has_text_on_the_left_numbers_on_the_right_and_short_times() -> None:
+    moment = datetime(2013, 1, 1, 5, 6, 7, 123456, tzinfo=UTC)
+    html = Table.of(("name", "rows", "since"), [("weather", 3, moment), ("plane", None, None)])._repr_html_()
+    assert '<td style="text-align: left">weather</td><td style="text-align: right">3</td>' in html
+    assert '<th style="text-align: left">name</th><th style="text-align: right">rows</th>' in html
+    assert '<td style="text-align: left" title="2013-01-01 05:06:07.123456+00:00">2013-01-01 05:06:07 UTC</td>' in html
+
+
 def test_machines_get_json() -> None:
     rows = json.loads(json.dumps(TABLE.to_dicts()))
     assert rows[0] == {"name": "<b>weather</b>", "rows": 3, "since": "2013-01-01T00:00:00+00:00", "tags": ["a", "b"]}

@@ -17,6 +17,7 @@ from fsdb.catalog.references import chosen, owners
 from fsdb.config import HISTORY_SCHEMA
 from fsdb.definitions import Feature, FeatureSet
 from fsdb.errors import InvalidDefinition, UnknownName
+from fsdb.listing import listed
 from fsdb.sql import query
 from fsdb.types import read_type
 
@@ -45,7 +46,7 @@ class RegisteredFeature:
         return f"{self.feature_set}.{self.name}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RegisteredSet:
     """A feature set as the catalog knows it. `features` are the current ones in order.
 
@@ -73,6 +74,12 @@ class RegisteredSet:
     reach: datetime | None = None
     event_time_rule: str | None = None
     ahead: timedelta | None = None
+
+    def __repr__(self) -> str:
+        keys = ", ".join(f"{name} ({kind})" for name, kind in self.keys.items())
+        features = listed([f"{feature.name} ({feature.type})" for feature in self.features])
+        follows = f", tracks {self.live_schema}.{self.live_table}" if self.tracked else ""
+        return f"<Feature set {self.name}: key {keys}; features {features}{follows}>"
 
     @property
     def table_name(self) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from html import escape
 from typing import Any
 
 import psycopg
@@ -160,6 +161,35 @@ class Deployment:
                 return f"<Deployment {self.name}: {described(deployed, waiting_rows(connection))}>"
         except (FsdbError, psycopg.Error):  # it is gone, or the database is
             return f"<Deployment {self.name}>"
+
+    def _shown(self) -> Table:
+        with self._database.transaction() as connection:
+            deployed = get_deployment(connection, self.name)
+            waiting = waiting_rows(connection).get(self.name, 0)
+        canary = deployed.canary
+        tried = (
+            ""
+            if canary is None
+            else f"version {deployed.releases[canary.release].version} for {canary.share:.4g} of the keys"
+        )
+        rows = [
+            ("model", f"{deployed.model} version {deployed.version}"),
+            ("runtime", deployed.current.runtime),
+            ("why", deployed.current.reason),
+            (
+                "a row that cannot be scored",
+                "is refused" if deployed.on_error == "reject" else "has NULL, and the reason in error",
+            ),
+            ("canary", tried),
+            ("rows that wait", f"{waiting:,}" if waiting else ""),
+        ]
+        return Table.of(("", ""), [row for row in rows if row[1]], f"Deployment {self.name}")
+
+    def _repr_html_(self) -> str:
+        try:
+            return self._shown()._repr_html_()
+        except (FsdbError, psycopg.Error):  # it is gone, or the database is
+            return f"<p>{escape(repr(self))}</p>"
 
     def _registered(self) -> RegisteredDeployment:
         with self._database.transaction() as connection:

@@ -24,6 +24,7 @@ from fsdb.ingest.matching import Matched, match, wanted_types
 from fsdb.ingest.source import Progress, opened
 from fsdb.ingest.staging import Staging
 from fsdb.sql import query
+from fsdb.table import Table
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,9 @@ class IngestResult:
     updated: int
     late: int
     unchanged: int
+
+    def _repr_html_(self) -> str:
+        return Table.of(tuple(vars(self)), [tuple(vars(self).values())], "Ingested")._repr_html_()
 
 
 def ingest(

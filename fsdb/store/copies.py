@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from fsdb import columnar, retention
 from fsdb.arguments import checked_calls
 from fsdb.errors import ChangeRefused
+from fsdb.progress import sets_done
 from fsdb.retention import RetentionResult
 from fsdb.store.base import BaseStore
 
@@ -19,12 +20,13 @@ class CopyStore(BaseStore):
         """Brings the columnar copies of the named feature sets, or of all, up to date with history.
 
         It commits on its own, so it is refused inside `transaction()` (ChangeRefused). `progress` is called with a set's
-        name, the versions written so far, and about how many there are to write.
+        name, the versions written so far, and about how many there are to write. Without it, a terminal or a notebook shows a bar.
         """
         if self._database.in_transaction:
             raise ChangeRefused("A sync reads what is committed and commits on its own: call it outside transaction().")
         self._database.check_open()
-        return columnar.sync(self.url, feature_sets, warehouse=self._warehouse, progress=progress)
+        with sets_done(progress, "Syncing") as told:
+            return columnar.sync(self.url, feature_sets, warehouse=self._warehouse, progress=told)
 
     def retain(self, feature_set: str | Sequence[str] | None = None) -> RetentionResult:
         """Removes old versions from PostgreSQL: those that were superseded longer ago than their set's retention and are found in its copy.

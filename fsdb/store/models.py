@@ -10,6 +10,7 @@ from fsdb.access.deploying import acting, as_deployer
 from fsdb.arguments import checked_calls
 from fsdb.deployments import Deployment, ModelCard, ModelVersion
 from fsdb.errors import NeedsWorker
+from fsdb.progress import parts_done
 from fsdb.store.base import BaseStore
 from fsdb.table import Table
 from fsdb.training import SavedTrainingSet, TrainingSet
@@ -127,22 +128,23 @@ class ModelStore(BaseStore):
             on_error: "reject" fails the statement that brings a row that cannot be scored. "null" records the reason.
             progress: With backfill, is called with the table's pages done so far and in all.
         """
-        attached = self._database.changing(
-            lambda connection: deployments.attach(
-                connection,
-                name,
-                table,
-                version=version,
-                predictions=predictions,
-                inputs=inputs,
-                columns=columns,
-                backfill=backfill,
-                on_update=on_update,
-                runtime=runtime,
-                on_error=on_error,
-                progress=progress,
+        with parts_done(progress, "Pages scored") as told:
+            attached = self._database.changing(
+                lambda connection: deployments.attach(
+                    connection,
+                    name,
+                    table,
+                    version=version,
+                    predictions=predictions,
+                    inputs=inputs,
+                    columns=columns,
+                    backfill=backfill,
+                    on_update=on_update,
+                    runtime=runtime,
+                    on_error=on_error,
+                    progress=told,
+                )
             )
-        )
         _tell_of_worker(attached, runtime)
         return Deployment(self._database, attached.name)
 

@@ -11,6 +11,7 @@ from fsdb.arguments import checked_calls
 from fsdb.catalog.feature_sets import RegisteredSet, get_set
 from fsdb.definitions import FeatureSet
 from fsdb.ingest import IngestResult, backfill, ingest, ingest_several
+from fsdb.progress import rows_sent
 from fsdb.store.base import BaseStore
 
 
@@ -33,16 +34,16 @@ class RowStore(BaseStore):
             data: A pandas, polars or Arrow table, a Parquet or CSV file, or an SQL query on the same database.
             event_time: The column with the event time. Without it, the column `event_time` counts, or else now.
             timezone: The zone of times that have none: a name such as "Europe/Berlin", an offset such as "+02:00", or a tzinfo.
-            progress: Is called with the number of rows sent so far.
+            progress: Is called with the number of rows sent so far. Without it, a terminal or a notebook shows a bar.
 
         Raises:
             InvalidData: A value cannot be taken; the message names the column, the row and the value.
         """
-        with self._database.transaction() as connection:
+        with rows_sent(progress, "Rows sent") as told, self._database.transaction() as connection:
             if isinstance(feature_set, (str, FeatureSet)):
-                return ingest(connection, _registered(connection, feature_set), data, event_time, timezone, progress)
+                return ingest(connection, _registered(connection, feature_set), data, event_time, timezone, told)
             sets = [_registered(connection, one) for one in feature_set]
-            return ingest_several(connection, sets, data, event_time, timezone, progress)
+            return ingest_several(connection, sets, data, event_time, timezone, told)
 
     def delete(
         self, feature_set: str, keys: Mapping[str, Any] | Sequence[Mapping[str, Any]], event_time: datetime
@@ -65,9 +66,9 @@ class RowStore(BaseStore):
 
         Returns the number of versions written.
         """
-        with self._database.transaction() as connection:
+        with rows_sent(progress, "Rows sent") as told, self._database.transaction() as connection:
             chosen = get_set(connection, feature_set)
-            return backfill(connection, chosen, data, features, event_time, timezone, progress)
+            return backfill(connection, chosen, data, features, event_time, timezone, told)
 
 
 def _registered(connection: Connection[Any], feature_set: str | FeatureSet) -> RegisteredSet:
