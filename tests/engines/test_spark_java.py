@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from fsdb.engines.spark import java
+from tests.engines.spark_session import QUICK, SMALL
 
 COUNT = """
 from fsdb.engines.spark import java, session
@@ -72,14 +73,18 @@ def test_spark_runs_on_jdk4pys(tmp_path: Path) -> None:
         for one in Path(folder).iterdir():
             if one.name != "java" and not (programs / one.name).exists():
                 (programs / one.name).symlink_to(one)
+    conf = tmp_path / "conf"
+    conf.mkdir()
+    (conf / "spark-defaults.conf").write_text("".join(f"{name} {value}\n" for name, value in SMALL.items()))
     environment = {name: value for name, value in os.environ.items() if name not in ("JAVA_HOME", "FSDB_SPARK")}
+    environment |= {"PATH": str(programs), "SPARK_CONF_DIR": str(conf), "SPARK_SUBMIT_OPTS": QUICK}
     told = subprocess.run(
         [sys.executable, "-c", COUNT],
         capture_output=True,
         text=True,
         timeout=300,
         check=False,
-        env=environment | {"PATH": str(programs)},
+        env=environment,
     )
     assert told.stdout.endswith("[143, 143, 143, 143, 143, 143, 142]\n"), told.stderr
     assert "fsdb-java-" in told.stdout

@@ -15,11 +15,13 @@ import pytest
 
 from fsdb.engines.spark import java
 from tests.conftest import TestDatabase
+from tests.engines.spark_session import QUICK, SMALL
 from tests.engines.world import make
 
 pytestmark = pytest.mark.slow
 HOME = Path(pyspark.__file__).parent
-QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+# Plans that adapt to what was read, as users' sessions have them, over code that is not compiled.
+SETTINGS = {name: value for name, value in SMALL.items() if "adaptive" not in name}
 ENVIRONMENT = {
     "SPARK_LOCAL_IP": "127.0.0.1",
     "SPARK_HOME": str(HOME),
@@ -93,6 +95,7 @@ def connect(folder: Path) -> Iterator[str]:
         "spark.ui.enabled": "false",
         "spark.sql.warehouse.dir": (folder / "tables").as_uri(),
         **LOOPBACK,
+        **SETTINGS,
     }
     with server(
         folder / "connect.log",
@@ -112,7 +115,7 @@ def test_spark_that_runs_elsewhere(database: TestDatabase, tmp_path: Path, start
     make(database, "partly")
     conf = tmp_path / "conf"
     conf.mkdir()
-    lines = {**LOOPBACK, "spark.ui.enabled": "false", "spark.sql.shuffle.partitions": "2"}
+    lines = {**LOOPBACK, "spark.ui.enabled": "false", **SETTINGS}
     (conf / "spark-defaults.conf").write_text("".join(f"{name} {value}\n" for name, value in lines.items()))
     with start(tmp_path) as url:
         done = subprocess.run(
