@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 USABLE = [name for name in NAMES if name not in (*FSDB, *SYSTEM)]
 PART = 25  # keys of a set; an index has at most 32
 PARTS = [USABLE[begin : begin + PART] for begin in range(0, len(USABLE), PART)]
-# What Spark, Parquet's readers or fsdb's own frames would take for others: a hundred columns take Spark minutes.
+# What Spark, Parquet's readers or fsdb's own frames would take for others; all names as keys are read by `python -m bench hostile --spark`.
 FOR_SPARK = ["Version_Id", "EVENT_TIME", "Deleted", "k0", "f0", "K1"]
 FEATURES_FOR_SPARK = ["_metadata", "Recorded_At", "k1", "F0", "ordinal", "a.b", "`tick`", "%s", "🎈"]
 ROWS = (0, 1, 2)
@@ -148,13 +148,21 @@ def test_vectors(session: psycopg.Connection) -> None:
 
 
 def test_spark(spark: object, session: psycopg.Connection) -> None:
-    table = spine([FOR_SPARK], "EVENT_time")
+    taken = {*FOR_SPARK, *FEATURES_FOR_SPARK}
+    table = spine([FOR_SPARK, [name for name in NAMES if name not in taken]], "EVENT_time")
     built = build(session, spine=table, features=SPARK, timestamp="EVENT_time", engine="spark")
     again = build(session, spine=table, features=SPARK, timestamp="EVENT_time", engine="postgres")
     assert built.to_arrow().to_pylist() == again.to_arrow().to_pylist()
     assert built.to_arrow()["🎈"].to_pylist() == [value(row, 8) for row in ASKED]
     assert built.content_hash == again.content_hash
     assert built.to_spark().columns == built.to_arrow().column_names
+
+
+def test_features_on_spark(spark: object, session: psycopg.Connection) -> None:
+    built = build(session, spine=spine([["id#"]], "@"), features="wide.*", timestamp="@", engine="spark").to_arrow()
+    assert built.column_names == ["id#", "@", *USABLE]
+    for number, column in enumerate(built.columns[2:]):
+        assert column.to_pylist() == [value(row, number) for row in ASKED]
 
 
 @pytest.mark.parametrize("name", [*FSDB, *SYSTEM, "*"])
