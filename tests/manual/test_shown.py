@@ -32,7 +32,7 @@ def commands() -> Iterator[tuple[str, list[str]]]:
     """The words after `fsdb` in each line of a shell, a list of a manifest's arguments, or a DAG."""
     for document, text in blocks(SHELL | {"py"}):
         for line in text.splitlines():
-            listed = re.search(r"args: \[fsdb, ([^]]*)\]", line)
+            listed = re.search(r"command: \[fsdb, ([^]]*)\]", line)
             quoted = re.search(r'bash_command="fsdb ([^"]*)"', line)
             plain = re.search(r"(?:^|\$ |\s)fsdb ([a-z].*)$", line)
             if listed:
