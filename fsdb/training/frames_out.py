@@ -1,18 +1,32 @@
 """A training set's Arrow table as data frames for learners."""
 
 import re
+from importlib import import_module
 from math import isfinite
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fsdb.errors import FsdbError
 from fsdb.exchange.numbers import float64
 
 _EXACT = 2**53  # whole numbers that a float64 holds
 _NUMERIC = b"numeric"
 _WHOLE = re.compile(rb"numeric\(\d+,0\)")
 _MOST_UNSIGNED, _MOST_SIGNED = 2**64, 2**63
+
+
+def _library(name: str, wanted_by: str) -> Any:
+    """A library of data frames. Raises FsdbError where it is not installed."""
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+        raise FsdbError(
+            f"{wanted_by} needs {name}, which is not installed: pip install 'fsdb-postgres[{name}]', or take the rows with to_arrow()."
+        ) from error
 
 
 def to_pandas(table: pa.Table) -> Any:
@@ -24,6 +38,7 @@ def to_pandas(table: pa.Table) -> Any:
     of such with NULLs. Times are
     datetime64[us, UTC], dates datetime64.
     """
+    pd = _library("pandas", "to_pandas()")
     large = {
         place: _large_whole(column)
         for place, (column, field) in enumerate(zip(table.columns, table.schema, strict=True))
@@ -36,8 +51,6 @@ def to_pandas(table: pa.Table) -> Any:
             for place, (column, field) in enumerate(zip(table.columns, table.schema, strict=True))
         ],
     )
-    import pandas as pd
-
     wide = {pa.int64(): pd.Int64Dtype(), pa.uint64(): pd.UInt64Dtype()}
     frame = table.to_pandas(types_mapper=wide.get, date_as_object=False)
     columns = list(zip(table.column_names, table.columns, strict=True))
@@ -52,14 +65,13 @@ def to_pandas(table: pa.Table) -> Any:
 
 def to_polars(table: pa.Table) -> Any:
     """The table for polars: as in Arrow, but for numeric without fixed digits, which becomes Float64 where that loses no whole number."""
+    pl = _library("polars", "to_polars()")
     columns = [
         column
         if pa.types.is_decimal(field.type) or (_WHOLE.fullmatch(_kind(field)) and not _fits_float(column))
         else _floats(column, field)
         for column, field in zip(table.columns, table.schema, strict=True)
     ]
-    import polars as pl
-
     return pl.from_arrow(_renewed(table, columns))
 
 
