@@ -26,7 +26,7 @@ FEATURES = [f"f{number}" for number in range(1, 21)]
 ROUNDS = 5
 CALLS = 400  # single-row updates of each table in a round, each of another row
 BLOCK = 1 << 20
-BULK, SINGLE = 0.45, 1.4  # targets
+BULK, SINGLE = {"copy": 0.5, "bulk_update": 0.45}, 1.4  # targets
 TABLES = ("bare", "live")
 START = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -59,7 +59,7 @@ def run(url: str) -> Iterator[Case]:
             _drop(connection)
     for case, speeds in (("copy", copies), ("bulk_update", updates)):
         value, baseline = statistics.median(speeds["live"]), statistics.median(speeds["bare"])
-        yield at_least("write", case, value, unit="rows/s", baseline=baseline, target=BULK)
+        yield at_least("write", case, value, unit="rows/s", baseline=baseline, target=BULK[case])
     for case, times in (("single_update", singles), ("single_update_cold", colds)):
         value, baseline = statistics.median(times["live"]), statistics.median(times["bare"])
         yield at_most("write", case, value, unit="ms", baseline=baseline, target=SINGLE)
