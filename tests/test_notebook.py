@@ -2,6 +2,7 @@
 
 import sys
 
+import duckdb
 import nbformat
 import pytest
 from nbclient import NotebookClient
@@ -65,16 +66,20 @@ class Kernel:
         return True
 
 
-@pytest.mark.parametrize(("modules", "drawn"), [({}, True), ({"ipykernel": None}, False)])
-def test_duckdb_draws_no_bar_in_a_notebook(
-    modules: dict[str, None], drawn: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
-    for name, module in modules.items():
-        monkeypatch.setitem(sys.modules, name, module)
-    monkeypatch.setattr(sys, "stderr", Kernel())
+def _drawn() -> list[tuple[bool]]:
     session = Session()
     try:
-        assert session.connection.execute("SELECT current_setting('enable_progress_bar')").fetchall() == [(drawn,)]
+        return session.connection.execute("SELECT current_setting('enable_progress_bar')").fetchall()
     finally:
         session.close()
+
+
+def test_duckdb_draws_a_bar_at_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
+    assert _drawn() == [(False,)]
+    monkeypatch.setattr(sys, "stderr", Kernel())
+    assert _drawn() == [(True,)]
+    # A notebook's is left as DuckDB has it, which depends on how Python was started.
+    monkeypatch.setitem(sys.modules, "ipykernel", None)
+    with duckdb.connect(":memory:") as plain:
+        assert _drawn() == plain.execute("SELECT current_setting('enable_progress_bar')").fetchall()

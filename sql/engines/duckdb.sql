@@ -1,6 +1,6 @@
 -- name: progress
--- A bar for people at a terminal. In a notebook without ipywidgets DuckDB refuses this setting, whatever it is set to.
-SET enable_progress_bar = true
+-- A bar for people at a terminal, and for nobody else. In a notebook without ipywidgets DuckDB refuses this setting, whatever it is set to.
+SET enable_progress_bar = {drawn}
 
 -- name: settings
 -- The session reads no files, and nothing changes that later. Moments come out in UTC. Of a join's two sides the second is hashed, as it is written.

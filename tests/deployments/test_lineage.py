@@ -130,7 +130,7 @@ def test_replay_reports_what_does_not_come_out_the_same(world: World) -> None:
     (row,) = (row for row in result.rows if row["prediction_id"] == 5)
     assert {row["recorded"], row["replayed"]} == {"true", "false"}
     assert "came out otherwise" in repr(result)
-    assert "<table>" in result._repr_html_()
+    assert "<table" in result._repr_html_()
     age = {row["input"]: row for row in lineage(connection, "flight_delay", min(gone))}["age"]
     assert (age["value"], age["version_id"], age["event_time"]) == (None, 2, None)
 
@@ -151,7 +151,7 @@ def test_lineage_shows_as_a_table(world: World) -> None:
     assert [row["input"] for row in found] == list(INPUTS)
     assert found.title is not None
     assert "model flight_delay version 1" in found.title
-    assert "<td>temp</td>" in found._repr_html_()
+    assert ">temp</td>" in found._repr_html_()
 
 
 @pytest.mark.parametrize("name", ["flight_delay", "public.flight_delay"])

@@ -189,7 +189,7 @@ def test_code_beside_a_file_of_skops(world: World, tmp_path: Path) -> None:
 def test_a_file_that_skops_cannot_read(world: World, tmp_path: Path) -> None:
     folder = by_skops(LinearRegression().fit(X, LATE), tmp_path / "model")
     (folder / "model.skops").write_bytes(b"nothing")
-    with pytest.raises(UnsupportedModel, match=r"cannot be loaded by mlflow\.sklearn"):
+    with pytest.raises(UnsupportedModel, match=r"the file model\.skops cannot be loaded by skops"):
         register_model(world.connection, "late", folder, inputs=INPUTS)
 
 
@@ -216,7 +216,7 @@ def test_what_is_refused(world: World, tmp_path: Path, monkeypatch: pytest.Monke
         register_model(world.connection, "late", tmp_path / "model", inputs=INPUTS)
     description.write_text(text)
     (tmp_path / "model" / "model.pkl").write_bytes(b"nothing")
-    with pytest.raises(UnsupportedModel, match=r"cannot be loaded by mlflow\.sklearn"):
+    with pytest.raises(UnsupportedModel, match=r"the file model\.skops cannot be loaded by skops"):
         register_model(world.connection, "late", tmp_path / "model", inputs=INPUTS, trust_code=True)
     monkeypatch.setitem(sys.modules, "mlflow", None)
     with pytest.raises(

@@ -328,7 +328,7 @@ def test_the_plan_shows_what_it_would_do(connection: psycopg.Connection) -> None
     }
     assert plan.to_dicts()[1]["used_by"] == "training view delays"
     assert "max_age from 6:00:00 to 1 day" in str(plan)
-    assert "<td>training view delays</td>" in plan._repr_html_()
+    assert ">training view delays</td>" in plan._repr_html_()
 
 
 def test_two_sessions_that_apply_the_same_at_once(database: TestDatabase) -> None:

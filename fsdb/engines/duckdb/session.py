@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-from psycopg.sql import Composable
+from psycopg.sql import SQL, Composable
 
 from fsdb.config import MEMORY_VARIABLE, memory_limit
 from fsdb.errors import EngineUnavailable, InvalidData
@@ -22,9 +22,8 @@ _KEPT = 4  # the part of the memory that answers may take outside of DuckDB
 _FOLDER = "fsdb-duckdb-"  # of temporary files
 
 
-def _on_terminal() -> bool:
-    """Whether people see DuckDB's progress bar. The standard error of a notebook says that it is a terminal, and is none."""
-    return sys.stderr.isatty() and "ipykernel" not in sys.modules
+def _in_notebook() -> bool:
+    return "ipykernel" in sys.modules
 
 
 class Session:
@@ -46,8 +45,8 @@ class Session:
                 f"DuckDB does not start: {first_line(error)}. ${MEMORY_VARIABLE} is a size such as '2GB'."
             ) from error
         self._kept = 0
-        if _on_terminal():
-            self.run("progress")
+        if not _in_notebook():
+            self.run("progress", drawn=SQL("true" if sys.stderr.isatty() else "false"))
         self.run("settings")
         self.close = weakref.finalize(self, _release, self.connection, folder)
 
