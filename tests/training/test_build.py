@@ -276,4 +276,4 @@ def test_a_callers_own_changes_count(sets: psycopg.Connection) -> None:
 def test_printing(sets: psycopg.Connection) -> None:
     built = build(sets, spine=SPINE, features=["weather.temp"], timestamp="at", label="late")
     assert repr(built).splitlines()[0].strip() == "Training set: 3 rows × 6 columns, label late"
-    assert "<td>JFK</td>" in built._repr_html_()
+    assert ">JFK</td>" in built._repr_html_()
