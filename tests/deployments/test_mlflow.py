@@ -216,7 +216,7 @@ def test_what_is_refused(world: World, tmp_path: Path, monkeypatch: pytest.Monke
         register_model(world.connection, "late", tmp_path / "model", inputs=INPUTS)
     description.write_text(text)
     (tmp_path / "model" / "model.pkl").write_bytes(b"nothing")
-    with pytest.raises(UnsupportedModel, match=r"the file model\.skops cannot be loaded by skops"):
+    with pytest.raises(UnsupportedModel, match=r"cannot be loaded by mlflow\.sklearn"):
         register_model(world.connection, "late", tmp_path / "model", inputs=INPUTS, trust_code=True)
     monkeypatch.setitem(sys.modules, "mlflow", None)
     with pytest.raises(
