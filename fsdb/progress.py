@@ -9,6 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from fsdb.notebook import in_notebook
+
 PATIENCE = 0.5  # seconds for which nothing is shown: what is quick needs no bar
 _PAUSE = 0.2  # seconds between two changes of what a notebook shows
 
@@ -41,7 +43,7 @@ Told = Callable[[str, int, int | None], None]
 
 @contextmanager
 def _shown(wanted: bool) -> Iterator[Told | None]:
-    if wanted and "ipykernel" in sys.modules:
+    if wanted and in_notebook():
         bar: _Terminal | _Notebook = _Notebook()
     elif wanted and sys.stderr.isatty():
         bar = _Terminal()

@@ -1,13 +1,15 @@
 """A notebook, run by a kernel: each table is shown once, and the text of nothing is empty."""
 
 import sys
+from types import ModuleType
 
 import duckdb
 import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from fsdb.engines.duckdb.session import Session
+from fsdb import notebook
+from fsdb.engines.duckdb import session
 from tests.conftest import TestDatabase
 
 SETUP = """
@@ -67,19 +69,35 @@ class Kernel:
 
 
 def _drawn() -> list[tuple[bool]]:
-    session = Session()
+    opened = session.Session()
     try:
-        return session.connection.execute("SELECT current_setting('enable_progress_bar')").fetchall()
+        return opened.connection.execute("SELECT current_setting('enable_progress_bar')").fetchall()
     finally:
-        session.close()
+        opened.close()
+
+
+class Shell:
+    """What IPython says of itself: the kernel of a notebook has one."""
+
+    def __init__(self, **parts: object) -> None:
+        vars(self).update(parts)
+
+
+@pytest.mark.parametrize(("shell", "is_one"), [(None, False), (Shell(), False), (Shell(kernel=1), True)])
+def test_what_is_a_notebook(shell: Shell | None, is_one: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = ModuleType("IPython")
+    made.get_ipython = lambda: shell
+    monkeypatch.setitem(sys.modules, "IPython", made)
+    assert notebook.in_notebook() == is_one
+    monkeypatch.delitem(sys.modules, "IPython")
+    assert not notebook.in_notebook()
 
 
 def test_duckdb_draws_a_bar_at_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
     assert _drawn() == [(False,)]
     monkeypatch.setattr(sys, "stderr", Kernel())
     assert _drawn() == [(True,)]
     # A notebook's is left as DuckDB has it, which depends on how Python was started.
-    monkeypatch.setitem(sys.modules, "ipykernel", None)
+    monkeypatch.setattr(session, "in_notebook", lambda: True)
     with duckdb.connect(":memory:") as plain:
         assert _drawn() == plain.execute("SELECT current_setting('enable_progress_bar')").fetchall()

@@ -35,7 +35,6 @@ def test_nothing_is_shown_where_nobody_looks_on(store: fsdb.Store, capfd: pytest
 
 
 def test_a_terminal_shows_what_takes_longer_than_a_moment(store: fsdb.Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
     monkeypatch.setattr(sys, "stderr", Screen())
     store.ingest("w", ROWS)
     assert sys.stderr.getvalue() == ""
@@ -61,7 +60,7 @@ def test_a_notebook_shows_one_line(store: fsdb.Store, monkeypatch: pytest.Monkey
 
     made = ModuleType("IPython.display")
     made.display = display
-    monkeypatch.setitem(sys.modules, "ipykernel", ModuleType("ipykernel"))
+    monkeypatch.setattr(progress, "in_notebook", lambda: True)
     monkeypatch.setitem(sys.modules, "IPython.display", made)
     store.ingest("w", ROWS)
     assert shown == []

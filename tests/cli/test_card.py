@@ -67,7 +67,7 @@ def test_the_card(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("arguments", [[], ["delay", "--model", "delay"], ["delay", "--version", "1"]])
 def test_misuse(folder: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["describe", *arguments]) == 2
-    assert "Name a feature set or a model, or --model" in capsys.readouterr().err.replace("\n", " ")
+    assert "Name what to describe, or --model" in capsys.readouterr().err.replace("\n", " ")
 
 
 def test_what_is_not_there(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,7 @@ from psycopg.sql import SQL, Composable
 
 from fsdb.config import MEMORY_VARIABLE, memory_limit
 from fsdb.errors import EngineUnavailable, InvalidData
+from fsdb.notebook import in_notebook
 from fsdb.sql import query
 
 FILE = "engines/duckdb"
@@ -20,10 +21,6 @@ REFUSED = "fsdb: "  # how a query says that a value cannot be taken
 _OFFLINE = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
 _KEPT = 4  # the part of the memory that answers may take outside of DuckDB
 _FOLDER = "fsdb-duckdb-"  # of temporary files
-
-
-def _in_notebook() -> bool:
-    return "ipykernel" in sys.modules
 
 
 class Session:
@@ -45,7 +42,7 @@ class Session:
                 f"DuckDB does not start: {first_line(error)}. ${MEMORY_VARIABLE} is a size such as '2GB'."
             ) from error
         self._kept = 0
-        if not _in_notebook():
+        if not in_notebook():
             self.run("progress", drawn=SQL("true" if sys.stderr.isatty() else "false"))
         self.run("settings")
         self.close = weakref.finalize(self, _release, self.connection, folder)
