@@ -14,6 +14,7 @@ from fsdb.columnar.copies import Copy
 from fsdb.columnar.watermark import NOTHING
 from fsdb.config import HISTORY_SCHEMA
 from fsdb.engines.duckdb.files import micros_of
+from fsdb.engines.duckdb.lumps import lumps
 from fsdb.engines.duckdb.rows import ROWS
 from fsdb.engines.duckdb.values import held_type, key_type, sent
 from fsdb.engines.postgres.lookup import seen, typed_literal
@@ -56,26 +57,12 @@ def runs(
         ),
     )
     with connection.transaction(force_rollback=True):
-        for rows in _together(copy_binary.stream(connection, schema, expressions, source)):
+        for rows in lumps(copy_binary.stream(connection, schema, expressions, source), _RUN, pa.concat_batches):
             event_time, recorded_at, version_id = (
                 rows.column(len(kinds) + n).cast(pa.int64()).to_numpy() for n in range(len(_NARROW))
             )
             since = np.maximum(event_time, recorded_at) if isinstance(description.known, Then) else None
             yield Run(rows.columns[: len(kinds)], event_time, version_id, -version_id, since)
-
-
-def _together(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The same rows in fewer batches: each is matched with all that is asked of its keys."""
-    held: list[pa.RecordBatch] = []
-    size = 0
-    for batch in batches:
-        held.append(batch)
-        size += batch.nbytes
-        if size > _RUN:
-            yield pa.concat_batches(held)
-            held, size = [], 0
-    if held:
-        yield pa.concat_batches(held)
 
 
 def fetch(
