@@ -106,7 +106,6 @@ class _Rows:
 def _messages(connection: Connection[Any], copy: bytes, rows: int) -> Generator[_Rows]:
     """The rows of a COPY in batches, straight from libpq: a Python call for each row and nothing more."""
     pg = connection.pgconn
-    socket = [pg.socket]
     _begin(connection, copy)
     found: list[memoryview] = []
     get, keep = pg.get_copy_data, found.append
@@ -128,19 +127,15 @@ def _messages(connection: Connection[Any], copy: bytes, rows: int) -> Generator[
                         yield batch
                         batch = _Rows()
             elif size == 0:
-                select.select(socket, [], [])
-                pg.consume_input()
+                _more(connection)
             else:
                 break
     except GeneratorExit:
         # The rest of the rows is of no use to anybody. The transaction has failed then, as after any error in it.
         connection.cancel()
-        while get(0)[0] > 0:
-            pass
-        while pg.get_result() is not None:
-            pass
+        _emptied(connection)
         raise
-    _finish(connection, pg.get_result())
+    _finish(connection, _result(connection))
     batch.take(found)
     if batch.count:
         yield batch
@@ -153,12 +148,34 @@ def _begin(connection: Connection[Any], copy: bytes) -> None:
     pg.send_query(copy)
     while pg.flush():
         select.select([], socket, [])
-    while pg.is_busy():
-        select.select(socket, [], [])
-        pg.consume_input()
-    started = pg.get_result()
+    started = _result(connection)
     if started is None or started.status != ExecStatus.COPY_OUT:
         _finish(connection, started)
+
+
+def _more(connection: Connection[Any]) -> None:
+    """Waits until the server has sent something, and takes it. Python's other threads go on meanwhile.
+
+    libpq's own waiting, in `get_result` and a `get_copy_data` that waits, stops every thread: psycopg calls it with Python's lock.
+    """
+    select.select([connection.pgconn.socket], [], [])
+    connection.pgconn.consume_input()
+
+
+def _result(connection: Connection[Any]) -> Any:
+    """The next result, or None after the last."""
+    while connection.pgconn.is_busy():
+        _more(connection)
+    return connection.pgconn.get_result()
+
+
+def _emptied(connection: Connection[Any]) -> None:
+    """Takes all that the server still sends of a COPY, and throws it away."""
+    while (size := connection.pgconn.get_copy_data(1)[0]) >= 0:
+        if size == 0:
+            _more(connection)
+    while _result(connection) is not None:
+        pass
 
 
 def _finish(connection: Connection[Any], result: Any) -> None:
@@ -167,7 +184,7 @@ def _finish(connection: Connection[Any], result: Any) -> None:
     while result is not None:
         if result.status != ExecStatus.COMMAND_OK:
             failed = failed or result
-        result = connection.pgconn.get_result()
+        result = _result(connection)
     if failed is not None:
         raise psycopg.errors.error_from_result(failed, encoding="utf-8")
 
