@@ -6,6 +6,7 @@ import psycopg
 import pytest
 
 import fsdb
+from fsdb import locks
 from fsdb.errors import FsdbError
 from tests.conftest import TestDatabase
 from tests.locking.operations import OPERATIONS, await_standing, prepare, start
@@ -27,6 +28,9 @@ WRITES = (
 # One of each kind of operation.
 PAIRED = (
     "deploy_attached",
+    "rollback",
+    "canary",
+    "refresh",
     "apply",
     "repair",
     "undeploy",
@@ -73,7 +77,10 @@ def test_an_application_goes_on(store: fsdb.Store, own: TestDatabase, name: str,
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("one", "two"), list(combinations_with_replacement(PAIRED, 2)))
-def test_operations_do_not_deadlock(store: fsdb.Store, own: TestDatabase, one: str, two: str) -> None:
+def test_operations_do_not_deadlock(
+    store: fsdb.Store, own: TestDatabase, one: str, two: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locks, "PAUSE_SECONDS", (0.01, 0.03))  # so that attempts meet more often
     for name in {one, two}:
         prepare(name, store)
     with own.connect() as observer, own.connect() as application:
@@ -86,5 +93,7 @@ def test_operations_do_not_deadlock(store: fsdb.Store, own: TestDatabase, one: s
             await_standing(observer, second, application)
         first.end()
         second.end()
-    for running in (first, second):
-        assert running.error is None or isinstance(running.error, FsdbError), running.error
+    # What is left to refuse is meant: a second rollback, a plan of definitions that have changed since, a table that is undeployed.
+    failed = [running.error for running in (first, second) if running.error is not None]
+    assert len(failed) < 2, failed
+    assert all(isinstance(error, FsdbError) for error in failed), failed
