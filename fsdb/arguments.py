@@ -6,6 +6,7 @@ name exists, whether a moment has a time zone) is for the part that is called.
 """
 
 import operator
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import cache, wraps
@@ -13,8 +14,6 @@ from inspect import Parameter, Signature, signature
 from numbers import Integral, Real
 from types import FunctionType, NoneType, SimpleNamespace, UnionType
 from typing import Annotated, Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
-
-import numpy as np
 
 from fsdb.errors import FsdbError, InvalidArgument, InvalidDefinition
 from fsdb.masking import masked
@@ -209,18 +208,18 @@ def _plain(value: Any, kind: type) -> Any:
             raise _Misfit("None", value)
         return None
     if kind is bool:
-        if not isinstance(value, bool | np.bool_):
+        if not _is_truth(value):
             raise _Misfit("True or False", value)
         return bool(value)
     if kind is int:
-        if isinstance(value, bool | np.bool_) or not isinstance(value, Integral):
+        if _is_truth(value) or not isinstance(value, Integral):
             raise _Misfit("a whole number", value)
         number = operator.index(value)
         if not -(2**63) <= number < 2**63:
             raise _Misfit("a whole number of at most 64 bits", value)
         return number
     if kind is float:
-        if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
+        if _is_truth(value) or not isinstance(value, Real):
             raise _Misfit("a number", value)
         return float(value)
     if kind is str:
@@ -231,6 +230,15 @@ def _plain(value: Any, kind: type) -> Any:
     if kind is date and isinstance(value, datetime):
         raise _Misfit(_words(kind), value)
     return value
+
+
+def _is_truth(value: Any) -> bool:
+    if isinstance(value, bool):
+        return True
+    numpy = sys.modules.get(
+        "numpy"
+    )  # who gives a value of numpy's has loaded it; a command that needs none does not wait for it
+    return numpy is not None and isinstance(value, numpy.bool_)
 
 
 def _text(value: Any) -> str:

@@ -14,7 +14,7 @@ from fsdb.catalog.feature_sets import RegisteredSet, list_sets
 from fsdb.columnar.health import copy_problems
 from fsdb.config import MINIMUM_SERVER
 from fsdb.errors import FsdbError
-from fsdb.migrate import catalog
+from fsdb.migrate import revisions
 from fsdb.search_path import of_user
 from fsdb.sql import query
 from fsdb.status import read_status
@@ -131,11 +131,11 @@ def _catalog(connection: Connection[Any]) -> Iterator[Check]:
     row = connection.execute(query("migrate/catalog", "revision")).fetchone()
     current = None if row is None else row[0]
     try:
-        catalog.check(connection)
+        revisions.check(connection)
     except FsdbError as error:
         yield Check("catalog", "wrong", f"revision {current}", str(error))
         return
-    newer = current != catalog.head_revision()
+    newer = current != revisions.head_revision()
     advice = "A newer fsdb added to the catalog, and this one works beside it: install that one to use what is new."
     yield Check("catalog", "advice" if newer else "good", f"revision {current}", advice if newer else "")
 

@@ -11,13 +11,14 @@ from psycopg.sql import Identifier, Literal
 from rich.console import Group
 from rich.text import Text
 
-from fsdb import deployments, history, training
 from fsdb.access import foreign_code
+from fsdb.catalog.deployments import list_deployments
 from fsdb.catalog.feature_sets import list_sets
 from fsdb.catalog.training import list_views
 from fsdb.config import HISTORY_SCHEMA
 from fsdb.history.status import ObjectStatus
-from fsdb.migrate import catalog
+from fsdb.history.status import status as history_status
+from fsdb.migrate import revisions
 from fsdb.sql import query
 from fsdb.table import Table
 
@@ -123,14 +124,14 @@ def read_status(connection: Connection[Any]) -> Status:
     assert row is not None
     version, database, revision = row
     parts = (*_sets(connection), *_views(connection), *_deployments(connection))
-    return Status(version, database, revision, catalog.head_revision(), parts)
+    return Status(version, database, revision, revisions.head_revision(), parts)
 
 
 def _sets(connection: Connection[Any]) -> Sequence[Part]:
     found = []
     strangers = foreign_code.among_strangers(connection)
     for name, registered in list_sets(connection).items():
-        objects = tuple(history.status(connection, registered))
+        objects = tuple(history_status(connection, registered))
         notes = ["tracked"] if registered.tracked else []
         notes += [problem.said for o in objects for problem in o.problems]
         readable = not registered.tracked or _is_readable(connection, registered.live)
@@ -144,7 +145,12 @@ def _sets(connection: Connection[Any]) -> Sequence[Part]:
 
 
 def _views(connection: Connection[Any]) -> Sequence[Part]:
-    states = {view.name: tuple(training.view_status(connection, view.name)) for view in list_views(connection)}
+    views = list_views(connection)
+    if not views:
+        return []
+    from fsdb import training  # with Arrow and the engines, which a database without views need not wait for
+
+    states = {view.name: tuple(training.view_status(connection, view.name)) for view in views}
     return [
         Part("training view", name, None, None, "" if objects else "too wide for SQL", objects)
         for name, objects in states.items()
@@ -152,11 +158,16 @@ def _views(connection: Connection[Any]) -> Sequence[Part]:
 
 
 def _deployments(connection: Connection[Any]) -> Sequence[Part]:
+    deployed_ones = list_deployments(connection)
+    if not deployed_ones:
+        return []
+    from fsdb import deployments  # with everything that compiles models
+
     waiting = deployments.waiting_rows(connection)
     strangers = foreign_code.among_strangers(connection)
     unfit = foreign_code.unfit_sources(connection)
     found = []
-    for deployed in deployments.list_deployments(connection):
+    for deployed in deployed_ones:
         rows, guess = _size(connection, deployed.schema_name, deployed.table_name, strangers)
         note = deployments.described(deployed, waiting)
         if deployed.name in unfit:

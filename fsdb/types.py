@@ -1,15 +1,17 @@
 """The types that keys and features may have, by PostgreSQL's own names for them."""
 
 import re
-from functools import lru_cache
-from typing import Annotated, Any
+import sys
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Annotated, Any
 
-import sqlalchemy as sa
 from psycopg.sql import SQL
-from sqlalchemy.dialects import postgresql
 
 from fsdb.arguments import BY_ITS_PART
 from fsdb.errors import InvalidData, InvalidDefinition
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 _SUPPORTED = re.compile(
     r"smallint|integer|bigint|real|double precision|numeric(\(\d+,-?\d+\))?|boolean|text|character varying(\(\d+\))?"
@@ -49,13 +51,16 @@ KEY_TYPES = frozenset(
         "timestamp with time zone",
     }
 )
-_DIALECT: sa.Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
 INTEGERS = ("smallint", "integer", "bigint")
 _DIGITS = {"smallint": 5, "integer": 10, "bigint": 19}
 # Types of floating point that hold every value of an integer type.
 _EXACT = {("smallint", "real"), ("smallint", "double precision"), ("integer", "double precision")}
 
-TypeLike = Annotated[str | sa.types.TypeEngine[Any] | type[sa.types.TypeEngine[Any]], BY_ITS_PART]
+# SQLAlchemy takes a fifth of a second to load. A program that names types by words, as every command does, is spared that.
+if TYPE_CHECKING:
+    TypeLike = Annotated[str | sa.types.TypeEngine[Any] | type[sa.types.TypeEngine[Any]], BY_ITS_PART]
+else:
+    TypeLike = Annotated[Any, BY_ITS_PART]
 
 
 def sql_type(given: "TypeLike", owner: str) -> str:
@@ -123,8 +128,9 @@ def keeps(name: str) -> bool:
 
 
 def _compiled(given: Any, owner: str) -> str:
-    instance = given() if isinstance(given, type) and issubclass(given, sa.types.TypeEngine) else given
-    if not isinstance(instance, sa.types.TypeEngine):
+    sa = sys.modules.get("sqlalchemy")  # who gives a type of SQLAlchemy's has loaded it
+    instance = given() if sa and isinstance(given, type) and issubclass(given, sa.types.TypeEngine) else given
+    if sa is None or not isinstance(instance, sa.types.TypeEngine):
         shown = given.__name__ if isinstance(given, type) else repr(given)
         raise InvalidDefinition(
             f"{owner} has the type {shown}, which is none of PostgreSQL's: give its name, as 'double precision', or SQLAlchemy's "
@@ -136,7 +142,14 @@ def _compiled(given: Any, owner: str) -> str:
         return "jsonb"
     if isinstance(instance, sa.DateTime) and instance.timezone:
         return "timestamp with time zone"
-    return str(instance.compile(dialect=_DIALECT))
+    return str(instance.compile(dialect=_dialect()))
+
+
+@cache
+def _dialect() -> "sa.Dialect":
+    from sqlalchemy.dialects import postgresql
+
+    return postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
 def base_name(name: str) -> str:

@@ -6,7 +6,8 @@ from typing import Any
 
 import typer
 
-from fsdb.cli.app import COMMANDS, app
+from fsdb.cli.app import app
+from fsdb.cli.commands import COMMANDS
 
 HEAD = """# Commands
 

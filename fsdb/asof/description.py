@@ -4,10 +4,12 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from fsdb.catalog.feature_sets import RegisteredFeature, RegisteredSet
+
+if TYPE_CHECKING:
+    import pyarrow as pa  # a snapshot is described without it, as each command does first
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ class Spine:
     row_count: int
     relation: tuple[str, str] | None = None
     ordinal: str = ""
-    rows: pa.Table | None = None
+    rows: "pa.Table | None" = None
 
 
 @dataclass(frozen=True)

@@ -2,85 +2,24 @@
 
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import psycopg
-import sqlalchemy as sa
 import typer
 from rich.text import Text
 
 from fsdb import __version__
-from fsdb.cli import (
-    audit,
-    calibrate,
-    catalog,
-    data,
-    definitions,
-    demo,
-    erase,
-    feeds,
-    finding,
-    health,
-    lifecycle,
-    models,
-    retain,
-    revisions,
-    roles,
-    serving,
-    sync,
-    worker,
-)
+from fsdb.cli.commands import CommandGroup
 from fsdb.cli.output import err, note, say
 from fsdb.errors import FsdbError, LateValues, NothingMatched
 from fsdb.masking import has_secret, masked
 
-COMMANDS: dict[str, Callable[..., Any]] = {
-    "demo": demo.demo,
-    "init": catalog.init,
-    "upgrade": catalog.upgrade,
-    "downgrade": catalog.downgrade,
-    "status": health.status,
-    "plan": definitions.plan,
-    "apply": definitions.apply,
-    "revision": revisions.revision,
-    "merge": revisions.merge,
-    "track": definitions.track,
-    "ingest": data.ingest,
-    "training-set": data.training_set,
-    "sync": sync.sync,
-    "retain": retain.retain,
-    "calibrate": calibrate.calibrate,
-    "register": models.register,
-    "deploy": models.deploy,
-    "stage": lifecycle.stage,
-    "attach": feeds.attach,
-    "canary": lifecycle.canary,
-    "shadow": feeds.shadow,
-    "rollback": lifecycle.rollback,
-    "undeploy": lifecycle.undeploy,
-    "costs": lifecycle.costs,
-    "score": models.score,
-    "replay": models.replay,
-    "worker": worker.worker,
-    "grant": roles.grant,
-    "revoke": roles.revoke,
-    "roles": roles.roles,
-    "list": finding.list_,
-    "search": finding.search,
-    "describe": finding.describe,
-    "audit": audit.audit,
-    "erase": erase.erase,
-    "url": serving.url,
-    "psql": serving.psql,
-    "serve": serving.serve,
-    "doctor": health.doctor,
-    "repair": health.repair,
-}
 MISUSE, INTERRUPTED = 2, 130
 
 app = typer.Typer(
     name="fsdb",
+    cls=CommandGroup,
     help="fsdb turns a PostgreSQL database into a feature store and a model server.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -102,12 +41,6 @@ def _every_command(
     ] = False,
 ) -> None:
     """fsdb turns a PostgreSQL database into a feature store and a model server."""
-
-
-for _name, _command in COMMANDS.items():
-    # A revision such as -1 is no option.
-    _settings = {"ignore_unknown_options": _name == "downgrade", "help_option_names": ["-h", "--help"]}
-    app.command(_name, context_settings=_settings)(_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -145,10 +78,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refuse(str(refused))
     except OSError as error:
         return _refuse(f"{error.filename or 'A file'}: {error.strerror or error}.")
-    except (psycopg.Error, sa.exc.DBAPIError) as error:
-        cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
-        said = cause.diag.message_primary if isinstance(cause, psycopg.Error) else None
-        return _refuse(f"The database refused: {said or str(cause).strip()}.")
+    except Exception as error:
+        cause = getattr(error, "orig", error)  # SQLAlchemy, which few commands load, wraps the driver's errors
+        if not isinstance(cause, psycopg.Error):
+            raise
+        return _refuse(f"The database refused: {cause.diag.message_primary or str(cause).strip()}.")
     return 0
 
 

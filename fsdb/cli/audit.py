@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from fsdb.access.audit import MOST
+from fsdb.access.audit import MOST, entries
 from fsdb.cli.output import JsonOption, show
-from fsdb.cli.session import UrlOption, opened
+from fsdb.cli.session import UrlOption, looked
 from fsdb.errors import InvalidData
 
 
@@ -29,8 +29,8 @@ def audit(
     url: UrlOption = None,
 ) -> None:
     """Show who did what and when: definitions, models, deployments, copies, rights, repairs and erasures."""
-    with opened(url) as store:
-        found = store.audit(name, operation, None if since is None else moment(since), most)
+    with looked(url) as connection:
+        found = entries(connection, name, operation, None if since is None else moment(since), most)
     show(found, as_json, empty="Nothing was recorded.")
 
 

@@ -8,7 +8,7 @@ import typer
 
 from fsdb.cli.output import YesOption, confirmed, counted, note, say
 from fsdb.cli.session import UrlOption, opened, own_transaction, reached
-from fsdb.migrate import catalog, project, starter
+from fsdb.migrate import catalog, project, revisions, starter
 from fsdb.migrate.repair import left, repair
 
 MigrationsOption = Annotated[
@@ -67,7 +67,7 @@ def upgrade(
     catalog.upgrade(where)
     say(_moved("Catalog", before, catalog.catalog_revision(where)))
     with opened(where) as store, own_transaction(store) as connection:
-        catalog.check_newest(connection)  # an older fsdb would put its own objects in the place of newer ones
+        revisions.check_newest(connection)  # an older fsdb would put its own objects in the place of newer ones
         for repaired in repair(connection):
             say(f"Installed the objects of {repaired} anew.")
         for sentence in left(connection):

@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
+from fsdb.catalog import search as catalog
 from fsdb.catalog.lists import TITLES, listing
 from fsdb.cli.output import JsonOption, show, show_json
-from fsdb.cli.session import UrlOption, opened, own_transaction
+from fsdb.cli.session import UrlOption, looked, opened
 from fsdb.table import Table
 
 
@@ -18,12 +19,9 @@ def search(
     url: UrlOption = None,
 ) -> None:
     """Find feature sets, features, views, training sets, models and deployments."""
-    with opened(url) as store:
-        show(
-            store.search(text),
-            as_json,
-            empty=f"Nothing is registered with {text!r}." if text else "Nothing is registered yet.",
-        )
+    with looked(url) as connection:
+        found = catalog.search(connection, text)
+    show(found, as_json, empty=f"Nothing is registered with {text!r}." if text else "Nothing is registered yet.")
 
 
 def list_(
@@ -38,14 +36,13 @@ def list_(
     url: UrlOption = None,
 ) -> None:
     """List everything of a kind, one line each."""
-    with opened(url) as store:
+    with looked(url) as connection:
         if kind is not None:
-            with own_transaction(store) as connection:
-                show(listing(connection, kind.replace("-", "_")), as_json)
-            return
-        with own_transaction(store) as connection:
+            found = listing(connection, kind.replace("-", "_"))
+        else:
             counted = [(one.replace("_", "-"), len(listing(connection, one))) for one in TITLES]
-    show(Table.of(("kind", "registered"), counted), as_json)
+            found = Table.of(("kind", "registered"), counted)
+    show(found, as_json)
 
 
 def describe(
@@ -64,10 +61,12 @@ def describe(
     """Show one thing with its parts: a feature set's columns, a model's versions, a deployment's inputs, or the card of a model."""
     if (name is None) == (model is None) or (version is not None and model is None):
         raise typer.BadParameter("Name what to describe, or --model with its --version.")
+    if model is None:
+        with looked(url) as connection:
+            found = catalog.describe(connection, str(name), kind)
+        show(found, as_json)
+        return
     with opened(url) as store:
-        if model is None:
-            show(store.describe(str(name), kind), as_json)
-            return
         card = store.describe_model(model, version)
     if as_json:
         show_json(card.to_dict())

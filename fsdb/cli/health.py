@@ -1,4 +1,4 @@
-"""fsdb status, doctor, repair: how the database stands, and how it is put right."""
+"""fsdb doctor, repair: what is wrong in the database, and how it is put right."""
 
 from datetime import datetime
 from typing import Annotated
@@ -12,16 +12,6 @@ from fsdb.doctor import diagnose
 from fsdb.erasure import ErasureResult
 from fsdb.errors import InvalidDefinition
 from fsdb.history import Differences, Source
-
-
-def status(as_json: JsonOption = False, url: UrlOption = None) -> None:
-    """Show the server, the catalog, feature sets with their rows and versions, deployments, and whether everything is installed."""
-    with opened(url) as store:
-        found = store.status()
-    if as_json:
-        show_json(found.to_dict())
-    else:
-        out().print(found)
 
 
 def doctor(as_json: JsonOption = False, url: UrlOption = None) -> None:

@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
+from fsdb.access import roles as access
 from fsdb.cli.output import JsonOption, note, say, show
-from fsdb.cli.session import UrlOption, opened
+from fsdb.cli.session import UrlOption, looked
 
 RoleArgument = Annotated[str, typer.Argument(metavar="ROLE", help="reader, writer, scorer, deployer or admin.")]
 UsersArgument = Annotated[list[str], typer.Argument(metavar="TO USER…", help="Users or groups of the server.")]
@@ -20,17 +21,17 @@ OnOption = Annotated[
 
 def grant(role: RoleArgument, users: UsersArgument, on: OnOption = None, url: UrlOption = None) -> None:
     """Give users a role: `fsdb grant reader TO analyst`."""
-    with opened(url) as store:
+    with looked(url) as connection:
         named = _named(users, "TO")
-        store.grant(role, named, on or ())
+        access.grant(connection, role, named, on or ())
     note(f"Granted {role} to {', '.join(named)}.")
 
 
 def revoke(role: RoleArgument, users: FromArgument, on: OnOption = None, url: UrlOption = None) -> None:
     """Take a role from users: `fsdb revoke reader FROM analyst`. Rights that were granted by hand stay."""
-    with opened(url) as store:
+    with looked(url) as connection:
         named = _named(users, "FROM")
-        store.revoke(role, named, on or ())
+        access.revoke(connection, role, named, on or ())
     note(f"Revoked {role} from {', '.join(named)}.")
 
 
@@ -47,14 +48,16 @@ def roles(
     url: UrlOption = None,
 ) -> None:
     """Show who has which role, or give this database's roles other names."""
-    with opened(url) as store:
+    with looked(url) as connection:
         if prefix is not None:
-            store.name_roles(prefix)
-        if sql:
-            for statement in store.missing_roles():
-                say(f"{statement};")
-            return
-        show(store.roles(), as_json)
+            access.rename(connection, prefix)
+        missing = access.missing(connection) if sql else []
+        found = access.listed(connection)
+    if sql:
+        for statement in missing:
+            say(f"{statement};")
+    else:
+        show(found, as_json)
 
 
 def _named(words: list[str], before: str) -> list[str]:

@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from psycopg import Connection
 
-from fsdb import embedded, store
+from fsdb import embedded
 from fsdb.db import Database
+from fsdb.migrate.opening import ready
 from fsdb.search_path import pinned
-from fsdb.store import Store
+
+if TYPE_CHECKING:
+    from fsdb.store import Store
 
 UrlOption = Annotated[
     str | None,
@@ -21,17 +24,30 @@ UrlOption = Annotated[
 
 
 @contextmanager
-def opened(url: str | None, make: bool = False) -> Iterator[Store]:
+def opened(url: str | None, make: bool = False) -> Iterator["Store"]:
     """A store on the database, closed when the command ends. make: whether a catalog is made where there is none.
 
     Raises CatalogMissing where there is none otherwise.
     """
+    from fsdb import store  # with every part of fsdb, which a command that only looks does not wait for
+
     with store.opened(url, make=make) as opened_store:
         yield opened_store
 
 
 @contextmanager
-def own_transaction(opened_store: Store) -> Iterator[Connection[Any]]:
+def looked(url: str | None) -> Iterator[Connection[Any]]:
+    """A transaction of the command's own statements, where it needs the catalog and no store. Raises CatalogMissing where there is no catalog."""
+    database = ready(url, make=False)
+    try:
+        with database.transaction() as connection:
+            yield connection
+    finally:
+        database.close()
+
+
+@contextmanager
+def own_transaction(opened_store: "Store") -> Iterator[Connection[Any]]:
     """A transaction of the command's own statements, under fsdb's search path."""
     with opened_store.transaction() as connection, pinned(connection):
         yield connection

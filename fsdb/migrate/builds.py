@@ -1,25 +1,27 @@
 """Which build of fsdb made a catalog: each migration leaves the fingerprint of its SQL texts, beside the revision that Alembic keeps."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from alembic.runtime.migration import MigrationContext, MigrationInfo
-from alembic.script import ScriptDirectory
 from psycopg import Connection
 
 from fsdb.errors import CatalogMissing
-from fsdb.migrate.engine import driver
 from fsdb.sql import data_folder, query
+
+if TYPE_CHECKING:  # every command compares the builds; a migration alone loads Alembic
+    from alembic.runtime.migration import MigrationContext, MigrationInfo
 
 FILE = "migrate/catalog"
 ADDITIVE = "additive"  # a migration's file says so by `additive = True`
 
 
-def record(*, ctx: MigrationContext, step: MigrationInfo, **_: Any) -> None:
+def record(*, ctx: "MigrationContext", step: "MigrationInfo", **_: Any) -> None:
     """Notes a migration of the catalog that has just run, or forgets one that was undone. Alembic calls it."""
+    from fsdb.migrate.engine import driver
+
     revision = step.up_revision_id
     assert ctx.connection is not None
     assert ctx.script is not None
@@ -36,14 +38,17 @@ def record(*, ctx: MigrationContext, step: MigrationInfo, **_: Any) -> None:
         driver(ctx.connection).execute(query(FILE, "forget_migration"), {"revision": revision})
 
 
-def check(connection: Connection[Any], scripts: ScriptDirectory, current: str) -> None:
-    """Raises CatalogMissing where the migrations that made this database's catalog are not those of this fsdb."""
+def check(connection: Connection[Any], migrations: Mapping[str, str], current: str) -> None:
+    """Raises CatalogMissing where the migrations that made this database's catalog are not those of this fsdb.
+
+    migrations: those up to the catalog's, in their order: each revision with the name of its file.
+    """
     (recorded,) = connection.execute(query(FILE, "records_migrations")).fetchone() or (False,)
     made = dict(connection.execute(query(FILE, "migrations")).fetchall()) if recorded else {}
-    for script in reversed(list(scripts.iterate_revisions(current, "base"))):
-        if made.get(script.revision) != _fingerprint(Path(script.path).stem):
+    for revision, name in migrations.items():
+        if made.get(revision) != _fingerprint(name):
             raise CatalogMissing(
-                f"The fsdb catalog of database {connection.info.dbname} is another build of revision {current} (its migration {script.revision} is not "
+                f"The fsdb catalog of database {connection.info.dbname} is another build of revision {current} (its migration {revision} is not "
                 "this fsdb's): use the fsdb that made it, or a database without a catalog."
             )
 

@@ -4,9 +4,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
 
-import psycopg
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
@@ -18,8 +16,9 @@ from psycopg import errors
 from fsdb.access import audit, foreign_code, giving, roles
 from fsdb.config import CATALOG_SCHEMA
 from fsdb.errors import CatalogMissing, ChangeRefused, ConnectionFailed
-from fsdb.migrate import builds
-from fsdb.migrate.engine import PROJECT_VERSION_TABLE, driver, locked, opened
+from fsdb.migrate.connecting import opened
+from fsdb.migrate.engine import PROJECT_VERSION_TABLE, driver, locked
+from fsdb.migrate.revisions import check_known, check_made, head_revision, is_older, read_revision
 from fsdb.sql import data_folder, query
 
 logger = logging.getLogger(__name__)
@@ -39,10 +38,10 @@ def upgrade(url: str, revision: str = "head") -> None:
         return  # nobody is waited for
     with locked(url) as connection:
         current = current_revision(connection)
-        _check_made(driver(connection), current)
+        check_made(driver(connection), current)
         if revision == "head" and not is_older(current):
             return
-        _check_known(current)
+        check_known(current)
         try:
             connection.execute(sa.schema.CreateSchema(CATALOG_SCHEMA, if_not_exists=True))
             with foreign_code.as_owner(driver(connection)), _known_revision(revision):
@@ -72,8 +71,8 @@ def downgrade(url: str, revision: str, confirm: Callable[[Sequence[str]], object
         current = current_revision(connection)
         if current is None:
             raise CatalogMissing("This database has no fsdb catalog: nothing to downgrade.")
-        _check_known(current)
-        _check_made(driver(connection), current)
+        check_known(current)
+        check_made(driver(connection), current)
         scripts = _scripts()
         with _known_revision(revision):
             leaving = [
@@ -105,63 +104,9 @@ def catalog_revision(url: str) -> str | None:
         return read_revision(connection)
 
 
-def read_revision(connection: psycopg.Connection[Any]) -> str | None:
-    """The catalog's revision as a connection sees it. Raises ChangeRefused where others could have made what would be read."""
-    foreign_code.check_schemas(connection)
-    there = connection.execute(query("migrate/catalog", "has_catalog")).fetchone()
-    if there is None or not there[0]:
-        return None
-    row = connection.execute(query("migrate/catalog", "revision")).fetchone()
-    return None if row is None else str(row[0])
-
-
 def current_revision(connection: sa.Connection) -> str | None:
     """As `read_revision`, as seen by an SQLAlchemy connection."""
     return read_revision(driver(connection))
-
-
-def head_revision() -> str:
-    """The revision that this version of fsdb works with."""
-    head = _scripts().get_current_head()
-    assert head is not None
-    return head
-
-
-def is_older(revision: str | None) -> bool:
-    """Whether this fsdb would take a catalog further; True of none, False of one that a newer fsdb made."""
-    return revision is None or (revision in _known() and revision != head_revision())
-
-
-def check(connection: psycopg.Connection[Any]) -> None:
-    """Raises CatalogMissing with what to do unless this fsdb works with the database's catalog.
-
-    That is the one that it makes, or one to which a newer fsdb only added.
-    """
-    current = read_revision(connection)
-    _check_made(connection, current)
-    if current in _known() or current is None:
-        check_revision(current)
-
-
-def check_newest(connection: psycopg.Connection[Any]) -> None:
-    """Raises CatalogMissing where a newer fsdb made the catalog, even one that only added to it."""
-    _check_known(read_revision(connection))
-
-
-def check_build(connection: psycopg.Connection[Any], current: str) -> None:
-    """Raises CatalogMissing where another build of fsdb made the catalog at revision `current`."""
-    builds.check(connection, _scripts(), current if current in _known() else head_revision())
-
-
-def check_revision(current: str | None) -> None:
-    """Raises CatalogMissing with what to do unless `current` is the revision that this fsdb works with."""
-    if current is None:
-        raise CatalogMissing("This database has no fsdb catalog: create it with fsdb init.")
-    _check_known(current)
-    if current != head_revision():
-        raise CatalogMissing(
-            f"The fsdb catalog is at revision {current} and this fsdb works with {head_revision()}: run fsdb upgrade."
-        )
 
 
 def _record(connection: sa.Connection, operation: str, before: str | None) -> None:
@@ -201,30 +146,8 @@ def _refuse_while_deployed(connection: sa.Connection) -> None:
 def _is_current(url: str) -> bool:
     with opened(url) as connection:
         current = read_revision(connection)
-        _check_made(connection, current)
+        check_made(connection, current)
         return not is_older(current)
-
-
-def _check_made(connection: psycopg.Connection[Any], current: str | None) -> None:
-    """Raises CatalogMissing where another build made what is there, or a newer fsdb one with which this one does not work."""
-    if current is None:
-        return
-    if current not in _known() and not builds.only_added(connection, _known()):
-        _check_known(current)
-    check_build(connection, current)
-
-
-def _check_known(current: str | None) -> None:
-    if current is not None and current not in _known():
-        raise CatalogMissing(
-            f"The fsdb catalog is at revision {current}, which this fsdb does not know (its newest is {head_revision()}): "
-            "a newer fsdb upgraded it. Install that version."
-        )
-
-
-@cache
-def _known() -> frozenset[str]:
-    return frozenset(script.revision for script in _scripts().walk_revisions())
 
 
 @cache

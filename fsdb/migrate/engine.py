@@ -8,9 +8,10 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
-from fsdb import db, locks, rights
+from fsdb import db, locks
 from fsdb.config import CATALOG_SCHEMA
 from fsdb.errors import ConnectionFailed
+from fsdb.migrate.connecting import made, told
 from fsdb.sql import query
 
 # Held while the catalog or definitions change, so that two processes that start at once do not both create them.
@@ -23,30 +24,9 @@ PROJECT_VERSION_TABLE = "project_version"  # in schema fsdb: the revision of the
 def connected(url: str) -> Iterator[sa.Connection]:
     """A connection in a transaction. Raises ConnectionFailed where no server answers, or one that gives up, RightMissing without the rights."""
     # creator: libpq takes URLs of every form, SQLAlchemy's own parser does not.
-    engine = sa.create_engine("postgresql+psycopg://", creator=lambda: _opened(url), poolclass=NullPool)
-    with _told(url), engine.begin() as connection:
+    engine = sa.create_engine("postgresql+psycopg://", creator=lambda: made(url), poolclass=NullPool)
+    with told(url), engine.begin() as connection:
         yield connection
-
-
-@contextmanager
-def opened(url: str) -> Iterator[psycopg.Connection[Any]]:
-    """A connection of psycopg's in a transaction, for what needs nothing of SQLAlchemy. Raises as `connected` does."""
-    with _told(url), _opened(url) as connection:
-        yield connection
-
-
-@contextmanager
-def _told(url: str) -> Iterator[None]:
-    try:
-        yield
-    except (sa.exc.DBAPIError, psycopg.Error) as error:
-        cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
-        if isinstance(cause, psycopg.errors.InsufficientPrivilege):
-            raise rights.explained(url, cause) from error
-        said = db.explained(url, cause) if isinstance(cause, psycopg.Error) else None
-        if said is None:
-            raise
-        raise said from error
 
 
 @contextmanager
@@ -75,10 +55,3 @@ def driver(connection: sa.Connection) -> psycopg.Connection[Any]:
         )
     db.configure(found)
     return found
-
-
-def _opened(url: str) -> psycopg.Connection[Any]:
-    try:
-        return db.connect(url)
-    except psycopg.Error as error:
-        raise db.unreachable(url, error) from None

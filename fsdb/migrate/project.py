@@ -20,7 +20,7 @@ from alembic.util import CommandError
 from fsdb.config import CATALOG_SCHEMA
 from fsdb.errors import ChangeRefused, InvalidDefinition
 from fsdb.listing import listed
-from fsdb.migrate import catalog
+from fsdb.migrate import revisions
 from fsdb.migrate.changes import Change
 from fsdb.migrate.diff import Definition, diff
 from fsdb.migrate.engine import PROJECT_VERSION_TABLE, connected, driver, locked
@@ -111,7 +111,7 @@ def write_revision(
     Raises ChangeRefused where the project's migrations have not all been run, or a change is not made in place.
     """
     with connected(url) as connection, _running(project), _of_user(connection):
-        catalog.check(driver(connection))
+        revisions.check(driver(connection))
         config = _config(project, connection, definitions)
 
         def keep(_context: Any, _revision: Any, scripts: list[Any]) -> None:
@@ -126,7 +126,7 @@ def write_revision(
 def upgrade(url: str, project: Project, revision: str = "head") -> str | None:
     """Runs the project's migrations up to `revision` ("heads" are all of several) in one transaction and returns where it is then."""
     with locked(url) as connection, _running(project):
-        catalog.check(driver(connection))
+        revisions.check(driver(connection))
         _run(_config(project, connection), revision, up=True)
         return current_revision(connection)
 
@@ -134,7 +134,7 @@ def upgrade(url: str, project: Project, revision: str = "head") -> str | None:
 def downgrade(url: str, project: Project, revision: str) -> str | None:
     """Undoes the project's migrations down to `revision` ("-1" is the last one) and returns where it is then."""
     with locked(url) as connection, _running(project):
-        catalog.check(driver(connection))
+        revisions.check(driver(connection))
         _run(_config(project, connection), revision, up=False)
         return current_revision(connection)
 
@@ -142,7 +142,7 @@ def downgrade(url: str, project: Project, revision: str) -> str | None:
 def downgrade_changes(url: str, project: Project, revision: str) -> tuple[Change, ...]:
     """What `downgrade` would change in feature sets and training views: it is done, and taken back."""
     with locked(url) as connection, _running(project):
-        catalog.check(driver(connection))
+        revisions.check(driver(connection))
         before = read(driver(connection))
         _run(_config(project, connection), revision, up=False)
         after = read(driver(connection))

@@ -1,10 +1,7 @@
 """The store: the thin facade that users hold, and the only place where the parts are put together."""
 
-from fsdb import embedded
 from fsdb.arguments import checked
-from fsdb.asof import snapshots
-from fsdb.db import Database
-from fsdb.migrate import catalog
+from fsdb.migrate.opening import ready
 from fsdb.store.catalog import CatalogStore
 from fsdb.store.copies import CopyStore
 from fsdb.store.definitions import DefinitionStore
@@ -35,20 +32,7 @@ def connect(url: str | None = None, warehouse: str | None = None, create: bool =
 
 def opened(url: str | None, warehouse: str | None = None, make: bool = True, create: bool = False) -> "Store":
     """What `connect` does. Without `make` nothing is made or upgraded: CatalogMissing is raised where there is no catalog, or an older one."""
-    database = Database(embedded.resolved(url, make, create))
-    database.open()
-    try:
-        with database.transaction() as connection:
-            revision = catalog.read_revision(connection)
-        if make and (revision is None or (embedded.meant(url) and catalog.is_older(revision))):
-            catalog.upgrade(database.url)
-        with database.transaction() as connection:
-            catalog.check(connection)
-            snapshots.adopt(connection)
-    except BaseException:
-        database.close()
-        raise
-    return Store(database, warehouse)
+    return Store(ready(url, make, create), warehouse)
 
 
 class Store(DefinitionStore, RowStore, MendingStore, ReadingStore, CopyStore, ModelStore, RoleStore, CatalogStore):

@@ -177,4 +177,4 @@ def test_the_command(store: fsdb.Store, admin: psycopg.Connection, capsys: pytes
 
 def test_the_catalog_s_migrations_are_in_it(store: fsdb.Store) -> None:
     lines = store.audit("catalog", "upgrade")
-    assert [line["details"]["to"] for line in lines] == [fsdb.migrate.catalog.head_revision()]
+    assert [line["details"]["to"] for line in lines] == [fsdb.migrate.revisions.head_revision()]

@@ -16,7 +16,8 @@ from psycopg.conninfo import conninfo_to_dict
 from sklearn.tree import DecisionTreeClassifier
 
 from fsdb.cli import app as application
-from fsdb.cli.app import COMMANDS, app, main
+from fsdb.cli.app import app, main
+from fsdb.cli.commands import COMMANDS
 from fsdb.deployments import deploy, register_model
 from tests.conftest import TestDatabase
 from tests.programs import Program

@@ -11,7 +11,8 @@ import pytest
 import typer
 
 from fsdb.calibration import samples
-from fsdb.cli.app import COMMANDS, app, main
+from fsdb.cli.app import app, main
+from fsdb.cli.commands import COMMANDS
 from tests.conftest import TestDatabase
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "cli.md"

@@ -9,7 +9,8 @@ import pytest
 
 import fsdb
 from fsdb import embedded
-from fsdb.cli.app import COMMANDS, main
+from fsdb.cli.app import main
+from fsdb.cli.commands import COMMANDS
 from fsdb.errors import ConnectionFailed
 from tests.conftest import cloned
 

@@ -10,7 +10,7 @@ import fsdb
 from fsdb.cli.app import main
 from fsdb.doctor import diagnose
 from fsdb.errors import CatalogMissing, ConnectionFailed, RightMissing
-from fsdb.migrate import catalog
+from fsdb.migrate import catalog, revisions
 from tests.conftest import TestDatabase
 from tests.migrate.snapshot import difference, schema
 
@@ -57,7 +57,7 @@ def test_another_build_is_told_by_every_call_and_command(
         connection.execute(OTHERS[differs])
         before = schema(connection)
         sentence = (
-            rf"catalog of database {database.name} is another build of revision {catalog.head_revision()} \(its migration {differs} is not "
+            rf"catalog of database {database.name} is another build of revision {revisions.head_revision()} \(its migration {differs} is not "
             r"this fsdb's\): use the fsdb that made it, or a database without a catalog\."
         )
         calls: list[Callable[[], object]] = [

@@ -1,6 +1,7 @@
 """The catalog's own migrations: from nothing to head and back, and every way in which that is refused."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from uuid import uuid4
 
 import psycopg
@@ -9,7 +10,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from fsdb.errors import CatalogMissing, ChangeRefused, ConnectionFailed
-from fsdb.migrate import catalog
+from fsdb.migrate import catalog, revisions
 from tests.conftest import TestDatabase
 from tests.migrate.snapshot import difference, schema
 
@@ -29,7 +30,7 @@ def test_up_down_up(empty: TestDatabase) -> None:
         nothing = schema(connection)
         assert catalog.catalog_revision(empty.url) is None
         catalog.upgrade(empty.url)
-        assert catalog.catalog_revision(empty.url) == catalog.head_revision()
+        assert catalog.catalog_revision(empty.url) == revisions.head_revision()
         made = schema(connection)
         catalog.upgrade(empty.url)
         assert difference(made, schema(connection)) == {}
@@ -38,6 +39,12 @@ def test_up_down_up(empty: TestDatabase) -> None:
         assert catalog.catalog_revision(empty.url) is None
         catalog.upgrade(empty.url)
         assert difference(made, schema(connection)) == {}
+
+
+def test_the_revisions_are_those_of_alembic_in_its_order() -> None:
+    scripts = list(catalog._scripts().walk_revisions())
+    assert {one.revision: Path(one.path).stem for one in reversed(scripts)} == revisions.migrations()
+    assert [one.revision for one in reversed(scripts)] == list(revisions.migrations())
 
 
 def test_every_table_and_column_that_needs_one_has_a_comment(database: TestDatabase) -> None:
@@ -85,7 +92,7 @@ def test_a_database_without_catalog(empty: TestDatabase) -> None:
     with pytest.raises(CatalogMissing, match="nothing to downgrade"):
         catalog.downgrade(empty.url, "base")
     with pytest.raises(CatalogMissing, match="create it with fsdb init"):
-        catalog.check_revision(catalog.catalog_revision(empty.url))
+        revisions.check_revision(catalog.catalog_revision(empty.url))
 
 
 def test_an_unknown_revision_is_refused(empty: TestDatabase) -> None:
@@ -105,7 +112,7 @@ def test_a_newer_catalog_is_left_alone(database: TestDatabase) -> None:
     for attempt in (
         lambda: catalog.upgrade(database.url),
         lambda: catalog.downgrade(database.url, "base"),
-        lambda: catalog.check_revision("9999"),
+        lambda: revisions.check_revision("9999"),
     ):
         with pytest.raises(
             CatalogMissing, match=r"at revision 9999, which this fsdb does not know .* Install that version"

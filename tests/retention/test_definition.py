@@ -19,7 +19,7 @@ from fsdb.definitions import Feature, FeatureSet
 from fsdb.doctor import diagnose
 from fsdb.errors import ChangeRefused, CopyBroken, InvalidDefinition
 from fsdb.history.status import status
-from fsdb.migrate import catalog
+from fsdb.migrate import catalog, revisions
 from fsdb.migrate.changes import AlterFeatureSet, CreateFeatureSet, SetAttributes
 from fsdb.migrate.plan import apply, plan
 from fsdb.migrate.registered import set_definition
@@ -86,7 +86,7 @@ def test_no_downgrade_while_versions_are_in_a_copy_alone(past: Past, connection:
     past.retain()
     with pytest.raises(ChangeRefused, match="Versions of weather have left PostgreSQL"):
         catalog.downgrade(past.database.url, "0001")
-    assert catalog.catalog_revision(past.database.url) == catalog.head_revision()
+    assert catalog.catalog_revision(past.database.url) == revisions.head_revision()
     with connection.transaction():
         history.drop(connection, past.registered)
     catalog.downgrade(past.database.url, "0001")

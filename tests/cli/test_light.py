@@ -1,0 +1,39 @@
+"""A command that only looks waits for no library that it does not use, and loads no other command."""
+
+import json
+import subprocess
+import sys
+
+import fsdb
+from fsdb.cli.commands import COMMANDS
+from tests.conftest import TestDatabase
+
+HEAVY = {"alembic", "duckdb", "fsspec", "numpy", "onnx", "pandas", "polars", "pyarrow", "pyiceberg", "pyspark", "scipy", "sklearn", "sqlalchemy"}  # fmt: skip
+LOOKING = (["--version"], ["url"], ["list"], ["list", "feature-sets"], ["status"], ["search", "weather"], ["describe", "weather"], ["audit"], ["roles"])  # fmt: skip
+PROGRAM = """
+import json, sys
+from fsdb.cli import main
+told = []
+for words in json.loads(sys.argv[1]):
+    status = main(words)
+    told.append([words, status, sorted(sys.modules)])
+sys.stderr.write(json.dumps(told))
+"""
+
+
+def test_a_command_that_looks_loads_no_heavy_library(database: TestDatabase) -> None:
+    with fsdb.connect(database.url) as store:
+        store.apply([fsdb.FeatureSet("weather", keys={"origin": "text"}, features=[fsdb.Feature("temp", "real")])])
+    commands = [[*words, *(["--url", database.url] if "--version" not in words else [])] for words in LOOKING]
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, json.dumps(commands)], capture_output=True, text=True, check=True, timeout=120
+    )
+    for words, status, loaded in json.loads(done.stderr):
+        assert status == 0, words
+        assert {name.partition(".")[0] for name in loaded} & HEAVY == set(), words
+        assert "fsdb.store.store" not in loaded, words
+        assert "fsdb.cli.models" not in loaded, words
+
+
+def test_each_command_is_where_the_list_says() -> None:
+    assert all(callable(COMMANDS[name]) for name in COMMANDS)
