@@ -1,7 +1,7 @@
 """The reference of SQL: tables, views and functions with their columns and comments, from a database that has one of everything."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -63,110 +63,7 @@ KNOWN = {
     "scored_at": "When the row was scored.",
     "error": "Why the row could not be scored; NULL where it was.",
 }
-# What columns of the catalog mean that bear the same name in several tables, and have no comment there.
-COMMON = {
-    "feature_set": "The feature set's name.",
-    "feature_sets": "How many feature sets were read.",
-    "features": "How many features were read.",
-    "model": "The model's name.",
-    "version": "The model version's number.",
-    "deployment": "The deployment's table.",
-    "deployment_id": "The deployment's number.",
-    "release": "The release's number within its deployment.",
-    "training_set": "The saved training set's name.",
-    "training_view": "The training view's name.",
-    "name": "Its name.",
-    "position": "Its place in the order.",
-    "type": "Its type, as PostgreSQL calls it.",
-    "description": "What it is, in words.",
-    "tags": "Words to find it by.",
-    "owner": "Who is responsible.",
-    "created_at": "When it was made.",
-    "created_by": "Which database user made it.",
-    "dropped_at": "When it was dropped; NULL while it is there.",
-    "at": "When.",
-    "by": "Which database user did it.",
-    "operation": "What was done.",
-    "action": "What was done.",
-    "why": "The reason.",
-    "engine": "The engine: postgres, duckdb or spark.",
-    "runtime": "Where it computes: sql, onnx or worker.",
-    "schema_name": "The schema.",
-    "table_name": "The table's name without schema.",
-    "live_schema": "The live table's schema.",
-    "live_table": "The live table's name without schema.",
-    "label": "The column of labels, if there is one.",
-    "timestamp_column": "The spine's column of moments.",
-    "max_age": "How old a value may be when it is read; NULL: any age.",
-    "prediction_id": "The row's number in its model table.",
-    "prediction": "What the native model gave.",
-    "probability": "The native model's probability.",
-    "probabilities": "The native model's probabilities of all classes.",
-    "rows_checked": "How many rows were compared.",
-    "row_count": "How many rows it has.",
-    "spine_rows": "How many rows the spine had.",
-    "files_pruned": "How many files were not read, since nothing in them could count.",
-    "asked_at": "When the training set was built.",
-    "asked_by": "Which database user built it.",
-    "measured_at": "When it was measured.",
-    "applied_at": "When it ran here.",
-    "revision": "The migration's revision.",
-    "version_num": "The catalog's revision.",
-    "generation": "A number that changes with every change of a definition.",
-    "table_namespace": "The namespace in Iceberg's catalog.",
-    "location": "Where the file or folder is.",
-    "folder": "The folder.",
-    "left_at": "Since when nothing needs it.",
-    "source_schema": "The schema of the table that feeds it.",
-    "stage": "none, staging, production or archived.",
-    "role": "Which role it has.",
-    "rolname": "What the role is called in this cluster.",
-    "grantee": "Who has the rights.",
-    "granted_at": "When they were given.",
-    "value": "The number.",
-    "default_value": "The default as it was; NULL: none.",
-    "known_at": "The moment by which versions had to be recorded, if one was given.",
-    "high_version": "The highest version_id that counted.",
-    "training_set_hash": "The content hash of the training set that it was fitted on.",
-    "framework": "The library of the estimator.",
-    "framework_version": "That library's version.",
-    "prediction_type": "The type of the prediction.",
-    "program": "The program.",
-    "graph": "The ONNX bytes.",
-    "enqueued_at": "Since when the row waits.",
-    "attempts": "How often it was tried.",
-    "last_error": "Why the last attempt failed.",
-    "error": "Why the last attempt failed.",
-    "died_at": "When it was given up.",
-    "removed_at": "When the versions left.",
-    "last_version": "The highest version_id among them.",
-    "number": "The column's number in the table.",
-    "versions": "How many versions, or which.",
-    "predictions": "Which predictions.",
-    "entities": "How many entities.",
-    "nothing": "No row ever has a value here.",
-    "turn": "What the turn is for.",
-    "word": "The word.",
-    "noted_at": "When it was noted.",
-    "adopted_at": "Since when this server counts.",
-    "system_identifier": "The server's own identifier.",
-    "database_oid": "The database's number in its server.",
-    "table_oid": "The table's number.",
-    "row_xid": "The transaction that wrote the row.",
-    "version_id": "The version's number.",
-    "xid": "The transaction that wrote it.",
-    "waiting": "How many rows wait.",
-    "failing": "How many of them have failed before.",
-    "oldest": "Since when the oldest one waits.",
-    "dead": "How many are dead letters.",
-    "catalog_name": "The catalog's name: fsdb.",
-    "namespace": "The namespace: a schema of feature sets.",
-    "property_key": "The property.",
-    "property_value": "Its value.",
-    "metadata_location": "Where the table's current metadata is.",
-    "previous_metadata_location": "Where the metadata before it is.",
-    "iceberg_type": "TABLE.",
-}
+NOTHING: Mapping[str, str] = {}
 CALLED = [
     "prediction_lineage",
     "deployment_costs",
@@ -199,19 +96,10 @@ def _sentence(text: str | None) -> str:
     return told[:1].upper() + told[1:] + ("" if not told or told.endswith((".", "?")) else ".")
 
 
-def _told(name: str, known: bool) -> str:
-    """What a column without a comment is; what numbers a table's own rows is the row's number."""
-    return (
-        KNOWN.get(name, "")
-        if known
-        else COMMON.get(name, "The row's number." if name.endswith(("_id", "_number")) else "")
-    )
-
-
-def _relation(connection: Connection[Any], oid: int, title: str, told: str, known: bool = False) -> str:
+def _relation(connection: Connection[Any], oid: int, title: str, told: str, known: Mapping[str, str] = NOTHING) -> str:
     rows = []
     for name, kind, comment in connection.execute(query("catalog/surface", "columns"), {"relation": oid}):
-        rows.append(f"| `{name}` | {_type(kind)} | {_cell(comment) or _told(name, known)} |")
+        rows.append(f"| `{name}` | {_type(kind)} | {_cell(comment) or known.get(name, '')} |")
     return "\n\n".join(
         part for part in (title, told, "\n".join(["| column | type | |", "|---|---|---|", *rows])) if part
     )
@@ -227,7 +115,7 @@ def _functions(connection: Connection[Any], schema: str, names: Sequence[str] | 
 
 def _objects(connection: Connection[Any], told: dict[str, str]) -> list[str]:
     found = {row[2]: row[0] for row in _relations(connection, "public", list(told))}
-    return [_relation(connection, found[name], f"### {name}", sentence, known=True) for name, sentence in told.items()]
+    return [_relation(connection, found[name], f"### {name}", sentence, known=KNOWN) for name, sentence in told.items()]
 
 
 def _called(name: str, takes: str, gives: str, told: str) -> str:

@@ -47,11 +47,13 @@ def test_the_revisions_are_those_of_alembic_in_its_order() -> None:
     assert [one.revision for one in reversed(scripts)] == list(revisions.migrations())
 
 
-def test_every_table_and_column_that_needs_one_has_a_comment(database: TestDatabase) -> None:
+def test_every_table_view_and_column_has_a_comment(database: TestDatabase) -> None:
     with database.connect() as connection:
         bare = connection.execute(
-            "SELECT oid::regclass::text FROM pg_class WHERE relnamespace = 'fsdb'::regnamespace AND relkind IN ('r', 'v') "
-            "AND obj_description(oid) IS NULL AND relname NOT LIKE '%version'"
+            "SELECT c.oid::regclass::text, a.attname FROM pg_class AS c "
+            "JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum >= 0 AND NOT a.attisdropped "
+            "WHERE c.relnamespace IN ('fsdb'::regnamespace, 'fsdb_iceberg'::regnamespace) AND c.relkind IN ('r', 'v', 'm', 'p') "
+            "AND (obj_description(c.oid, 'pg_class') IS NULL OR coalesce(col_description(c.oid, a.attnum), '') NOT LIKE '%.')"
         ).fetchall()
     assert bare == []
 

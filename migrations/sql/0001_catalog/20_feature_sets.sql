@@ -18,12 +18,18 @@ CREATE TABLE fsdb.feature_sets (
 COMMENT ON TABLE fsdb.feature_sets IS 'Feature sets: keys, features and event_time, each with a live table and a history table.';
 COMMENT ON COLUMN fsdb.feature_sets.name IS 'As users write it: "set" in schema public, else "schema.set".';
 COMMENT ON COLUMN fsdb.feature_sets.schema_name IS 'Where the views <set>_history and the function <set>_as_of stand.';
+COMMENT ON COLUMN fsdb.feature_sets.live_schema IS 'The live table''s schema.';
+COMMENT ON COLUMN fsdb.feature_sets.live_table IS 'The live table''s name, without the schema.';
 COMMENT ON COLUMN fsdb.feature_sets.history_table IS 'Name in schema fsdb_history.';
 COMMENT ON COLUMN fsdb.feature_sets.event_time_column IS 'The live table''s column for event_time; NULL where a tracked table has none and the wall clock counts.';
 COMMENT ON COLUMN fsdb.feature_sets.event_time_rule IS 'NULL: who writes may name event_time; clock: one that is named is ignored; clock only: it is refused.';
 COMMENT ON COLUMN fsdb.feature_sets.tracked IS 'Whether the live table belonged to an application before fsdb.';
 COMMENT ON COLUMN fsdb.feature_sets.max_age IS 'A value older than this at the moment asked for is read as NULL.';
 COMMENT ON COLUMN fsdb.feature_sets.ahead IS 'How far an event_time may lie ahead of the clock as it is written; NULL: as far as it likes.';
+COMMENT ON COLUMN fsdb.feature_sets.description IS 'What it is, in words.';
+COMMENT ON COLUMN fsdb.feature_sets.tags IS 'Words to find it by.';
+COMMENT ON COLUMN fsdb.feature_sets.owner IS 'Who is responsible.';
+COMMENT ON COLUMN fsdb.feature_sets.created_at IS 'When the set was defined.';
 
 CREATE TABLE fsdb.feature_set_keys (
     feature_set text NOT NULL REFERENCES fsdb.feature_sets ON DELETE CASCADE,
@@ -34,6 +40,10 @@ CREATE TABLE fsdb.feature_set_keys (
     UNIQUE (feature_set, position)
 );
 COMMENT ON TABLE fsdb.feature_set_keys IS 'Key columns of feature sets, in order.';
+COMMENT ON COLUMN fsdb.feature_set_keys.feature_set IS 'The feature set''s name.';
+COMMENT ON COLUMN fsdb.feature_set_keys.name IS 'The key column''s name.';
+COMMENT ON COLUMN fsdb.feature_set_keys.position IS 'Its place in the order, from 1 on.';
+COMMENT ON COLUMN fsdb.feature_set_keys.type IS 'The key''s type, as PostgreSQL calls it.';
 
 CREATE TABLE fsdb.live_columns (
     feature_set text NOT NULL REFERENCES fsdb.feature_sets ON DELETE CASCADE,
@@ -43,7 +53,10 @@ CREATE TABLE fsdb.live_columns (
     PRIMARY KEY (feature_set, name)
 );
 COMMENT ON TABLE fsdb.live_columns IS 'The columns of live tables that triggers were compiled for, by number, so that a column that is renamed later is found again.';
+COMMENT ON COLUMN fsdb.live_columns.feature_set IS 'The feature set''s name.';
+COMMENT ON COLUMN fsdb.live_columns.name IS 'The column''s name when the triggers were compiled.';
 COMMENT ON COLUMN fsdb.live_columns.relation IS 'The live table; in a restored database another one, and then the number says nothing.';
+COMMENT ON COLUMN fsdb.live_columns.number IS 'The column''s number in the table (attnum).';
 
 CREATE TABLE fsdb.features (
     feature_id     integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -62,8 +75,18 @@ CREATE TABLE fsdb.features (
 );
 CREATE UNIQUE INDEX features_current ON fsdb.features (feature_set, name) WHERE dropped_at IS NULL;
 COMMENT ON TABLE fsdb.features IS 'Features of each set, dropped ones included: their past stays in history for training sets that used it.';
+COMMENT ON COLUMN fsdb.features.feature_id IS 'The feature''s number, by which training sets and models refer to it.';
+COMMENT ON COLUMN fsdb.features.feature_set IS 'The feature set''s name.';
+COMMENT ON COLUMN fsdb.features.name IS 'The feature''s name, which is its column''s in the live table.';
+COMMENT ON COLUMN fsdb.features.position IS 'The feature''s place in the set, from 1 on.';
+COMMENT ON COLUMN fsdb.features.type IS 'The feature''s type, as PostgreSQL calls it.';
 COMMENT ON COLUMN fsdb.features.history_column IS 'The column of the history table: the feature''s name, or for a dropped one a name that cannot be taken again.';
+COMMENT ON COLUMN fsdb.features.description IS 'What it is, in words.';
+COMMENT ON COLUMN fsdb.features.tags IS 'Words to find it by.';
+COMMENT ON COLUMN fsdb.features.owner IS 'Who is responsible.';
 COMMENT ON COLUMN fsdb.features.default_value IS 'Stands for NULL when the feature is read as of a time; a text that casts to the feature''s type.';
+COMMENT ON COLUMN fsdb.features.created_at IS 'When the feature was added.';
+COMMENT ON COLUMN fsdb.features.dropped_at IS 'When the feature was dropped; NULL: it is there.';
 
 CREATE TABLE fsdb.written_ahead (
     feature_set text NOT NULL,
@@ -73,6 +96,9 @@ CREATE TABLE fsdb.written_ahead (
     PRIMARY KEY (feature_set, version_id)
 );
 COMMENT ON TABLE fsdb.written_ahead IS 'Versions of tracked tables that a statement inside another one wrote because it found what that one had made and not yet recorded. Rows go in the transaction that wrote them, when that other statement records.';
+COMMENT ON COLUMN fsdb.written_ahead.feature_set IS 'The feature set''s name.';
+COMMENT ON COLUMN fsdb.written_ahead.version_id IS 'The version''s number.';
+COMMENT ON COLUMN fsdb.written_ahead.xid IS 'The transaction that wrote the version.';
 COMMENT ON COLUMN fsdb.written_ahead.depth IS 'How many triggers deep the statement that wrote it was.';
 
 CREATE FUNCTION fsdb.kept_exactly(feature_set text, live text, history text, columns text[], kept text[], sequence text)

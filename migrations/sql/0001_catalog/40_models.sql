@@ -6,6 +6,11 @@ CREATE TABLE fsdb.models (
     created_at  timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 COMMENT ON TABLE fsdb.models IS 'Registered models. What each version is stands in fsdb.model_versions.';
+COMMENT ON COLUMN fsdb.models.name IS 'The model''s name.';
+COMMENT ON COLUMN fsdb.models.description IS 'What the model predicts.';
+COMMENT ON COLUMN fsdb.models.tags IS 'Words to find it by.';
+COMMENT ON COLUMN fsdb.models.owner IS 'Who is responsible.';
+COMMENT ON COLUMN fsdb.models.created_at IS 'When the first version was registered.';
 
 CREATE TABLE fsdb.model_versions (
     model              text NOT NULL REFERENCES fsdb.models,
@@ -25,12 +30,20 @@ CREATE TABLE fsdb.model_versions (
     PRIMARY KEY (model, version)
 );
 COMMENT ON TABLE fsdb.model_versions IS 'Versions of models: immutable, each with its signature, training set and checksum.';
+COMMENT ON COLUMN fsdb.model_versions.model IS 'The model''s name.';
+COMMENT ON COLUMN fsdb.model_versions.version IS 'The version''s number, from 1 on.';
 COMMENT ON COLUMN fsdb.model_versions.estimator IS 'Class of the fitted estimator.';
+COMMENT ON COLUMN fsdb.model_versions.framework IS 'The library that the estimator is of, such as scikit-learn.';
+COMMENT ON COLUMN fsdb.model_versions.framework_version IS 'The version of that library.';
+COMMENT ON COLUMN fsdb.model_versions.prediction_type IS 'The type of a prediction, as PostgreSQL calls it.';
 COMMENT ON COLUMN fsdb.model_versions.classes IS 'Class labels in the model''s order; NULL for a regression.';
 COMMENT ON COLUMN fsdb.model_versions.checksum IS 'SHA-256 of the program in fsdb.model_programs.';
 COMMENT ON COLUMN fsdb.model_versions.training_set IS 'The saved training set that the model was fitted on, if it was registered with one.';
+COMMENT ON COLUMN fsdb.model_versions.training_set_hash IS 'The content hash of that training set; NULL: there is none.';
 COMMENT ON COLUMN fsdb.model_versions.rows_checked IS 'Rows on which the compiled model gave what the native predict gives, when it was registered.';
 COMMENT ON COLUMN fsdb.model_versions.largest_difference IS 'Largest difference on these rows, as a part of max(|value|, 0.001).';
+COMMENT ON COLUMN fsdb.model_versions.created_at IS 'When the version was registered.';
+COMMENT ON COLUMN fsdb.model_versions.created_by IS 'Which database user registered it.';
 
 CREATE TABLE fsdb.model_inputs (
     model      text NOT NULL,
@@ -47,6 +60,10 @@ CREATE TABLE fsdb.model_inputs (
     CHECK ((feature_id IS NULL) = (feature IS NULL))
 );
 COMMENT ON TABLE fsdb.model_inputs IS 'Signatures: what each model version is given, in order.';
+COMMENT ON COLUMN fsdb.model_inputs.model IS 'The model''s name.';
+COMMENT ON COLUMN fsdb.model_inputs.version IS 'The model version''s number.';
+COMMENT ON COLUMN fsdb.model_inputs.position IS 'The input''s place in the signature, from 1 on.';
+COMMENT ON COLUMN fsdb.model_inputs.name IS 'The input''s name.';
 COMMENT ON COLUMN fsdb.model_inputs.type IS 'Type of the scoring function''s argument: the widest of its kind, so that a widened feature still fits.';
 COMMENT ON COLUMN fsdb.model_inputs.feature_id IS 'The feature that is looked up; NULL where the inserted row gives the value.';
 COMMENT ON COLUMN fsdb.model_inputs.feature IS 'The feature''s full name when the version was registered.';
@@ -61,6 +78,10 @@ CREATE TABLE fsdb.model_metrics (
     FOREIGN KEY (model, version) REFERENCES fsdb.model_versions
 );
 COMMENT ON TABLE fsdb.model_metrics IS 'Metrics that were given when a version was registered.';
+COMMENT ON COLUMN fsdb.model_metrics.model IS 'The model''s name.';
+COMMENT ON COLUMN fsdb.model_metrics.version IS 'The model version''s number.';
+COMMENT ON COLUMN fsdb.model_metrics.name IS 'The metric''s name, such as auc.';
+COMMENT ON COLUMN fsdb.model_metrics.value IS 'The metric''s value.';
 
 CREATE TABLE fsdb.model_programs (
     model   text NOT NULL,
@@ -70,6 +91,9 @@ CREATE TABLE fsdb.model_programs (
     FOREIGN KEY (model, version) REFERENCES fsdb.model_versions
 );
 COMMENT ON TABLE fsdb.model_programs IS 'Model programs: the stored artefact of each version, as canonical JSON text (jsonb would change its numbers).';
+COMMENT ON COLUMN fsdb.model_programs.model IS 'The model''s name.';
+COMMENT ON COLUMN fsdb.model_programs.version IS 'The model version''s number.';
+COMMENT ON COLUMN fsdb.model_programs.program IS 'The program, as JSON.';
 
 CREATE TABLE fsdb.model_checks (
     model         text NOT NULL,
@@ -85,8 +109,14 @@ CREATE TABLE fsdb.model_checks (
 );
 COMMENT ON TABLE fsdb.model_checks IS 'Rows with what the native predict gave for them; the compiled model is held against them before each deployment.';
 COMMENT ON CONSTRAINT model_checks_model_version_fkey ON fsdb.model_checks IS 'Deferred: a version is registered once it has passed its checks.';
+COMMENT ON COLUMN fsdb.model_checks.model IS 'The model''s name.';
+COMMENT ON COLUMN fsdb.model_checks.version IS 'The model version''s number.';
+COMMENT ON COLUMN fsdb.model_checks.position IS 'The row''s number in the check, from 1 on.';
 COMMENT ON COLUMN fsdb.model_checks.refused IS 'The native predict takes no such row, so neither may the compiled model.';
 COMMENT ON COLUMN fsdb.model_checks.inputs IS 'Values in the order of fsdb.model_inputs, as text of their types.';
+COMMENT ON COLUMN fsdb.model_checks.prediction IS 'What the native model predicted, as text; NULL where it refused.';
+COMMENT ON COLUMN fsdb.model_checks.probability IS 'The native model''s probability; NULL where it gives none.';
+COMMENT ON COLUMN fsdb.model_checks.probabilities IS 'The native model''s probabilities of all classes; NULL where it gives none.';
 
 -- For one column and some trees: row after row of the column, which exits of each tree its splits leave. A tree has `width` bits.
 -- Masks are put together by 64, since each addition copies what is there.

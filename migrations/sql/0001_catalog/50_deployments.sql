@@ -12,9 +12,15 @@ CREATE TABLE fsdb.deployments (
     FOREIGN KEY (model, version) REFERENCES fsdb.model_versions
 );
 COMMENT ON TABLE fsdb.deployments IS 'Models deployed as tables: an INSERT into the table is scored by its trigger.';
+COMMENT ON COLUMN fsdb.deployments.deployment_id IS 'The deployment''s number.';
 COMMENT ON COLUMN fsdb.deployments.name IS 'The table as users write it: "table" in schema public, else "schema.table".';
+COMMENT ON COLUMN fsdb.deployments.model IS 'The model''s name.';
 COMMENT ON COLUMN fsdb.deployments.version IS 'The model version that scores now.';
+COMMENT ON COLUMN fsdb.deployments.runtime IS 'Where the present release computes: sql or onnx in the server, worker outside of it.';
 COMMENT ON COLUMN fsdb.deployments.release IS 'The release of fsdb.deployment_releases that scores now.';
+COMMENT ON COLUMN fsdb.deployments.schema_name IS 'The schema of the model table.';
+COMMENT ON COLUMN fsdb.deployments.table_name IS 'The name of the model table, without the schema.';
+COMMENT ON COLUMN fsdb.deployments.created_at IS 'When the model was first deployed there.';
 
 CREATE TABLE fsdb.deployment_releases (
     deployment_id integer NOT NULL REFERENCES fsdb.deployments ON DELETE CASCADE,
@@ -27,7 +33,11 @@ CREATE TABLE fsdb.deployment_releases (
 );
 COMMENT ON TABLE fsdb.deployment_releases IS
     'Each form that a deployment''s scoring has had: a model version with the max_age and defaults of its features at that time. Each prediction names its release.';
+COMMENT ON COLUMN fsdb.deployment_releases.deployment_id IS 'The deployment''s number.';
+COMMENT ON COLUMN fsdb.deployment_releases.release IS 'The release''s number within its deployment.';
+COMMENT ON COLUMN fsdb.deployment_releases.version IS 'The model version that scores.';
 COMMENT ON COLUMN fsdb.deployment_releases.former IS 'The release that a rollback returns to; NULL for the first one.';
+COMMENT ON COLUMN fsdb.deployment_releases.created_at IS 'When the release was made.';
 
 CREATE TABLE fsdb.deployment_sets (
     deployment_id  integer NOT NULL,
@@ -42,6 +52,11 @@ CREATE TABLE fsdb.deployment_sets (
     FOREIGN KEY (deployment_id, release) REFERENCES fsdb.deployment_releases ON DELETE CASCADE
 );
 COMMENT ON TABLE fsdb.deployment_sets IS 'Feature sets that a release looks up by their keys, which are columns of the model table by the same names.';
+COMMENT ON COLUMN fsdb.deployment_sets.deployment_id IS 'The deployment''s number.';
+COMMENT ON COLUMN fsdb.deployment_sets.release IS 'The release''s number within its deployment.';
+COMMENT ON COLUMN fsdb.deployment_sets.position IS 'The set''s place in the release, from 1 on.';
+COMMENT ON COLUMN fsdb.deployment_sets.feature_set IS 'The feature set''s name.';
+COMMENT ON COLUMN fsdb.deployment_sets.max_age IS 'How old a value of the set may be when it is read; NULL: any age.';
 COMMENT ON COLUMN fsdb.deployment_sets.version_column IS 'Column of the model table that records the version_id which was read.';
 
 CREATE TABLE fsdb.deployment_inputs (
@@ -58,6 +73,11 @@ CREATE TABLE fsdb.deployment_inputs (
 );
 CREATE INDEX deployment_inputs_feature ON fsdb.deployment_inputs (feature_id);
 COMMENT ON TABLE fsdb.deployment_inputs IS 'What a release gives to the model, in the signature''s order.';
+COMMENT ON COLUMN fsdb.deployment_inputs.deployment_id IS 'The deployment''s number.';
+COMMENT ON COLUMN fsdb.deployment_inputs.release IS 'The release''s number within its deployment.';
+COMMENT ON COLUMN fsdb.deployment_inputs.position IS 'Its place in the model''s signature, from 1 on.';
+COMMENT ON COLUMN fsdb.deployment_inputs.name IS 'The input''s name.';
+COMMENT ON COLUMN fsdb.deployment_inputs.type IS 'The type of the scoring function''s argument, as PostgreSQL calls it.';
 COMMENT ON COLUMN fsdb.deployment_inputs.feature_id IS 'The feature that is looked up; NULL where a column of the model table gives the value.';
 COMMENT ON COLUMN fsdb.deployment_inputs.default_value IS 'What stood for NULL in this release.';
 COMMENT ON COLUMN fsdb.deployment_inputs.column_name IS 'The column of the model table that gives the value: the input''s name, or near it where no column can have that; NULL for a feature.';
@@ -72,7 +92,13 @@ CREATE TABLE fsdb.deployment_events (
     by         text NOT NULL DEFAULT session_user
 );
 COMMENT ON TABLE fsdb.deployment_events IS 'What happened to deployments, when, and by whom; stays after a deployment is gone.';
+COMMENT ON COLUMN fsdb.deployment_events.event_id IS 'The event''s number.';
+COMMENT ON COLUMN fsdb.deployment_events.deployment IS 'The deployment''s table.';
+COMMENT ON COLUMN fsdb.deployment_events.at IS 'When it happened.';
+COMMENT ON COLUMN fsdb.deployment_events.action IS 'What happened, such as deploy, rollback or undeploy.';
+COMMENT ON COLUMN fsdb.deployment_events.model IS 'The model''s name.';
 COMMENT ON COLUMN fsdb.deployment_events.version IS 'The model version that scores after the event; for undeploy the one that did before.';
+COMMENT ON COLUMN fsdb.deployment_events.by IS 'Which database user did it.';
 
 CREATE FUNCTION fsdb.refuse_prediction_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

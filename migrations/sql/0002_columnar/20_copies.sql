@@ -7,6 +7,10 @@ CREATE TABLE fsdb.warehouses (
     data_directory    text
 );
 COMMENT ON TABLE fsdb.warehouses IS 'The folder that this database''s columnar copies are in, beside those of others: the last row that fits the server. A database made from a dump, a template, a base backup or a standby gets one of its own: no two write or clean up the same files.';
+COMMENT ON COLUMN fsdb.warehouses.warehouse_number IS 'The row''s number; the highest that fits the server counts.';
+COMMENT ON COLUMN fsdb.warehouses.warehouse_id IS 'The name of the folder, which no other database has.';
+COMMENT ON COLUMN fsdb.warehouses.system_identifier IS 'The identifier of the server that it is for (pg_control_system).';
+COMMENT ON COLUMN fsdb.warehouses.database_oid IS 'The number (oid) of the database that it is for.';
 COMMENT ON COLUMN fsdb.warehouses.timeline IS 'The server''s timeline: a standby that is promoted, and a server that is put back to an earlier moment, begin another.';
 COMMENT ON COLUMN fsdb.warehouses.data_directory IS 'Where the server has its data; NULL where nobody who may see that has worked on copies yet.';
 
@@ -17,6 +21,9 @@ CREATE TABLE fsdb.warehouse_claims (
     PRIMARY KEY (folder, word)
 );
 COMMENT ON TABLE fsdb.warehouse_claims IS 'Words that this database left in its folder of copies, as files claim-<word>. Any other word there is a clone''s, which has gone on with the folder.';
+COMMENT ON COLUMN fsdb.warehouse_claims.folder IS 'The folder that the word was left in.';
+COMMENT ON COLUMN fsdb.warehouse_claims.word IS 'The word.';
+COMMENT ON COLUMN fsdb.warehouse_claims.noted_at IS 'When the word was left.';
 
 CREATE TABLE fsdb.copies (
     feature_set     text PRIMARY KEY REFERENCES fsdb.feature_sets ON DELETE CASCADE,
@@ -27,6 +34,10 @@ CREATE TABLE fsdb.copies (
     UNIQUE (table_namespace, table_name)
 );
 COMMENT ON TABLE fsdb.copies IS 'Feature sets that have a columnar copy, and which table of the Iceberg catalog it is. What it holds is said in the table''s snapshots.';
+COMMENT ON COLUMN fsdb.copies.feature_set IS 'The feature set''s name.';
+COMMENT ON COLUMN fsdb.copies.table_namespace IS 'The namespace of the copy''s table in Iceberg''s catalog.';
+COMMENT ON COLUMN fsdb.copies.table_name IS 'The name of the copy''s table in Iceberg''s catalog.';
+COMMENT ON COLUMN fsdb.copies.created_at IS 'When the first sync made the copy.';
 COMMENT ON COLUMN fsdb.copies.former_folders IS 'Folders that hold files of the copy beside its own: of the database that this one was restored or cloned from. No file anywhere else is read.';
 
 CREATE TABLE fsdb.copy_leftovers (
@@ -35,6 +46,9 @@ CREATE TABLE fsdb.copy_leftovers (
     left_at  timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 COMMENT ON TABLE fsdb.copy_leftovers IS 'Files of columnar copies that newer ones stand for, and folders of copies that are gone: kept a while for those who read them, then removed by fsdb sync --expire.';
+COMMENT ON COLUMN fsdb.copy_leftovers.location IS 'Where the file or folder is.';
+COMMENT ON COLUMN fsdb.copy_leftovers.folder IS 'Whether it is a folder.';
+COMMENT ON COLUMN fsdb.copy_leftovers.left_at IS 'Since when nothing needs it.';
 
 CREATE SCHEMA fsdb_iceberg;
 COMMENT ON SCHEMA fsdb_iceberg IS 'An Iceberg catalog of the columnar copies, as every engine with a JDBC or SQL catalog reads it; catalog name fsdb.';
@@ -49,6 +63,12 @@ CREATE TABLE fsdb_iceberg.iceberg_tables (
     PRIMARY KEY (catalog_name, table_namespace, table_name)
 );
 COMMENT ON TABLE fsdb_iceberg.iceberg_tables IS 'Iceberg''s own layout: each table and where its current metadata is.';
+COMMENT ON COLUMN fsdb_iceberg.iceberg_tables.catalog_name IS 'The catalog''s name, which is always fsdb.';
+COMMENT ON COLUMN fsdb_iceberg.iceberg_tables.table_namespace IS 'The namespace that the table is in: the schema of a feature set.';
+COMMENT ON COLUMN fsdb_iceberg.iceberg_tables.table_name IS 'The table''s name.';
+COMMENT ON COLUMN fsdb_iceberg.iceberg_tables.metadata_location IS 'Where the table''s present metadata is.';
+COMMENT ON COLUMN fsdb_iceberg.iceberg_tables.previous_metadata_location IS 'Where the metadata before it is; NULL: there is none.';
+COMMENT ON COLUMN fsdb_iceberg.iceberg_tables.iceberg_type IS 'What it is: TABLE.';
 
 CREATE TABLE fsdb_iceberg.iceberg_namespace_properties (
     catalog_name   varchar(255) NOT NULL,
@@ -58,3 +78,7 @@ CREATE TABLE fsdb_iceberg.iceberg_namespace_properties (
     PRIMARY KEY (catalog_name, namespace, property_key)
 );
 COMMENT ON TABLE fsdb_iceberg.iceberg_namespace_properties IS 'Iceberg''s own layout: namespaces, which are the schemas of the feature sets.';
+COMMENT ON COLUMN fsdb_iceberg.iceberg_namespace_properties.catalog_name IS 'The catalog''s name, which is always fsdb.';
+COMMENT ON COLUMN fsdb_iceberg.iceberg_namespace_properties.namespace IS 'The namespace: a schema of feature sets.';
+COMMENT ON COLUMN fsdb_iceberg.iceberg_namespace_properties.property_key IS 'The property''s name.';
+COMMENT ON COLUMN fsdb_iceberg.iceberg_namespace_properties.property_value IS 'The property''s value.';

@@ -46,11 +46,15 @@ CREATE TABLE fsdb.removals (
 );
 CREATE INDEX removals_by_set ON fsdb.removals (feature_set, removed_at);
 COMMENT ON TABLE fsdb.removals IS 'What retention removed from history tables, one row a run. Written by the functions that remove, in the same transaction; never changed.';
+COMMENT ON COLUMN fsdb.removals.removal_id IS 'The removal''s number.';
 COMMENT ON COLUMN fsdb.removals.feature_set IS 'The set by name; the record stays when the set is dropped.';
+COMMENT ON COLUMN fsdb.removals.removed_at IS 'When the versions left PostgreSQL.';
 COMMENT ON COLUMN fsdb.removals.reach IS 'The set''s reach from then on.';
 COMMENT ON COLUMN fsdb.removals.versions IS 'How many versions left.';
 COMMENT ON COLUMN fsdb.removals.first_version IS 'The lowest version_id that left; not all up to last_version did.';
+COMMENT ON COLUMN fsdb.removals.last_version IS 'The highest version_id that left.';
 COMMENT ON COLUMN fsdb.removals.copy_snapshot IS 'The Iceberg snapshot of the copy whose files were read back and found to hold each of these versions.';
+COMMENT ON COLUMN fsdb.removals.by IS 'Which database user removed them.';
 
 CREATE FUNCTION fsdb.refuse_removal_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

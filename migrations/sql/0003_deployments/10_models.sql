@@ -17,6 +17,12 @@ CREATE TABLE fsdb.stage_events (
 );
 CREATE INDEX stage_events_by_version ON fsdb.stage_events (model, version, event_id);
 COMMENT ON TABLE fsdb.stage_events IS 'When model versions came to which stage, and by whom; the newest one counts.';
+COMMENT ON COLUMN fsdb.stage_events.event_id IS 'The event''s number.';
+COMMENT ON COLUMN fsdb.stage_events.model IS 'The model''s name.';
+COMMENT ON COLUMN fsdb.stage_events.version IS 'The model version''s number.';
+COMMENT ON COLUMN fsdb.stage_events.stage IS 'The stage: none, staging, production or archived.';
+COMMENT ON COLUMN fsdb.stage_events.at IS 'When the version came to the stage.';
+COMMENT ON COLUMN fsdb.stage_events.by IS 'Which database user put it there.';
 
 CREATE VIEW fsdb.model_stages AS
 SELECT v.model, v.version, coalesce(e.stage, 'none') AS stage, e.at, e.by
@@ -25,3 +31,8 @@ FROM fsdb.model_versions v LEFT JOIN LATERAL (
     WHERE e.model = v.model AND e.version = v.version ORDER BY e.event_id DESC LIMIT 1
 ) e ON true;
 COMMENT ON VIEW fsdb.model_stages IS 'The stage of each model version: none, staging, production (one version of a model at most) or archived.';
+COMMENT ON COLUMN fsdb.model_stages.model IS 'The model''s name.';
+COMMENT ON COLUMN fsdb.model_stages.version IS 'The model version''s number.';
+COMMENT ON COLUMN fsdb.model_stages.stage IS 'The stage: none, staging, production or archived.';
+COMMENT ON COLUMN fsdb.model_stages.at IS 'Since when the version is in the stage; NULL: it was never put into one.';
+COMMENT ON COLUMN fsdb.model_stages.by IS 'Which database user put it there; NULL: nobody has.';

@@ -19,6 +19,9 @@ CREATE TABLE fsdb.deployment_feeds (
 );
 COMMENT ON TABLE fsdb.deployment_feeds IS
     'Deployments whose rows come from another table, by triggers, in the transaction that changes it: attached to an application''s table, or the shadow of another deployment.';
+COMMENT ON COLUMN fsdb.deployment_feeds.deployment_id IS 'The deployment''s number.';
+COMMENT ON COLUMN fsdb.deployment_feeds.role IS 'attached: an application''s table; shadow: another deployment''s.';
+COMMENT ON COLUMN fsdb.deployment_feeds.source_schema IS 'The schema of the table whose rows are scored.';
 COMMENT ON COLUMN fsdb.deployment_feeds.source_table IS 'The table whose rows are scored.';
 COMMENT ON COLUMN fsdb.deployment_feeds.links IS 'Columns of the model table that tell which row of the source a prediction is of: its primary key, or of_prediction.';
 COMMENT ON COLUMN fsdb.deployment_feeds.link_columns IS 'What the source calls them, in the same order.';

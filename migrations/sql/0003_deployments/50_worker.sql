@@ -14,9 +14,13 @@ CREATE INDEX scoring_queue_due ON fsdb.scoring_queue (deployment_id, not_before)
 -- Each row is dead soon after it was written: what is dead must not pile up behind the front.
 ALTER TABLE fsdb.scoring_queue SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 50000);
 COMMENT ON TABLE fsdb.scoring_queue IS 'Rows of deployments with the runtime worker that wait for their prediction; fsdb worker fills it in and takes them out in one transaction.';
+COMMENT ON COLUMN fsdb.scoring_queue.deployment_id IS 'The deployment''s number.';
+COMMENT ON COLUMN fsdb.scoring_queue.prediction_id IS 'The row''s number in its model table.';
 COMMENT ON COLUMN fsdb.scoring_queue.release IS 'The release that the row was inserted under, which scores it whatever was deployed since.';
+COMMENT ON COLUMN fsdb.scoring_queue.enqueued_at IS 'Since when the row waits.';
 COMMENT ON COLUMN fsdb.scoring_queue.attempts IS 'How often scoring the row has failed.';
 COMMENT ON COLUMN fsdb.scoring_queue.not_before IS 'When it may be tried: at once at first, later after each failure.';
+COMMENT ON COLUMN fsdb.scoring_queue.last_error IS 'Why the last attempt failed; NULL: none has.';
 
 CREATE TABLE fsdb.scoring_dead_letters (
     deployment_id integer NOT NULL,
@@ -30,6 +34,13 @@ CREATE TABLE fsdb.scoring_dead_letters (
     FOREIGN KEY (deployment_id, release) REFERENCES fsdb.deployment_releases ON DELETE CASCADE
 );
 COMMENT ON TABLE fsdb.scoring_dead_letters IS 'Rows that could not be scored after several attempts, with the last error; fsdb worker --retry-dead puts them back into the queue.';
+COMMENT ON COLUMN fsdb.scoring_dead_letters.deployment_id IS 'The deployment''s number.';
+COMMENT ON COLUMN fsdb.scoring_dead_letters.prediction_id IS 'The row''s number in its model table.';
+COMMENT ON COLUMN fsdb.scoring_dead_letters.release IS 'The release that the row was inserted under.';
+COMMENT ON COLUMN fsdb.scoring_dead_letters.enqueued_at IS 'When the row was inserted.';
+COMMENT ON COLUMN fsdb.scoring_dead_letters.attempts IS 'How often it was tried.';
+COMMENT ON COLUMN fsdb.scoring_dead_letters.error IS 'Why the last attempt failed.';
+COMMENT ON COLUMN fsdb.scoring_dead_letters.died_at IS 'When it was given up.';
 
 CREATE VIEW fsdb.scoring_backlog AS
 SELECT d.name AS deployment, coalesce(q.waiting, 0) AS waiting, coalesce(q.failing, 0) AS failing, q.oldest, coalesce(l.dead, 0) AS dead
@@ -42,6 +53,11 @@ LEFT JOIN (SELECT deployment_id, count(*) AS dead FROM fsdb.scoring_dead_letters
 WHERE q.waiting > 0 OR l.dead > 0
    OR EXISTS (SELECT FROM fsdb.deployment_releases r WHERE r.deployment_id = d.deployment_id AND r.runtime = 'worker');
 COMMENT ON VIEW fsdb.scoring_backlog IS 'Of each deployment that has had the runtime worker: how many rows wait, how many of them have failed before, since when, and how many are dead letters.';
+COMMENT ON COLUMN fsdb.scoring_backlog.deployment IS 'The deployment''s table.';
+COMMENT ON COLUMN fsdb.scoring_backlog.waiting IS 'How many rows wait.';
+COMMENT ON COLUMN fsdb.scoring_backlog.failing IS 'How many of the waiting rows have failed before.';
+COMMENT ON COLUMN fsdb.scoring_backlog.oldest IS 'Since when the oldest row waits; NULL: none does.';
+COMMENT ON COLUMN fsdb.scoring_backlog.dead IS 'How many rows are dead letters.';
 
 -- Arguments: the deployment's number, and those of its releases that workers score.
 CREATE FUNCTION fsdb.enqueue_scoring() RETURNS trigger

@@ -7,6 +7,7 @@ CREATE TABLE fsdb.model_graphs (
 COMMENT ON TABLE fsdb.model_graphs IS 'ONNX graphs of the scoring functions of the runtime onnx: each connection loads them once.';
 COMMENT ON COLUMN fsdb.model_graphs.function IS 'The scoring function in schema fsdb_models.';
 COMMENT ON COLUMN fsdb.model_graphs.checksum IS 'SHA-256 of the graph; the function names the one that it was made for.';
+COMMENT ON COLUMN fsdb.model_graphs.graph IS 'The graph, as ONNX''s bytes.';
 
 CREATE FUNCTION fsdb.refuse_graph_removal() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -5,6 +5,8 @@ CREATE TABLE fsdb.roles (
 INSERT INTO fsdb.roles (role, rolname) VALUES
     ('reader', 'fsdb_reader'), ('writer', 'fsdb_writer'), ('scorer', 'fsdb_scorer'), ('deployer', 'fsdb_deployer'), ('admin', 'fsdb_admin');
 COMMENT ON TABLE fsdb.roles IS 'What the five roles are called in this cluster. Where there is no such role, rights are given to users themselves.';
+COMMENT ON COLUMN fsdb.roles.role IS 'The role: reader, writer, scorer, deployer or admin.';
+COMMENT ON COLUMN fsdb.roles.rolname IS 'What the role is called in this cluster.';
 
 CREATE TABLE fsdb.grants (
     role        text NOT NULL REFERENCES fsdb.roles,
@@ -16,8 +18,12 @@ CREATE TABLE fsdb.grants (
     PRIMARY KEY (role, grantee, target)
 );
 COMMENT ON TABLE fsdb.grants IS 'Users who have a role''s rights themselves: for some sets, deployments or schemas, or where the role of the cluster is not there or not fsdb''s to give. Members of the cluster''s roles are not listed.';
+COMMENT ON COLUMN fsdb.grants.role IS 'The role: reader, writer, scorer, deployer or admin.';
+COMMENT ON COLUMN fsdb.grants.grantee IS 'The name of the user or group that has the rights.';
 COMMENT ON COLUMN fsdb.grants.grantee_oid IS 'Which user of that name: another one who is called so later has no part in it.';
 COMMENT ON COLUMN fsdb.grants.target IS 'The feature set (writer), deployment (scorer) or schema (deployer) that it is for; empty: all.';
+COMMENT ON COLUMN fsdb.grants.granted_at IS 'When the rights were given.';
+COMMENT ON COLUMN fsdb.grants.by IS 'Which database user gave them.';
 
 -- Who deploys without being fsdb's role changes deployments whose tables are his, and no others.
 CREATE FUNCTION fsdb.refuse_others_deployment() RETURNS trigger

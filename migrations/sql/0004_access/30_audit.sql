@@ -10,9 +10,12 @@ CREATE TABLE fsdb.audit (
 );
 CREATE INDEX audit_by_object ON fsdb.audit (object, audit_id);
 COMMENT ON TABLE fsdb.audit IS 'What was done to definitions, models, deployments, copies and rights: who, when, to what. Written in the operation''s own transaction; never changed.';
+COMMENT ON COLUMN fsdb.audit.audit_id IS 'The line''s number.';
+COMMENT ON COLUMN fsdb.audit.at IS 'When it was done.';
 COMMENT ON COLUMN fsdb.audit.by IS 'The user who was connected (session_user).';
 COMMENT ON COLUMN fsdb.audit.role IS 'The role that the user had taken on with SET ROLE, else the user.';
 COMMENT ON COLUMN fsdb.audit.application IS 'The connection''s application_name, as the client gave it.';
+COMMENT ON COLUMN fsdb.audit.operation IS 'What was done, such as apply, deploy or erase.';
 COMMENT ON COLUMN fsdb.audit.object IS 'What it was done to: a feature set, model, deployment, training set or role by name.';
 COMMENT ON COLUMN fsdb.audit.details IS 'What else is to be known: names and counts, no values and no secrets.';
 

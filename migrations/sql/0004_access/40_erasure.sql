@@ -11,7 +11,13 @@ CREATE TABLE fsdb.erasures (
 );
 CREATE INDEX erasures_by_set ON fsdb.erasures (feature_set, at);
 COMMENT ON TABLE fsdb.erasures IS 'What was erased, when, by whom and why: how many entities of which set, and how many rows of each place. Never which ones, nor their values; never changed.';
+COMMENT ON COLUMN fsdb.erasures.erasure_id IS 'The erasure''s number.';
+COMMENT ON COLUMN fsdb.erasures.at IS 'When it was done.';
+COMMENT ON COLUMN fsdb.erasures.by IS 'Which database user did it.';
 COMMENT ON COLUMN fsdb.erasures.operation IS 'erase: entities, wherever fsdb held them; repair: versions that were dated later than anything could be true.';
+COMMENT ON COLUMN fsdb.erasures.feature_set IS 'The feature set''s name; the record stays when the set is dropped.';
+COMMENT ON COLUMN fsdb.erasures.entities IS 'How many entities were erased.';
+COMMENT ON COLUMN fsdb.erasures.why IS 'The reason that was given.';
 COMMENT ON COLUMN fsdb.erasures.counts IS 'Rows by place: live, history, predictions, training sets, queues.';
 COMMENT ON COLUMN fsdb.erasures.xid IS 'The transaction that erased: a training set built before it is not saved after it.';
 
@@ -22,6 +28,9 @@ CREATE TABLE fsdb.erased_versions (
     PRIMARY KEY (erasure_id, feature_set)
 );
 COMMENT ON TABLE fsdb.erased_versions IS 'The version_ids that an erasure took out of history: a copy that is made anew from an older one leaves them out.';
+COMMENT ON COLUMN fsdb.erased_versions.erasure_id IS 'The erasure''s number.';
+COMMENT ON COLUMN fsdb.erased_versions.feature_set IS 'The feature set''s name.';
+COMMENT ON COLUMN fsdb.erased_versions.versions IS 'The version_ids, as ranges.';
 
 CREATE TABLE fsdb.erased_predictions (
     erasure_id  bigint NOT NULL REFERENCES fsdb.erasures,
@@ -30,6 +39,9 @@ CREATE TABLE fsdb.erased_predictions (
     PRIMARY KEY (erasure_id, deployment)
 );
 COMMENT ON TABLE fsdb.erased_predictions IS 'Predictions that an erasure took out, or whose versions it took out: who asks for one is told so.';
+COMMENT ON COLUMN fsdb.erased_predictions.erasure_id IS 'The erasure''s number.';
+COMMENT ON COLUMN fsdb.erased_predictions.deployment IS 'The deployment''s table.';
+COMMENT ON COLUMN fsdb.erased_predictions.predictions IS 'The numbers of the predictions in their model table.';
 
 CREATE TABLE fsdb.erased_training_sets (
     erasure_id   bigint NOT NULL REFERENCES fsdb.erasures,
@@ -39,6 +51,8 @@ CREATE TABLE fsdb.erased_training_sets (
 );
 CREATE INDEX erased_training_sets_by_name ON fsdb.erased_training_sets (training_set);
 COMMENT ON TABLE fsdb.erased_training_sets IS 'Saved training sets that an erasure took rows or versions of, so that they cannot be verified any more.';
+COMMENT ON COLUMN fsdb.erased_training_sets.erasure_id IS 'The erasure''s number.';
+COMMENT ON COLUMN fsdb.erased_training_sets.training_set IS 'The saved training set''s name.';
 COMMENT ON COLUMN fsdb.erased_training_sets.rows IS 'How many rows of its spine were taken out.';
 
 CREATE TABLE fsdb.erasure_files (
@@ -48,6 +62,8 @@ CREATE TABLE fsdb.erasure_files (
     PRIMARY KEY (erasure_id, feature_set)
 );
 COMMENT ON TABLE fsdb.erasure_files IS 'Erasures whose files are still to be written anew: fsdb erase --resume, or the next sync, does it. Until then nobody reads the set''s copy.';
+COMMENT ON COLUMN fsdb.erasure_files.erasure_id IS 'The erasure''s number.';
+COMMENT ON COLUMN fsdb.erasure_files.feature_set IS 'The feature set''s name.';
 COMMENT ON COLUMN fsdb.erasure_files.history_table IS 'What the folders of the set''s copies are called after, also once the set is dropped.';
 
 CREATE FUNCTION fsdb.refuse_erasure_change() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
