@@ -5,12 +5,14 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
+from types import TracebackType
 from typing import Any, TypeVar
 from weakref import WeakSet
 
 import psycopg
+from psycopg.pq import TransactionStatus
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from fsdb import locks, rights, search_path
@@ -90,19 +92,20 @@ class Database:
         parts = psycopg.conninfo.conninfo_to_dict(self.url)
         return str(parts.get("dbname") or parts.get("user") or "the default database")
 
-    @contextmanager
-    def connection(self) -> Iterator[Session]:
+    def connection(self) -> AbstractContextManager[Session]:
         """A connection for a single statement, which is then its own transaction; inside `transaction()` that one's.
 
         Saves the two round trips of beginning and committing. Raises as `transaction` does.
         """
+        return self._joined() if self.in_transaction else _Single(self)
+
+    @contextmanager
+    def _joined(self) -> Iterator[Session]:
+        """The connection of the open transaction."""
         current = self._current.get()
-        if current is not None:
-            with self._inside(current):
-                yield _own(current)
-            return
-        with self._told(), self._ready().connection() as connection:
-            yield self._marked(connection)
+        assert current is not None
+        with self._inside(current):
+            yield _own(current)
 
     @contextmanager
     def transaction(self, users: bool = False) -> Iterator[Session]:
@@ -261,6 +264,46 @@ class Database:
     def _leave_to_parent(self) -> None:
         _of_parents.append(self._pool)
         self._pool = self._new_pool()
+
+
+class _Single:
+    """A pooled connection for a single statement. Thousands of vectors a second pass here: hence no generators, and nothing to commit is nothing done."""
+
+    __slots__ = ("_connection", "_database", "_pool")
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def __enter__(self) -> Session:
+        database = self._database
+        try:
+            self._pool = database._ready()
+            self._connection = database._marked(self._pool.getconn())
+        except Exception as error:
+            self._tell(error)
+            raise
+        return self._connection
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        connection = self._connection
+        try:
+            if kind is not None or connection.pgconn.transaction_status != TransactionStatus.IDLE:
+                connection.__exit__(kind, error, trace)
+        finally:
+            self._pool.putconn(connection)
+        if isinstance(error, Exception):
+            self._tell(error)
+
+    def _tell(self, error: Exception) -> None:
+        """Raises what is said in place of the error, if there is something; else the error goes on."""
+        try:
+            with self._database._told():
+                raise error
+        except Exception as said:
+            if said is not error:
+                raise
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from psycopg.types.json import JsonbDumper
 
 from fsdb import search_path
 from fsdb.errors import ConnectionFailed
+from fsdb.prepared import Prepared
 from fsdb.sql import query
 
 CONNECT_SECONDS = 10
@@ -43,6 +44,7 @@ class Session(Connection[Any]):
     """A psycopg connection. Timeouts for idle sessions and transactions, of a role or a database, do not count in it, unless a pooler shares it.
 
     shared: whether the session was seen to be another's at times, so that nothing is kept in it.
+    hot: the statements that come thousands of times a second.
     pins: whether transactions that begin from here on are fsdb's, under its search path, or the user's.
     """
 
@@ -52,7 +54,8 @@ class Session(Connection[Any]):
         self.pins = True
         self._users_path = ""
         self._process = os.getpid()
-        self._prepared = _OwnNames()
+        self.hot = Prepared(self)
+        self._prepared = _OwnNames(self.hot)
         self.cursor_factory = _Cursor
         configure(self)
 
@@ -90,6 +93,12 @@ class Session(Connection[Any]):
         if backend != self.pgconn.backend_pid:
             self.share()
 
+    def lost(self) -> bool:
+        """Whether a statement that the server does not know is lost from the session that it was prepared in: a DEALLOCATE of the user's did that."""
+        self.hot.forget()
+        self.recognize()
+        return not self.shared
+
     def share(self) -> None:
         """Prepares nothing from here on."""
         self.shared = True
@@ -120,6 +129,7 @@ class Session(Connection[Any]):
 
     def close(self) -> None:
         """Closes the connection; in a forked child it stays the parent's."""
+        self.hot.forget()
         if not self.inherited:
             super().close()
 
@@ -138,9 +148,17 @@ class _Cursor(psycopg.Cursor[Any]):
 class _OwnNames(PrepareManager):
     """Prepared statements under names that no other connection has."""
 
-    def __init__(self) -> None:
+    def __init__(self, hot: Prepared) -> None:
         super().__init__()
         self._prefix = f"fsdb_{token_hex(8)}".encode()
+        self._hot = hot
+
+    def clear(self) -> bool:
+        """psycopg lets go of all statements of the session in the server, hence of the hot ones, too."""
+        cleared = super().clear()
+        if cleared:
+            self._hot.forget()
+        return cleared
 
     def get(self, *arguments: Any, **options: Any) -> Any:
         prepare, name = super().get(*arguments, **options)

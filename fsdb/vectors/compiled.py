@@ -47,6 +47,11 @@ class CompiledVector:
     one: bytes
     values: Callable[[Sequence[Any]], Sequence[Any]]
 
+    @property
+    def small(self) -> bool:
+        """Whether each feature is a column of its own."""
+        return len(self.names) <= MOST_SINGLE
+
     def given_keys(self, read: SetRead, values: Sequence[Composable]) -> list[Composable]:
         """What a read's keys are compared with, of expressions for each of `keys`."""
         return _keys_of(read, dict(zip(self.keys, values, strict=True)))

@@ -59,13 +59,16 @@ def feature_vector(
                 compiled = compile_vector(connection, choice)
         try:
             values = key_values(keys, compiled.keys)
-            cursor = psycopg.RawCursor(connection, row_factory=tuple_row)
             # In binary a real is the float32 that it is, as in Arrow; as text it would be another float64.
-            row = cursor.execute(compiled.one, values, prepare=True, binary=True).fetchone()
+            if alone and compiled.small and isinstance(connection, Session) and not connection.shared:
+                row = connection.hot.row(compiled.one, values)
+            else:
+                row = _row(connection, compiled, values)
         except NOT_PREPARED:
             if not alone:
                 raise
-            _share(connection)
+            if attempt or not isinstance(connection, Session) or not connection.lost():
+                _share(connection)
             continue
         except (psycopg.Error, FsdbError) as error:
             if alone and _outdated(connection, compiled):
@@ -75,7 +78,6 @@ def feature_vector(
             raise InvalidData(
                 f"A value of {listed(choice[-1])} cannot be had in Python: {str(error).strip()}. Read it with SQL, cast to text."
             ) from error
-        assert row is not None
         if row[-1] != connection.pgconn.backend_pid:
             _share(connection)
         if row[-2] == compiled.generation:
@@ -108,6 +110,14 @@ def read_many(
             if current_generation(connection) == compiled.generation:
                 return compiled, columns, table
     raise _restless(choice[-1])
+
+
+def _row(connection: Connection[Any], compiled: CompiledVector, values: Sequence[Any]) -> tuple[Any, ...]:
+    """One entity's row inside a transaction, on a connection of the user's or a session that a pooler shares."""
+    cursor = psycopg.RawCursor(connection, row_factory=tuple_row)
+    row = cursor.execute(compiled.one, values, prepare=True, binary=True).fetchone()
+    assert row is not None
+    return row
 
 
 def _share(connection: Connection[Any]) -> None:
