@@ -1,0 +1,1 @@
+"""Features computed from events over windows of time."""
