@@ -140,19 +140,35 @@ def template(server_url: str) -> Iterator[str]:
     catalog.upgrade(make_conninfo(server_url, dbname=name))
     yield name
     with psycopg.connect(server_url, autocommit=True) as admin:
-        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        drop_left(admin)
+        drop(admin, name)
+
+
+def drop(admin: psycopg.Connection, name: str) -> None:
+    """Drops a database, whoever is connected to it."""
+    admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+_left: list[str] = []  # databases whose tests are over
+
+
+def drop_left(admin: psycopg.Connection) -> None:
+    """Drops the databases of tests that are over. Their sessions have ended by now: PostgreSQL waits a tenth of a second for one that just has been closed."""
+    while _left:
+        drop(admin, _left.pop())
 
 
 def cloned(server_url: str, template: str) -> Iterator[TestDatabase]:
-    """A fresh database, cloned from another one that nobody is connected to; gone afterwards."""
+    """A fresh database, cloned from another one that nobody is connected to; gone when the next one is made."""
     name = f"fsdb_test_{uuid4().hex[:12]}"
     with psycopg.connect(server_url, autocommit=True) as admin:
         create = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
         admin.execute(create.format(sql.Identifier(name), sql.Identifier(template)))
+        drop_left(admin)
         try:
             yield TestDatabase(make_conninfo(server_url, dbname=name), name)
         finally:
-            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+            _left.append(name)
 
 
 @pytest.fixture
