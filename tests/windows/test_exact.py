@@ -11,8 +11,21 @@ import pytest
 
 from tests.windows.oracle import bits, rounded
 
-ENDS = [0.0, -0.0, 5e-324, -5e-324, 1.7976931348623157e308, -1.7976931348623157e308, 2.2250738585072014e-308, 1.0, 0.1, 1e16]
-ENDS += [sign * 2.0**power * (1 + nudge) for power in range(-1022, 1024, 31) for sign in (1, -1) for nudge in (0, 2**-52)]
+ENDS = [
+    0.0,
+    -0.0,
+    5e-324,
+    -5e-324,
+    1.7976931348623157e308,
+    -1.7976931348623157e308,
+    2.2250738585072014e-308,
+    1.0,
+    0.1,
+    1e16,
+]
+ENDS += [
+    sign * 2.0**power * (1 + nudge) for power in range(-1022, 1024, 31) for sign in (1, -1) for nudge in (0, 2**-52)
+]
 ENDS += [2.3e-16, 9.2e18, 9.3e18, 2.0**63, 2.0**-52, 2.0**-53, 1 - 2.0**-53]
 
 
@@ -26,7 +39,9 @@ def doubles() -> list[float]:
 
 
 def test_the_number_that_a_double_is(connection: psycopg.Connection, doubles: list[float]) -> None:
-    found = connection.execute("SELECT fsdb.exact(x), fsdb.nearest(fsdb.exact(x)) FROM unnest(%s::float8[]) x", [doubles])
+    found = connection.execute(
+        "SELECT fsdb.exact(x), fsdb.nearest(fsdb.exact(x)) FROM unnest(%s::float8[]) x", [doubles]
+    )
     for value, (number, back) in zip(doubles, found, strict=True):
         assert Fraction(number) == Fraction(value)
         assert bits(back) == bits(value + 0.0)
@@ -55,7 +70,15 @@ def test_numbers_between_doubles(connection: psycopg.Connection) -> None:
     """Halves go to the even one; beyond the greatest lies an infinity, below the least 0."""
     greatest = Fraction(1.7976931348623157e308)
     half, least = Fraction(2) ** 970, Fraction(2) ** -1074
-    numbers = [greatest + half, greatest + half - 1, -greatest - half, least / 2, least / 2 + least / 8, -least / 2, 3 * least / 2]
+    numbers = [
+        greatest + half,
+        greatest + half - 1,
+        -greatest - half,
+        least / 2,
+        least / 2 + least / 8,
+        -least / 2,
+        3 * least / 2,
+    ]
     numbers += [Fraction(2**53 + 1), Fraction(2**53 + 3), Fraction(2**53 + 1) + least]
     for number in numbers:
         written = (Decimal(number.numerator), number.denominator.bit_length() - 1)
