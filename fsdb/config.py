@@ -53,7 +53,7 @@ def warehouse(given: str | None = None) -> str:
     if has_secret(chosen):
         # The folder's name goes into the catalog, into files and into messages.
         raise InvalidDefinition(
-            "The warehouse is named by a URL with a password or key in it: leave that out, and give it to fsspec by the environment or its configuration files."
+            "The warehouse's URL holds a password or key: leave that out, and give it to fsspec in the environment or its configuration files."
         )
     return chosen.rstrip("/") if "://" in chosen else str(Path(chosen).expanduser().absolute())
 
@@ -72,6 +72,6 @@ def lock_seconds() -> float:
         seconds = -1.0
     if not 0 <= seconds <= 86_400:
         raise InvalidDefinition(
-            f"{LOCK_VARIABLE}={given!r} is no number of seconds from 0 to 86400: set it to one such as 30."
+            f"{LOCK_VARIABLE}={given!r} is not a number of seconds from 0 to 86400: set it to one, such as 30."
         )
     return seconds

@@ -226,7 +226,7 @@ class Database:
         self._shared = True
         logger.warning("A pooler gives sessions of %s to others, too: nothing is prepared there any more.", self.name)
         return ConnectionFailed(
-            f"A pooler before {shown(self.url)} gave this call another one's session: nothing of it is in the database, and nothing will be prepared there any more. Call again."
+            f"A pooler in front of {shown(self.url)} gave this call another client's session: nothing was changed, and fsdb prepares no more statements there. Call again."
         )
 
     def check_open(self) -> None:
@@ -236,7 +236,7 @@ class Database:
 
     def _closed(self) -> ConnectionFailed:
         return ConnectionFailed(
-            f"This store on database {self.name} is closed, as one is after close() or at the end of its with block: open another one with fsdb.connect()."
+            f"This store on database {self.name} is closed, by close() or at the end of its with block: open another with fsdb.connect()."
         )
 
     def _ready(self) -> ConnectionPool[Session]:
@@ -352,7 +352,7 @@ def explained(url: str, error: psycopg.Error) -> FsdbError | None:
         if not _OF_CATALOG.search(said):
             return None
         return CatalogMissing(
-            f"The fsdb catalog lacks what this fsdb works with ({said}): it was changed by hand, or downgraded meanwhile. Run fsdb doctor."
+            f"The fsdb catalog lacks something that this fsdb needs ({said}): it was changed by hand or downgraded. Run fsdb doctor."
         )
     if went_away(error):
         return gone(url, error)

@@ -53,7 +53,7 @@ def checked_schema(name: str, what: str) -> str:
     """Returns the name of a schema if users may have tables in it. Raises InvalidDefinition for PostgreSQL's own schemas and fsdb's."""
     if name.startswith("pg_") or name in OWN_SCHEMAS:
         raise InvalidDefinition(
-            f"A {what} cannot stand in schema {name}, which is not for users' tables: choose another schema."
+            f"A {what} cannot be in schema {name}, which is not for users' tables: choose another schema."
         )
     return name
 
@@ -85,7 +85,7 @@ def fixed_duration(given: str | timedelta | None, owner: str, what: str = "max_a
     if duration is not None and what == "ahead":
         return _ahead(duration, owner)
     if duration is not None and duration <= timedelta():
-        raise InvalidDefinition(f"{what} of {owner} is not longer than zero; leave it out where {_ENDLESS[what]}.")
+        raise InvalidDefinition(f"{what} of {owner} must be longer than zero; leave it out where {_ENDLESS[what]}.")
     return duration
 
 
@@ -93,7 +93,7 @@ def _ahead(duration: timedelta, owner: str) -> timedelta:
     """The duration itself, where an event may lie that far ahead. Zero is one: no event then lies ahead."""
     if not timedelta() <= duration <= MOST_AHEAD:
         raise InvalidDefinition(
-            f"ahead of {owner} is not within zero and {MOST_AHEAD.days:,} days; leave it out where an event may lie as far ahead as it likes."
+            f"ahead of {owner} must be between zero and {MOST_AHEAD.days:,} days; leave it out if events may lie any time ahead."
         )
     return duration
 
@@ -211,7 +211,7 @@ class FeatureSet:
         for feature in features:
             if feature.name in seen:
                 raise InvalidDefinition(
-                    f"{feature.name!r} stands twice in {name}: each feature needs a name of its own."
+                    f"{feature.name!r} appears twice in {name}: each feature needs a name of its own."
                 )
             seen.add(feature.name)
             if not parts or len(parts[-1]) == most or size.add(feature.sql_type).bytes > MOST_BYTES:
@@ -237,7 +237,7 @@ class FeatureSet:
         most = min(MOST_FEATURES, MOST_COLUMNS - len(self.keys))
         if len(self.features) > most:
             raise InvalidDefinition(
-                f"Feature set {self.name} has {len(self.features)} features; PostgreSQL's tables end at 1,600 columns. "
+                f"Feature set {self.name} has {len(self.features)} features; a PostgreSQL table has at most 1,600 columns. "
                 f"Split it into sets with the same keys, of at most {most} features each: a training set joins them again. FeatureSet.split does it."
             )
         seen: set[str] = set()
@@ -252,7 +252,7 @@ class FeatureSet:
                 raise InvalidDefinition(f"{name!r} in {self.name} is a name that history uses itself: choose another.")
             if name in seen:
                 raise InvalidDefinition(
-                    f"{name!r} stands twice in {self.name}: each key and feature needs a name of its own."
+                    f"{name!r} appears twice in {self.name}: each key and feature needs a name of its own."
                 )
             seen.add(name)
 

@@ -47,7 +47,7 @@ def key_values(given: Mapping[str, Any], keys: Sequence[Key]) -> list[Any]:
         names = sorted({key.name for key in keys})
         unknown = next(name for name in given if name not in names)
         owners = listed(sorted({key.feature_set for key in keys}))
-        raise UnknownName(f"{unknown!r} is no key of {owners}: the keys are {', '.join(names)}.")
+        raise UnknownName(f"{unknown!r} is not a key of {owners}: the keys are {', '.join(names)}.")
     return values
 
 

@@ -31,8 +31,8 @@ def check_code(path: str | Path) -> None:
         if is_folder and found.st_mode & stat.S_ISVTX and _is_own(Path(path)):
             continue
         raise InvalidDefinition(
-            f"Everybody on this machine may {'put files into' if is_folder else 'write'} {place}, and fsdb would run what is there: "
-            f"chmod o-w it, or set {TRUST_VARIABLE}=1 where that says nothing."
+            f"Every user of this machine may {'put files into' if is_folder else 'write'} {place}, and fsdb would run what is there: "
+            f"run chmod o-w on it, or set {TRUST_VARIABLE}=1 if its permissions mean nothing here."
         )
 
 
@@ -53,9 +53,7 @@ def check_data(path: str | Path, what: str) -> None:
     except OSError as error:
         raise InvalidData(f"The {what}'s file {str(path)!r} cannot be read: {error.strerror}.") from error
     if not is_regular:
-        raise InvalidData(
-            f"The {what}'s file {str(path)!r} is no ordinary file: write what comes out of it into one first."
-        )
+        raise InvalidData(f"The {what}'s file {str(path)!r} is not a regular file: write its contents into one first.")
 
 
 def _is_own(path: Path) -> bool:

@@ -103,7 +103,7 @@ def read_type(name: str, owner: str) -> str:
     """A type that the catalog holds for a key, feature or input, which `owner` names. Raises InvalidData where fsdb keeps no such type."""
     if not keeps(name):
         raise InvalidData(
-            f"The catalog has {name[:80]!r} as the type of {owner}, which is none that fsdb keeps: somebody wrote into the catalog past fsdb. Correct it there."
+            f"The catalog has {name[:80]!r} as the type of {owner}, which fsdb does not keep: somebody changed the catalog by hand. Correct it there."
         )
     return name
 
@@ -116,7 +116,7 @@ def type_sql(name: str) -> SQL:
     """
     if _TYPE.fullmatch(name) is None:
         raise InvalidData(
-            f"{name[:80]!r} is no type of PostgreSQL: somebody wrote it into the catalog. Correct it there, or define anew what has it."
+            f"{name[:80]!r} is not a type of PostgreSQL: somebody wrote it into the catalog. Correct it there, or define again what has it."
         )
     return SQL(f"pg_catalog.{name}" if _LOOKED_UP.fullmatch(name) else name)
 
@@ -133,8 +133,8 @@ def _compiled(given: Any, owner: str) -> str:
     if sa is None or not isinstance(instance, sa.types.TypeEngine):
         shown = given.__name__ if isinstance(given, type) else repr(given)
         raise InvalidDefinition(
-            f"{owner} has the type {shown}, which is none of PostgreSQL's: give its name, as 'double precision', or SQLAlchemy's "
-            "type, as sqlalchemy.Double."
+            f"{owner} has the type {shown}, which is not a type of PostgreSQL: give a name, such as 'double precision', or SQLAlchemy's "
+            "type, such as sqlalchemy.Double."
         )
     if isinstance(instance, sa.ARRAY) and instance.dimensions in (None, 1) and type(instance.item_type) is sa.Float:
         return "real[]"  # embeddings are kept as float4, whatever precision SQLAlchemy's Float names

@@ -28,7 +28,7 @@ def of_postgresql(url: str) -> str:
     if scheme not in ("postgresql", "postgres"):
         hint = " (the embedded PostgreSQL's other databases are embedded:///name)" if scheme == "embedded" else ""
         raise ConnectionFailed(
-            f"fsdb works on PostgreSQL, and a URL that begins with {found[1]}{found[2] or ''}: is not one of PostgreSQL: write postgresql://user@host/database{hint}."
+            f"fsdb works on PostgreSQL, and a URL that begins with {found[1]}{found[2] or ''}: is not a PostgreSQL URL: write postgresql://user@host/database{hint}."
         )
     return f"{scheme}:/{url[found.end() :]}"
 

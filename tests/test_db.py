@@ -111,5 +111,5 @@ def test_a_store_that_another_thread_closes_meanwhile_says_that_it_is_closed(
         return pool
 
     monkeypatch.setattr(opened, "_ready", closed_after_the_look)
-    with pytest.raises(ConnectionFailed, match=r"closed.*open another one"), getattr(opened, way)():
+    with pytest.raises(ConnectionFailed, match=r"closed.*open another with"), getattr(opened, way)():
         pass

@@ -72,7 +72,7 @@ def test_other_types_are_refused_by_name(kind: object) -> None:
 
 @pytest.mark.parametrize(("kind", "shown"), [(float, "float"), (np.float32, "float32"), (8, "8"), (None, "None")])
 def test_what_is_no_type_of_a_database_is_refused(kind: object, shown: str) -> None:
-    with pytest.raises(InvalidDefinition, match=f"feature 'f' has the type {shown}, which is none of PostgreSQL's"):
+    with pytest.raises(InvalidDefinition, match=f"feature 'f' has the type {shown}, which is not a type of PostgreSQL"):
         Feature("f", kind)  # type: ignore[arg-type]
 
 
@@ -131,7 +131,7 @@ def test_too_many_features_are_refused_with_how_to_split() -> None:
 def test_keys_need_exact_equality_and_a_name_of_their_own() -> None:
     with pytest.raises(InvalidDefinition, match="no exact equality"):
         FeatureSet("s", keys={"k": sa.Float}, features=numbered(1))
-    with pytest.raises(InvalidDefinition, match="stands twice"):
+    with pytest.raises(InvalidDefinition, match="appears twice"):
         FeatureSet("s", keys={"f0": sa.Integer}, features=numbered(1))
     with pytest.raises(InvalidDefinition, match="has no key"):
         FeatureSet("s", keys={}, features=numbered(1))
@@ -158,7 +158,7 @@ def test_durations_that_are_not_fixed_are_refused(text: str) -> None:
 
 
 def test_a_duration_of_nothing_is_refused() -> None:
-    with pytest.raises(InvalidDefinition, match="not longer than zero"):
+    with pytest.raises(InvalidDefinition, match="must be longer than zero"):
         fixed_duration("0 hours", "s")
 
 

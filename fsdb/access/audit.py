@@ -45,9 +45,9 @@ def entries(
     Raises InvalidData for a `since` without a time zone, RightMissing without SELECT on fsdb.audit.
     """
     if since is not None and since.utcoffset() is None:
-        raise InvalidData(f"since {since} has no time zone: give an aware datetime.")
+        raise InvalidData(f"since={since} has no time zone: give a datetime that has one.")
     if not 0 <= most < 2**63:
-        raise InvalidData(f"most={most} is no number of lines: give one from 0 on.")
+        raise InvalidData(f"most={most} is not a number of lines: give 0 or more.")
     values = {"object": object, "operation": operation, "since": since, "most": most}
     with connection.cursor(row_factory=tuple_row) as cursor:
         rows = cursor.execute(query(FILE, "entries"), values).fetchall()

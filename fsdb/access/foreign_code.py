@@ -83,7 +83,7 @@ def check_schemas(connection: Connection[Any]) -> None:
         schema, owner, wanted = found
         raise ChangeRefused(
             f"Schema {schema} belongs to role {owner}, who could replace what fsdb runs there as {wanted}: look at what is in it, then drop it, "
-            f"or give it away with ALTER SCHEMA {schema} OWNER TO {wanted}."
+            f"or change its owner with ALTER SCHEMA {schema} OWNER TO {wanted}."
         )
     _check_owner(connection)
 
@@ -100,8 +100,8 @@ def _check_owner(connection: Connection[Any]) -> None:
             found = cursor.execute(query(FILE, "catalog_is_of"), {"role": wanted}).fetchone()
             if found is not None and not found[1]:
                 raise ChangeRefused(
-                    f"The fsdb catalog of this database belongs to role {found[0]}, and {OWNER_VARIABLE} says {wanted}: nothing of it was called. "
-                    f"Connect to the database that is meant, or correct {OWNER_VARIABLE}."
+                    f"The fsdb catalog of this database belongs to role {found[0]}, but {OWNER_VARIABLE} names {wanted}: fsdb called nothing there. "
+                    f"Connect to the right database, or correct {OWNER_VARIABLE}."
                 )
             return
         found = cursor.execute(query(FILE, "stranger")).fetchone()
@@ -138,7 +138,7 @@ def as_owner(connection: Connection[Any]) -> Iterator[None]:
         owner, role, is_member, before = found
         if not is_member:
             raise ChangeRefused(
-                f"The fsdb catalog belongs to role {owner}, and {role} is no member of it: upgrade it as {owner}."
+                f"The fsdb catalog belongs to role {owner}, and {role} is not a member of it: upgrade it as {owner}."
             )
         cursor.execute(query(FILE, "act"), {"role": owner})
         yield  # where the block fails its transaction is rolled back, and the role with it

@@ -164,7 +164,7 @@ def revoke(connection: Connection[Any], role: str, users: Sequence[str], on: Seq
         if not taken:
             where = f" on {', '.join(on)}" if on else ""
             raise ChangeRefused(
-                f"User {user} was not given the role {role}{where}: fsdb roles shows who was. What it may come from another role."
+                f"User {user} does not have the role {role}{where}: fsdb roles shows who has it. Rights that the user has come from another role."
             )
 
 
@@ -182,7 +182,7 @@ def _checked(
             raise UnknownName(f"The cluster has no user or group {user!r}: CREATE ROLE makes one.")
         numbers[user] = found[0]
     if on and role not in LIMITED:
-        raise InvalidDefinition(f"The role {role} is for the whole database: leave on= away.")
+        raise InvalidDefinition(f"The role {role} is for the whole database: leave out on=.")
     for target in on:
         found = (
             None
@@ -199,7 +199,7 @@ def _make_admin(connection: Connection[Any], named: Named, user: str) -> None:
     owner, superuser, _ = _owner(connection)
     if superuser:
         raise ChangeRefused(
-            f"fsdb's catalog belongs to {owner}, a superuser, so every admin of fsdb would be one: let a role of its own own it, or grant {owner} to {user} yourself."
+            f"fsdb's catalog belongs to the superuser {owner}, so every admin of fsdb would be a superuser: give the catalog an owner of its own, or grant {owner} to {user} yourself."
         )
     chain = [(owner, named.rolname), (named.rolname, user)] if named.exists else [(owner, user)]
     for role, member in chain:
@@ -226,7 +226,7 @@ def _require_owner(connection: Connection[Any]) -> None:
     owner, _, ours = _owner(connection)
     if not ours:
         raise RightMissing(
-            f"User {connection.info.user} may not give rights on what fsdb keeps: connect as {owner}, or as an admin of fsdb."
+            f"User {connection.info.user} may not grant rights on fsdb's objects: connect as {owner}, or as an admin of fsdb."
         )
 
 

@@ -43,5 +43,5 @@ def require_all(connection: Connection[Any], sets: Sequence[str], what: str) -> 
     hidden = hiding(connection, sets)
     if hidden is not None:
         raise RightMissing(
-            f"{what} needs every version, and {hidden}: use a role that no policy on its live table or history binds, such as their owner, or BYPASSRLS."
+            f"{what} needs every version, and {hidden}: use a role that no such policy binds, such as the tables' owner or one with BYPASSRLS."
         )

@@ -63,5 +63,5 @@ def _check_keys(owner: RegisteredSet, types: dict[str, str]) -> None:
             )
         if family(types[key]) != family(kind):
             raise InvalidData(
-                f"The spine's column {key!r} is of type {types[key]}, the key of {owner.name} of type {kind}: cast the column."
+                f"The spine's column {key!r} is of type {types[key]}, but the key of {owner.name} is of type {kind}: cast the column."
             )

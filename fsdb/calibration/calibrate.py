@@ -46,7 +46,7 @@ def calibrate(url: str, engines: Sequence[str] = DEFAULT, progress: Callable[[st
     """
     for engine in engines:
         if engine not in router.ENGINES or engine not in costs.UNITS:
-            raise UnknownName(f"There is no engine {engine!r} to be measured: choose of {', '.join(costs.UNITS)}.")
+            raise UnknownName(f"There is no engine {engine!r} to measure: choose one of {', '.join(costs.UNITS)}.")
     found: dict[str, dict[str, float]] = {}
     off: dict[str, float] = {}
     absent: dict[str, str] = {}

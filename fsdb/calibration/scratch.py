@@ -38,7 +38,7 @@ def scratch(url: str) -> Iterator[Scratch]:
             psycopg.Cursor(admin).execute(query(FILE, "create", database=Identifier(name)))  # no transaction makes one
         except psycopg.errors.InsufficientPrivilege as error:
             raise FsdbError(
-                f"User {admin.info.user} may not create the database to measure in: let one with CREATEDB run fsdb calibrate; without it the built-in costs count."
+                f"User {admin.info.user} may not create the database that fsdb calibrate measures in: run it as a user with CREATEDB. Until then the built-in costs count."
             ) from error
         try:
             made = make_conninfo(url, dbname=name)

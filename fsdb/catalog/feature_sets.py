@@ -282,7 +282,7 @@ def default_text(value: Any, kind: str) -> str | None:
             return written(texts_of(list(value), kind.removesuffix("[]")))
         except (TypeError, ValueError) as error:
             raise InvalidDefinition(
-                f"The default {value!r} is no {kind}: give a list of its items, or the text that PostgreSQL reads."
+                f"The default {value!r} is not of type {kind}: give a list of its items, or the text that PostgreSQL reads."
             ) from error
     if isinstance(value, (bytes, bytearray, memoryview)):
         return f"\\x{bytes(value).hex()}"

@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for word in given:
         if not _is_text(word):
             return _refuse(
-                f"The argument {word!r} is not valid UTF-8: write it so, or set LANG to the encoding of this terminal."
+                f"The argument {word!r} is not valid UTF-8: encode it as UTF-8, or set LANG to the encoding of this terminal."
             )
     if given[:1] != ["psql"] and any(
         has_secret(word) and before != "--url" and not word.startswith("--url=")
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ):
         # What is said of an argument that fits nowhere repeats it.
         return _refuse(
-            "An argument holds a password or another secret: a database's URL is given as --url or, better, as FSDB_URL, and no other argument takes one.",
+            "An argument holds a password or another secret: give a database's URL as FSDB_URL or with --url; no other argument takes one.",
             MISUSE,
         )
     try:

@@ -40,4 +40,6 @@ def moment(text: str) -> datetime:
         found = datetime.fromisoformat(text)
         return found if found.utcoffset() is not None else found.astimezone()
     except (ValueError, OverflowError) as error:
-        raise InvalidData(f"{text!r} is no moment: write it as 2026-03-01 or 2026-03-01T12:00+01:00.") from error
+        raise InvalidData(
+            f"{text!r} is not a date or time: write it as 2026-03-01 or 2026-03-01T12:00+01:00."
+        ) from error

@@ -97,7 +97,7 @@ def _read(file: Path, types: Mapping[str, str]) -> list[dict[str, Any]]:
         try:
             rows = [json.loads(line) for line in text.splitlines() if line.strip()]
         except json.JSONDecodeError as error:
-            raise InvalidData(f"{file} is not one JSON object a line: {error}.") from error
+            raise InvalidData(f"{file} does not hold one JSON object per line: {error}.") from error
     else:
         rows = list(csv.DictReader(text.splitlines()))
     return [{name: _value(value, types.get(name, "text"), name) for name, value in row.items()} for row in rows]
@@ -118,5 +118,5 @@ def _value(value: Any, kind: str, name: str) -> Any:
         if base == "boolean":
             return {"true": True, "false": False, "t": True, "f": False}[value.lower()]
     except (ValueError, KeyError) as error:
-        raise InvalidData(f"{value!r} is no value of key {name}, which is of type {kind}.") from error
+        raise InvalidData(f"{value!r} is not a value for key {name}, which is of type {kind}.") from error
     return value

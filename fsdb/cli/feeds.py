@@ -92,5 +92,7 @@ def shadow(
 def _named(text: str) -> tuple[str, str]:
     name, equals, column = text.partition("=")
     if not (name and equals and column):
-        raise InvalidDefinition(f"{text!r} is no input with its column: write name=column, such as origin=airport.")
+        raise InvalidDefinition(
+            f"{text!r} does not map an input to a column: write name=column, such as origin=airport."
+        )
     return name, column

@@ -46,7 +46,8 @@ def sync(
     """Bring the columnar copies up to date with history."""
     if watch is not None and not LEAST_PAUSE <= watch <= MOST_PAUSE:
         raise typer.BadParameter(
-            f"{watch:g} is no pause: give between {LEAST_PAUSE:g} and {MOST_PAUSE:,} seconds.", param_hint="--watch"
+            f"--watch {watch:g} is not a pause: give between {LEAST_PAUSE:g} and {MOST_PAUSE:,} seconds.",
+            param_hint="--watch",
         )
     age = None if expire is None else fixed_duration(expire, "--expire")
     with opened(url) as store:

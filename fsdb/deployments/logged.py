@@ -92,7 +92,7 @@ def _flavor(uri: str, flavors: list[str]) -> str:
 def _loaded(uri: str, flavor: str, kept: Any, trust_code: bool) -> Any:
     if not isinstance(kept, Mapping):
         raise UnsupportedModel(
-            f"{uri} has a {_DESCRIPTION} that says nothing of its flavor {flavor}: log the model again"
+            f"{uri} has a {_DESCRIPTION} that does not describe its flavor {flavor}: log the model again"
         )
     try:
         reader = _reader(flavor, kept)

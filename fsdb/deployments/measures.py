@@ -40,7 +40,7 @@ def compare(connection: Connection[Any], name: str, labels: str, label: str, id_
     deployed = get_deployment(connection, name)
     if get_version(connection, deployed.model, deployed.version).prediction_type.endswith("[]"):
         raise InvalidDefinition(
-            f"Model {deployed.model} predicts several targets, which no one label tells of: compare prediction[1], prediction[2] and so on in SQL."
+            f"Model {deployed.model} predicts several targets, and one label cannot judge them: compare prediction[1], prediction[2] and so on in SQL."
         )
     values = {"name": deployed.name, "labels": labels, "label": label, "id_column": id_column}
     try:

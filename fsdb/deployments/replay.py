@@ -74,9 +74,7 @@ def replay(connection: Connection[Any], name: str, limit: int | None = 1000) -> 
     where onnxruntime would be needed and is not installed.
     """
     if limit is not None and limit < 0:
-        raise InvalidArgument(
-            f"limit={limit} is no number of predictions: give one from 0 on, or None for all of them."
-        )
+        raise InvalidArgument(f"limit={limit} is not a number of predictions: give 0 or more, or None for all of them.")
     with connection.transaction():
         deployed = get_deployment(connection, name)
         check_there(connection, deployed)

@@ -41,7 +41,7 @@ def check_free(connection: Connection[Any], schema: str, table: str) -> None:
     kind = _scalar(connection, "relation_kind", {"schema": schema, "table": table})
     if kind is not None:
         raise ChangeRefused(
-            f"There is already a {kind} {schema}.{table}, which is no deployment of fsdb's: choose another table name, or rename it."
+            f"There is already a {kind} {schema}.{table}, which is not a deployment of fsdb's: choose another table name, or rename it."
         )
 
 

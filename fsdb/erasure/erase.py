@@ -68,7 +68,7 @@ def require_read_committed(connection: Connection[Any], feature_set: str) -> Non
     """Raises ChangeRefused in a transaction whose snapshot may be older than its locks."""
     if connection.execute(query(FILE, "isolation")).fetchone() != ("read committed",):
         raise ChangeRefused(
-            f"Nothing is erased from {feature_set} in a transaction whose snapshot may lack rows: isolation level read committed is needed."
+            f"Nothing was erased from {feature_set}, because this transaction's snapshot may lack rows: use isolation level read committed."
         )
 
 
@@ -131,7 +131,7 @@ def _taken(connection: Connection[Any], registered: RegisteredSet, why: str, cop
     taken.counts["history"] = before  # without the tombstones that this delete wrote
     if erase_versions(connection, registered, versions) != len(versions):
         raise ChangeRefused(
-            f"Versions of {registered.name} were not to be removed: a trigger of its history table keeps them."
+            f"Versions of {registered.name} could not be removed: a trigger on its history table keeps them. Disable it first."
         )
     for place in places.PLACES.values():
         place(connection, registered, taken)
@@ -177,11 +177,11 @@ def _delete_live(connection: Connection[Any], registered: RegisteredSet, parts: 
             switch(connection, registered, "ENABLE", feeds)
     except errors.IntegrityError as error:
         raise ChangeRefused(
-            f"The live table of {registered.name} keeps a row that others refer to ({error.diag.constraint_name}): delete those first. Nothing was erased."
+            f"The live table of {registered.name} has a row that other rows refer to ({error.diag.constraint_name}): delete those first. Nothing was erased."
         ) from error
     except (errors.DataError, errors.RaiseException) as error:
         raise ChangeRefused(
-            f"A trigger of the live table of {registered.name} refuses that rows are deleted: {error.diag.message_primary}. Nothing was erased."
+            f"A trigger of the live table of {registered.name} refuses to delete rows: {error.diag.message_primary}. Nothing was erased."
         ) from error
     (left,) = _one(connection, "live_left", parts)
     if left:

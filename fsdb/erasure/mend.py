@@ -37,7 +37,7 @@ def mend(
     Raises InvalidData for a naive moment, ChangeRefused where versions from before `after` have left PostgreSQL.
     """
     if after.utcoffset() is None:
-        raise InvalidData(f"dated_after={after} has no time zone: give an aware datetime.")
+        raise InvalidData(f"dated_after={after} has no time zone: give a datetime that has one.")
     with connection.transaction(force_rollback=dry_run):
         require_read_committed(connection, feature_set)
         registered = get_set(connection, feature_set)
@@ -46,7 +46,7 @@ def mend(
         registered = get_set(connection, feature_set)
         if registered.reach is not None and after < registered.reach:
             raise ChangeRefused(
-                f"Versions of {feature_set} before {registered.reach} are in its columnar copy alone, and stay: give a time from then on."
+                f"Versions of {feature_set} before {registered.reach} are in its columnar copy alone and stay there: give that time or a later one."
             )
         done = _mended(connection, registered, after, why.strip() or f"dated after {after.isoformat()}")
     return done if not dry_run else ErasureResult(**{**vars(done), "number": None, "pending": False})

@@ -115,7 +115,7 @@ def _moment(array: pa.Array, wanted: Wanted, zone: Zone | None) -> pa.Array:
     if array.type.tz is None:
         if zone is None:
             raise InvalidData(
-                f"The times of column {wanted.name!r} are naive: say of which time zone they are, with timezone='UTC' or timezone='America/New_York'."
+                f"The times of column {wanted.name!r} are naive: give their time zone with timezone='UTC' or timezone='America/New_York'."
             )
         array = pa.concat_arrays(local_moments(pa.chunked_array([array]), zone, wanted.name).chunks)
     return _within(array.cast(pa.timestamp("us", "UTC")), wanted)

@@ -135,7 +135,7 @@ def _found(path: str, what: str) -> list[str]:
     else:
         files = [path] if Path(path).exists() else sorted(glob(path))  # noqa: PTH207 - of any folder
     if not files:
-        raise InvalidData(f"The {what} names files {path!r}, and there are none: check the path.")
+        raise InvalidData(f"The {what} names the files {path!r}, but there are none: check the path.")
     return files
 
 

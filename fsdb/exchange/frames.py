@@ -56,7 +56,9 @@ def as_arrow(frame: Any, what: str, wanted: Mapping[str, str] | None = None, zon
     except Exception as error:  # of whatever library hands out the data
         said = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
         raise InvalidData(f"The {what} cannot be taken: {said}. Give each column one type.") from error
-    raise InvalidData(f"A {type(frame).__name__} is no {what}: give an SQL query, or a pandas, polars or Arrow table.")
+    raise InvalidData(
+        f"A {type(frame).__name__} cannot be the {what}: give an SQL query, or a pandas, polars or Arrow table."
+    )
 
 
 def columns_of(schema: pa.Schema, what: str) -> list[Column]:
@@ -98,7 +100,7 @@ def staged(
             for lines in _lines(schema, batches, columns):
                 copy.write(lines)
     except psycopg.DataError as error:
-        raise InvalidData(f"PostgreSQL does not take the data frame: {str(error).strip().splitlines()[0]}.") from error
+        raise InvalidData(f"PostgreSQL rejects the data frame: {str(error).strip().splitlines()[0]}.") from error
     expressions = [
         SQL("{} AS {}").format(_arriving(name, column.type), Identifier(column.name))
         for name, column in zip(names, columns, strict=True)
@@ -153,7 +155,7 @@ def _series(
         array = pa.Array.from_pandas(series)
     except (pa.ArrowException, ValueError, TypeError, OverflowError, AttributeError) as error:
         raise InvalidData(
-            f"The {what}'s column {name!r} is of type {series.dtype}, which has no counterpart: convert it, or leave it out."
+            f"The {what}'s column {name!r} is of type {series.dtype}, for which PostgreSQL has no type: convert it, or leave it out."
         ) from error
     return (pa.concat_arrays(array.chunks) if isinstance(array, pa.ChunkedArray) and array.num_chunks else array), None
 
@@ -188,7 +190,7 @@ def _sql_type(field: pa.Field, what: str) -> str:
     kind = kind_of(field)
     if kind is None:
         raise InvalidData(
-            f"The {what}'s column {field.name!r} is of type {field.type}, which has no counterpart: convert it, or leave it out."
+            f"The {what}'s column {field.name!r} is of type {field.type}, for which PostgreSQL has no type: convert it, or leave it out."
         )
     return kind
 

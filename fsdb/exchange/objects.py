@@ -52,7 +52,7 @@ def object_column(
     unknown = [of for of, its in found.items() if its is None]
     if unknown:
         raise _refused(
-            values, name, lambda v: type(v) in unknown, "which has no counterpart: convert it, or leave it out"
+            values, name, lambda v: type(v) in unknown, "for which PostgreSQL has no type: convert it, or leave it out"
         )
     kinds = set(found.values())
     if not kinds:

@@ -78,7 +78,7 @@ def zone_of(given: Any) -> Zone | None:
 def _named(text: str, given: Any) -> Zone:
     if text.lower() in _TWO_MEANINGS:
         raise UnknownName(
-            f"The time zone {given!r} has summer time for some and none for others: name a place, such as 'Europe/Berlin', or an offset, such as '+01:00'."
+            f"The time zone {given!r} has summer time on some systems and none on others: name a place, such as 'Europe/Berlin', or an offset, such as '+01:00'."
         )
     try:
         if text.lower() not in _OF_A_MACHINE:
@@ -100,7 +100,7 @@ def _of_object(given: tzinfo) -> Zone:
         fixed = None
     if fixed is None:
         raise UnknownName(
-            f"The time zone {given!r} bears no name that a database knows: give zoneinfo.ZoneInfo, or its name as 'America/New_York'."
+            f"The time zone {given!r} has no name that a database knows: give zoneinfo.ZoneInfo, or its name as 'America/New_York'."
         )
     return Zone(timezone(fixed), None)
 
@@ -117,7 +117,7 @@ def _moments(chunk: pa.Array, zone: Zone, name: str) -> pa.Array:
         return chunk.cast(pa.int64())
     if int(local.min()) < _FIRST or int(local.max()) >= _LAST:
         raise InvalidData(
-            f"Column {name!r} has naive times before the year 1 or after 9999, of which nobody knows the zone's offset: give times with a zone."
+            f"Column {name!r} has naive times before the year 1 or after 9999, for which the zone's offset is unknown: give times with a zone."
         )
     moments = local - _offsets(local, zone)
     return pa.array(moments, pa.int64(), mask=chunk.is_null().to_numpy(zero_copy_only=False))

@@ -140,6 +140,6 @@ def _moment(text: str, texts: pa.Array, row: int, wanted: Wanted, zone: Zone | N
         return (time - _EPOCH.replace(tzinfo=UTC)) // _MICROSECOND
     if zone is None:
         raise InvalidData(
-            f"The time {text} of column {wanted.name!r}{wanted.in_row(row)} is naive: say of which time zone such times are, with timezone='UTC' or timezone='America/New_York'."
+            f"The time {text} of column {wanted.name!r}{wanted.in_row(row)} is naive: give the time zone of such times with timezone='UTC' or timezone='America/New_York'."
         )
     return zone.moment(time)

@@ -37,7 +37,7 @@ def delete_as_of(
     keys that the set has not, RetentionRefused for a moment before the set's reach: what was there then may have left.
     """
     if event_time.utcoffset() is None:
-        raise InvalidData(f"event_time {event_time} has no time zone: give an aware datetime.")
+        raise InvalidData(f"event_time {event_time} has no time zone: give a datetime that has one.")
     if registered.event_time_rule is not None:
         raise InvalidData(
             f"Feature set {registered.name} is declared with event_time={registered.event_time_rule!r}, so that the clock alone counts: delete the rows of {registered.name} with DELETE, as of now."
@@ -45,7 +45,7 @@ def delete_as_of(
     if getattr(event_time, "nanosecond", 0):
         raise InvalidData(f"event_time {event_time} has nanoseconds: round it to microseconds.")
     if not bounds.within(event_time):
-        raise InvalidData(f"event_time {event_time} is not within {bounds.WORDS}: give a time within.")
+        raise InvalidData(f"event_time {event_time} is not within {bounds.WORDS}: give a time in that range.")
     if not rows:
         return 0
     with connection.transaction():
@@ -69,7 +69,7 @@ def _delete(
         query("history/deletion", "too_late", event_time=moment, **bounds.parts(registered.ahead))
     ).fetchone() != (False,):
         raise InvalidData(
-            f"event_time {event_time} is not within {bounds.words(registered.ahead)}: give a time within."
+            f"event_time {event_time} is not within {bounds.words(registered.ahead)}: give a time in that range."
         )
     given = query(
         "history/deletion",

@@ -49,7 +49,7 @@ def set_aside(connection: Connection[Any], registered: RegisteredSet) -> Iterato
             raise
         except errors.ProgrammingError as error:
             raise ChangeRefused(
-                f"View {shown(view['schema'], view['name'])} reads {registered.name} in a way that this change ends: "
+                f"View {shown(view['schema'], view['name'])} reads {registered.name} in a way that this change would break: "
                 f"{error.diag.message_primary}. Change or drop the view first."
             ) from error
         if not view["own"]:

@@ -29,7 +29,7 @@ def follow(
     schema, name = table_of(table)
     if live is None or (live.facts["schema"], live.facts["name"]) != (schema, name):
         raise ChangeRefused(
-            f"Feature set {registered.name} does not follow to table {table}: its triggers stand on "
+            f"Feature set {registered.name} cannot follow table {table}: its triggers are on "
             f"{'no table' if live is None else live.table}. Rename the table first."
         )
     missing = [

@@ -46,7 +46,7 @@ def repair(
     problems = live_status(connection, registered).problems
     if problems:
         raise ChangeRefused(
-            f"Feature set {registered.name} is not repaired while history cannot follow its table. {' '.join(map(str, problems))}"
+            f"Feature set {registered.name} cannot be repaired while history cannot follow its table. {' '.join(map(str, problems))}"
         )
     with refusals(registered.name), connection.transaction():
         locks.take(connection, track_locks(registered.live_schema, registered.live_table))
@@ -60,7 +60,7 @@ def repair(
         left = count(connection, registered)
         if left:
             raise ChangeRefused(
-                f"{left} The repair was taken back: triggers of the table's own change what is written, so repair it from live, or switch them off."
+                f"{left} The repair was rolled back: the table's own triggers change what fsdb writes. Repair it from live, or disable those triggers."
             )
         if differing:
             counts = {

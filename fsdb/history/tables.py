@@ -179,7 +179,7 @@ def owner(connection: Connection[Any], registered: RegisteredSet) -> str:
     ).fetchone()
     if row is None:
         raise ChangeRefused(
-            f"The history table of feature set {registered.name} is gone: restore it from a backup, or drop the set and create it anew."
+            f"The history table of feature set {registered.name} is gone: restore it from a backup, or drop the set and create it again."
         )
     return str(row[0])
 

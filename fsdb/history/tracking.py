@@ -58,7 +58,7 @@ def tracked_definition(
         raise InvalidDefinition(_nothing_left(live, taken))
     set_name = name or (relation if schema == "public" else f"{schema}.{relation}")
     if not all(NAME.fullmatch(part) for part in set_name.split(".")):
-        raise InvalidDefinition(f"Table {table} has a name that no feature set can bear: choose one with name=.")
+        raise InvalidDefinition(f"The name of table {table} cannot name a feature set: choose one with name=.")
     definition = FeatureSet(
         set_name,
         keys={key: _supported(live, key, f"key {key!r}") for key in chosen_keys},
@@ -162,7 +162,7 @@ def _supported(live: LiveTable, name: str, what: str, kind: str | None = None) -
         )
     found = sql_type(column["type"], f"{what} of {live.table}")
     if kind is not None and found != kind:
-        raise InvalidDefinition(f"Column {name!r} of {live.table} is {found}, not {kind}: declare it as it is.")
+        raise InvalidDefinition(f"Column {name!r} of {live.table} is {found}, not {kind}: declare it as {found}.")
     return found
 
 

@@ -94,7 +94,7 @@ def refusing(registered: RegisteredSet) -> Iterator[None]:
         ) from error
     except (psycopg.DataError, psycopg.IntegrityError) as error:
         raise InvalidData(
-            f"The data does not fit {registered.name}: {first_line(error)}. Nothing was taken; correct the data and give it again."
+            f"The data does not fit {registered.name}: {first_line(error)}. Nothing was loaded; correct the data and load it again."
         ) from error
 
 
@@ -126,5 +126,5 @@ def _check_whole(connection: Connection[Any], column: Matched, rows: Composable)
     assert row is not None
     if row[0]:
         raise InvalidData(
-            f"Column {column.name!r} holds {row[0]:,} numbers with fractions, and is kept as {column.type}: round them first."
+            f"Column {column.name!r} holds {row[0]:,} numbers with fractions, but is kept as {column.type}: round them first."
         )

@@ -111,7 +111,7 @@ def match(registered: RegisteredSet, columns: Sequence[Column], event_time: str 
 def _time_column(registered: RegisteredSet, given: Sequence[str], event_time: str | None) -> str | None:
     if event_time is not None and event_time not in given:
         raise UnknownName(
-            f"The data has no column {event_time!r}, which is to be the event time: it has {_listed(given)}."
+            f"The data has no column {event_time!r}, which you named as the event time: it has {_listed(given)}."
         )
     own = registered.event_time_column or "event_time"
     chosen = event_time or ("event_time" if "event_time" in given else own if own in given else None)
@@ -134,12 +134,12 @@ def _matched(registered: RegisteredSet, name: str, kind: str, given: str, zone: 
         return Matched(name, kind, kind, SQL("NULL"))
     if plain not in _ACCEPTED[wanted]:
         raise InvalidData(
-            f"Column {name!r} of the data is of type {given}, and {registered.name} keeps it as {kind}: convert it first."
+            f"Column {name!r} of the data is of type {given}, but {registered.name} keeps it as {kind}: convert it first."
         )
     if plain == LOCAL:
         if zone is None:
             raise InvalidData(
-                f"The times of column {name!r} are naive: say of which time zone they are, with timezone='UTC' or timezone='America/New_York'."
+                f"The times of column {name!r} are naive: give their time zone with timezone='UTC' or timezone='America/New_York'."
             )
         value = local_time(value, zone)
     elif plain != wanted and wanted in ("uuid", "jsonb"):

@@ -221,7 +221,7 @@ class Staging:
             (repeated,) = self._one("repeated_keys", keys=joined([Identifier(staged) for staged, _ in self._keys]))
             if repeated:
                 raise InvalidData(
-                    f"{repeated:,} rows are of an entity that the data has already, and no column says when each was true: name it with event_time=."
+                    f"{repeated:,} rows repeat an entity, and no column says when each was true: name that column with event_time=."
                 )
         return int(total)
 

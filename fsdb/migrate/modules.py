@@ -27,7 +27,7 @@ def load_definitions(where: str) -> list[Definition]:
                 found.append(item)
     if not found:
         raise InvalidDefinition(
-            f"{where} defines nothing: assign fsdb.FeatureSet(…) or fsdb.TrainingView(…) to a name at its top."
+            f"{where} defines nothing: assign fsdb.FeatureSet(…) or fsdb.TrainingView(…) to a name at its top level."
         )
     return found
 

@@ -71,7 +71,7 @@ def _alter_set(connection: Connection[Any], change: changes.AlterFeatureSet) -> 
     registered = get_set(connection, change.set_name)
     if registered.tracked and change.after.event_time is not None:
         raise ChangeRefused(
-            f"Feature set {registered.name} tracks a table, whose event_time does not change: drop the set, and track the table anew."
+            f"Feature set {registered.name} tracks a table, whose event_time cannot change: drop the set, and track the table again."
         )
     kept = {} if not registered.tracked else {"event_time": registered.event_time_column}
     catalog.update_set(connection, replace(set_definition(registered), **{**vars(change.after), **kept}))
@@ -146,7 +146,7 @@ def _narrow(connection: Connection[Any], change: changes.NarrowFeature) -> None:
         row = None
     if row != (0,):
         raise ChangeRefused(
-            f"{change.subject} is {change.old_type} and holds values, past or present, that are not the same as {change.new_type}: "
+            f"{change.subject} is {change.old_type} and holds values, past or present, that {change.new_type} cannot hold unchanged: "
             "it stays as it is. Add a feature of another name and backfill it instead."
         )
     _retype(connection, change)
@@ -201,7 +201,7 @@ def _check_default(connection: Connection[Any], set_name: str, feature: Feature)
             )
     except psycopg.DataError as error:
         raise InvalidDefinition(
-            f"The default {feature.default!r} of {set_name}.{feature.name} is no {feature.sql_type}: give a value of that type."
+            f"The default {feature.default!r} of {set_name}.{feature.name} is not of type {feature.sql_type}: give a value of that type."
         ) from error
 
 

@@ -67,7 +67,7 @@ def _settings(file: Path) -> dict[str, str]:
         return {}
     try:
         if file.stat().st_size > MOST_SETTINGS:
-            raise InvalidDefinition(f"{file} is larger than {MOST_SETTINGS:,} bytes: it is no pyproject.toml.")
+            raise InvalidDefinition(f"{file} is larger than {MOST_SETTINGS:,} bytes, so it is not a pyproject.toml.")
         found = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:  # TOMLDecodeError and UnicodeDecodeError are values, too
         raise InvalidDefinition(f"{file} cannot be read: {str(error)[:300] or type(error).__name__}.") from error

@@ -35,7 +35,7 @@ def as_of(connection: Connection[Any], registered: RegisteredSet, moment: dateti
     that engine raises where it cannot be had or the copy cannot be read.
     """
     if moment.utcoffset() is None:
-        raise InvalidData(f"The moment {moment} has no time zone: give an aware datetime.")
+        raise InvalidData(f"The moment {moment} has no time zone: give a datetime that has one.")
     columns = [Column(name, kind) for name, kind in registered.keys.items()]
     columns += [Column(feature.name, feature.type) for feature in registered.features]
     with connection.transaction(force_rollback=True):

@@ -77,7 +77,7 @@ def _retained(connection: Connection[Any], name: str) -> SetRetention:
             return _removed(connection, get_set(connection, name))
     except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
         raise RetentionRefused(
-            f"Training sets, deployments or definitions that use {name} have been worked on for {PATIENCE_SECONDS:.0f} s: nothing left it. Run fsdb retain {name} again when they are done."
+            f"Other sessions have been working on training sets, deployments or definitions that use {name} for {PATIENCE_SECONDS:.0f} s: no version was removed. Run fsdb retain {name} again when they are done."
         ) from error
     except psycopg.errors.InsufficientPrivilege as error:
         raise ConnectionFailed(
@@ -147,7 +147,7 @@ def _await_others(connection: Connection[Any], name: str, deployments: Sequence[
     while waiting:
         if time.monotonic() > deadline:
             raise RetentionRefused(
-                f"Deployment {', '.join(deployments)} reads {name}, and a transaction that may be scoring stays open: nothing left. End it (pg_stat_activity shows it), then run fsdb retain {name} again."
+                f"Deployment {', '.join(deployments)} reads {name}, and a transaction that may be scoring is still open: no version was removed. End it (pg_stat_activity shows it), then run fsdb retain {name} again."
             )
         time.sleep(_INTERVAL_SECONDS)
         waiting &= _others(connection)

@@ -173,8 +173,8 @@ def _tell_of_worker(deployed: deployments.RegisteredDeployment, wanted: str) -> 
     """Warns where nobody asked for the runtime worker, and it is the one that the model got."""
     if wanted == "auto" and deployed.current.runtime == "worker":
         warnings.warn(
-            f"Rows of {deployed.name} get their prediction from the process `fsdb worker`, which must run; none of the server's runtimes can "
-            f"have the model. {deployed.current.reason}",
+            f"Rows of {deployed.name} get their prediction from the process `fsdb worker`, which must be running: no runtime in the server can "
+            f"run this model. {deployed.current.reason}",
             NeedsWorker,
             stacklevel=4,  # the caller of deploy or attach, past what checks its arguments
         )

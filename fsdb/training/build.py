@@ -138,7 +138,7 @@ def _checked(columns: Sequence[Column], timestamp: str | None, label: str | None
         )
     if label is not None and label not in names:
         raise InvalidDefinition(
-            f"The spine has no column {label!r}, which is to be the label (it has {', '.join(names)})."
+            f"The spine has no column {label!r}, which you named as the label (it has {', '.join(names)})."
         )
     return timestamp
 
@@ -152,7 +152,7 @@ def _known(connection: Connection[Any], known: str | datetime) -> tuple[Known, S
         return (NOW if known == "now" else THEN), None
     if not isinstance(known, str):
         raise InvalidData(
-            f"known={known!r} is no moment: give 'now', 'then', a datetime, or a saved training set's name."
+            f"known={known!r} is not a moment: give 'now', 'then', a datetime, or a saved training set's name."
         )
     saved = catalog.get_saved(connection, known)
     return known_of(saved), snapshot_of(saved)

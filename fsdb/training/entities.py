@@ -28,7 +28,7 @@ def spine(
     for other in sets[1:]:
         if _keys(other) != _keys(sets[0]):
             raise InvalidDefinition(
-                f"{sets[0].name} has the keys {', '.join(sets[0].keys)}, {other.name} has {', '.join(other.keys)}: without a spine all sets need the same keys. Give a spine, or choose features of sets alike."
+                f"{sets[0].name} has the keys {', '.join(sets[0].keys)}, {other.name} has {', '.join(other.keys)}: without a spine all sets need the same keys. Give a spine, or choose features of sets with the same keys."
             )
     keys = joined([Identifier(key) for key in sets[0].keys])
     if values == "history":
@@ -47,7 +47,7 @@ def _refuse_gone(connection: Connection[Any], owner: RegisteredSet) -> None:
     reach = reach_of(connection, owner)
     if reach is not None:
         raise RetentionRefused(
-            f"Versions of {owner.name} before {reach} have left PostgreSQL for its columnar copy, so its history does not tell every moment at which something changed: give a spine of the moments that are wanted, or values='current'."
+            f"Versions of {owner.name} before {reach} have left PostgreSQL for its columnar copy, so PostgreSQL does not know every moment at which something changed: give a spine of the moments that you want, or values='current'."
         )
 
 

@@ -220,7 +220,7 @@ def verify(connection: Connection[Any], saved: SavedSet, engine: str = "auto") -
         changed = [c.name for c, now in zip(saved.columns, built.column_hashes, strict=True) if c.content_hash != now]
         difference = f"other values in {listed(changed)}"
     raise NotReproducible(
-        f"Training set {saved.name} does not come out as it was saved: {difference}. Its spine or a history table was changed past fsdb."
+        f"Training set {saved.name} cannot be built as it was saved: {difference}. Its spine or a history table was changed without fsdb."
     )
 
 
@@ -250,7 +250,7 @@ def delete(connection: Connection[Any], name: str) -> None:
             connection.execute(query(FILE, "drop_spine", table=Identifier(name)))
     except psycopg.errors.ForeignKeyViolation as error:
         raise ChangeRefused(
-            f"Training set {name} is what a registered model was trained on: it stays while the model does."
+            f"A registered model was trained on training set {name}: it stays while the model does."
         ) from error
 
 

@@ -29,16 +29,16 @@ def check_timestamp(columns: Sequence[Column], timestamp: str, zone: Zone | None
     types = {column.name: plain_type(column.type) for column in columns}
     if timestamp not in types:
         raise InvalidDefinition(
-            f"The spine has no column {timestamp!r}, which is to be its timestamp (it has {', '.join(types)})."
+            f"The spine has no column {timestamp!r}, which you named as its timestamp (it has {', '.join(types)})."
         )
     kind = types[timestamp]
     if kind == LOCAL and zone is None:
         raise InvalidData(
-            f"The spine's timestamp {timestamp!r} is naive: say of which time zone it is, with timezone='UTC' or timezone='America/New_York', or AT TIME ZONE in the query."
+            f"The spine's timestamp {timestamp!r} is naive: give its time zone with timezone='UTC' or timezone='America/New_York', or AT TIME ZONE in the query."
         )
     if kind == "date":
         raise InvalidData(
-            f"The spine's timestamp {timestamp!r} is a date, which is no moment: say which of the day is meant, such as ({timestamp} + interval '1 day') AT TIME ZONE 'UTC' for its end."
+            f"The spine's timestamp {timestamp!r} is a date and not a moment: say which moment of the day you mean, such as ({timestamp} + interval '1 day') AT TIME ZONE 'UTC' for its end."
         )
     if kind not in (INSTANT, LOCAL):
         raise InvalidData(f"The spine's timestamp {timestamp!r} is of type {types[timestamp]}: give a timestamptz.")

@@ -169,7 +169,7 @@ class TrainingSet:
             self.result.write_parquet(Path(path))
         except OSError as error:
             raise InvalidArgument(
-                f"The rows cannot be written to {str(path)[:200]!r}: {error.strerror or error}. Give the path of a file in a folder that is there."
+                f"The rows cannot be written to {str(path)[:200]!r}: {error.strerror or error}. Give the path of a file in a folder that exists."
             ) from error
 
     def explain(self) -> Explanation:

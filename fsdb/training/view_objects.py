@@ -46,7 +46,7 @@ def compile_view(
     check_timestamp(columns, view.timestamp, None)
     if view.label is not None and view.label not in names:
         raise InvalidDefinition(
-            f"The spine of {view.name} has no column {view.label!r}, which is to be the label (it has {', '.join(names)})."
+            f"The spine of {view.name} has no column {view.label!r}, which you named as the label (it has {', '.join(names)})."
         )
     columns = as_keys((owner for owner, _ in chosen), columns)
     reads, results = bind(chosen, columns)

@@ -163,11 +163,11 @@ def _install(
                 connection.execute(grant)
     except psycopg.errors.InvalidTableDefinition as error:
         raise InvalidDefinition(
-            f"Training view {view.name} cannot be a view of the database: {str(error).splitlines()[0]}. Its spine may read no temporary table."
+            f"Training view {view.name} cannot be a view of the database: {str(error).splitlines()[0]}. Its spine may not read a temporary table."
         ) from error
     except psycopg.errors.InvalidSchemaName as error:
         raise InvalidDefinition(
-            f"Training view {view.name} is to stand in schema {schema_and_name(view)[0]}, which does not exist: create it first."
+            f"Training view {view.name} belongs in schema {schema_and_name(view)[0]}, which does not exist: create it first."
         ) from error
 
 

@@ -77,7 +77,7 @@ def compile_vector(connection: Connection[Any], choice: Choice) -> CompiledVecto
     """Compiles and keeps a choice of features. Raises UnknownName, or InvalidDefinition for a choice that makes no vector."""
     features = choice[-1]
     if not features:
-        raise InvalidDefinition("A vector of no features was asked for: name at least one as 'set.feature'.")
+        raise InvalidDefinition("No features were chosen: name at least one as 'set.feature'.")
     generation = current_generation(connection)
     chosen = resolve_features(connection, features)
     named = list(zip(chosen, output_names(chosen), strict=True))

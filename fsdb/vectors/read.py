@@ -76,7 +76,7 @@ def feature_vector(
             if not isinstance(error, psycopg.DataError):
                 raise
             raise InvalidData(
-                f"A value of {listed(choice[-1])} cannot be had in Python: {str(error).strip()}. Read it with SQL, cast to text."
+                f"A value of {listed(choice[-1])} has no form in Python: {str(error).strip()}. Read it with SQL, cast to text."
             ) from error
         if row[-1] != connection.pgconn.backend_pid:
             _share(connection)

@@ -88,7 +88,7 @@ class Worker:
                 self._shared = self._shared or isinstance(error, NOT_PREPARED)
                 sentence = f"The server went away: {str(error).strip().partition(chr(10))[0]}."
                 if once or not connected:
-                    raise ConnectionFailed(f"{sentence} Rows in its queue wait there; run the worker again.") from error
+                    raise ConnectionFailed(f"{sentence} Rows stay in its queue: run the worker again.") from error
                 self._sizes.clear()
                 self._noted(f"{sentence} Trying again in {pause:g} s.")
                 self._sleep(pause)

@@ -123,7 +123,7 @@ def test_a_caller_adds_a_line_under_its_own_name_alone(
 ) -> None:
     name = psycopg.conninfo.conninfo_to_dict(other)["user"]
     with psycopg.connect(other, autocommit=True) as session:
-        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="no operation of it"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="no operation to record"):
             session.execute("SELECT fsdb.record_operation('deploy', 'x')")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             session.execute("SELECT fsdb.append_audit('deploy', 'x', '{}')")

@@ -297,7 +297,7 @@ def test_a_tracked_table_loses_its_row_and_a_trigger_that_keeps_it_refuses(house
     run("DROP TRIGGER keep_it ON app")
     run("CREATE TABLE child (id integer REFERENCES app)")
     run("INSERT INTO child VALUES (1)")
-    with pytest.raises(ChangeRefused, match="others refer to"):
+    with pytest.raises(ChangeRefused, match="other rows refer to"):
         store.erase("app", {"id": 1}, "asked")
     run("DROP TABLE child")
     assert store.erase("app", [{"id": 1}, {"id": 99}], "asked").entities == 1

@@ -38,7 +38,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("mode", [0o666, 0o777])
 def test_definitions_that_everybody_may_write_are_not_run(folder: Path, place: str, mode: int) -> None:
     (folder / place).chmod(0o777 if place == "." else mode)
-    with pytest.raises(InvalidDefinition, match="Everybody on this machine may"):
+    with pytest.raises(InvalidDefinition, match="Every user of this machine may"):
         load_definitions("features.py")
     assert not (folder / "mark").exists()
 
@@ -56,7 +56,7 @@ def test_definitions_that_everybody_may_write_are_not_run(folder: Path, place: s
 def test_migrations_that_everybody_may_write_are_not_run(folder: Path, place: str) -> None:
     (folder / place).chmod(0o777)
     for call in (project.head_revision, lambda found: project.merge(found, "m")):
-        with pytest.raises(InvalidDefinition, match="Everybody on this machine may"):
+        with pytest.raises(InvalidDefinition, match="Every user of this machine may"):
             call(project.find_project(folder))
     assert not (folder / "mark").exists()
 
@@ -68,7 +68,7 @@ def test_ones_own_in_a_folder_such_as_tmp(folder: Path) -> None:
     if os.geteuid() != 0:
         return
     os.chown(folder / "beside.py", 65534, 65534)
-    with pytest.raises(InvalidDefinition, match="Everybody on this machine may put files into"):
+    with pytest.raises(InvalidDefinition, match="Every user of this machine may put files into"):
         load_definitions("features.py")
     assert not (folder / "mark").exists()
 
@@ -117,11 +117,11 @@ def test_what_is_no_ordinary_file_is_no_data(tmp_path: Path) -> None:
     (tmp_path / "folder.csv").mkdir()
     (tmp_path / "round.csv").symlink_to("round.csv")
     for name in ("pipe.csv", "zero.csv", "nothing.parquet", "round.csv"):
-        with pytest.raises(InvalidData, match=r"no ordinary file|cannot be read|there are none"):
+        with pytest.raises(InvalidData, match=r"not a regular file|cannot be read|there are none"):
             read_files(tmp_path / name, "spine")
-    with pytest.raises(InvalidData, match="no ordinary file"):
+    with pytest.raises(InvalidData, match="not a regular file"):
         read_files(str(tmp_path / "pip*.csv"), "spine")
-    with pytest.raises(InvalidData, match=r"no ordinary file|cannot be read"):
+    with pytest.raises(InvalidData, match=r"not a regular file|cannot be read"):
         read_files(tmp_path, "spine")
 
 

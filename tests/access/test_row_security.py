@@ -374,7 +374,7 @@ def test_a_renamed_live_table_still_decides_and_a_missing_one_shows_nothing(poli
         with world.database.connect() as owner, owner.transaction(force_rollback=True):
             owner.execute("DROP TABLE account CASCADE")
             owner.execute(SQL("SET LOCAL ROLE {}").format(Identifier(world.names["reader"])))
-            with pytest.raises(psycopg.errors.UndefinedTable, match="is gone, whose policies say what"):
+            with pytest.raises(psycopg.errors.UndefinedTable, match="is gone, and its policies said what"):
                 owner.execute("SELECT FROM fsdb_history.account")
 
 

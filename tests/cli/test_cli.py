@@ -258,7 +258,7 @@ def test_two_branches_of_a_project(folder: Path, capsys: pytest.CaptureFixture[s
 @pytest.mark.parametrize(
     ("url", "status", "said"),
     [
-        ("mysql://u:secret@h/x", 1, "a URL that begins with mysql: is not one of PostgreSQL"),
+        ("mysql://u:secret@h/x", 1, "a URL that begins with mysql: is not a PostgreSQL URL"),
         ("sqlite:///x.db", 1, "begins with sqlite:"),
         ("embedded://shop", 1, "other databases are embedded:///name"),
         (
@@ -288,7 +288,7 @@ def test_version_and_pauses(capsys: pytest.CaptureFixture[str]) -> None:
     assert re.fullmatch(r"fsdb \d+\.\d+\.\d+\S*\n", capsys.readouterr().out)
     for seconds in ("-1", "0", "nan", "inf"):
         assert main(["sync", "--watch", seconds]) == 2
-        assert "is no pause" in capsys.readouterr().err
+        assert "is not a pause" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -397,4 +397,4 @@ def test_score_predicts_and_records(folder: Path, database: TestDatabase, capsys
         assert "1 rows scored, recorded in far." in capsys.readouterr().err
         assert connection.execute("SELECT prediction_id, prediction FROM far").fetchall() == [(1, True)]
         assert main(["score", "far", "SELECT 'NaN'::float8 AS distance, 1 AS prediction"]) == 1
-        assert "'prediction', which scoring by far gives itself" in capsys.readouterr().err
+        assert "'prediction', which far fills in itself" in capsys.readouterr().err

@@ -127,7 +127,7 @@ def test_refused(connection: Connection) -> None:
     refused(UnknownName, "no table 'order'", "order")
     refused(ChangeRefused, "no column 'distance'.*inputs=", inputs={"tailnum": 'Tail"No'})
     refused(ChangeRefused, "'hour' as bigint, but column 'note' of orders is text", inputs={**NAMED, "hour": "note"})
-    refused(InvalidDefinition, "'speed' is no key or request input", inputs={**NAMED, "speed": "note"})
+    refused(InvalidDefinition, "'speed' is not a key or request input", inputs={**NAMED, "speed": "note"})
     refused(UnknownName, "flight_delay", version=9)
     refused(ChangeRefused, "orders is a deployment|already a table", predictions="orders")
     connection.execute("ALTER TABLE orders ADD prediction text")
@@ -147,7 +147,7 @@ def test_refused(connection: Connection) -> None:
     refused(ChangeRefused, "a partitioned table", "parts")
     refused(ChangeRefused, "a partition", "part")
     refused(ChangeRefused, "already a relation orders_scored")
-    refused(InvalidDefinition, "gives no name", "Odd name")
+    refused(InvalidDefinition, "valid name", "Odd name")
     connection.execute('ALTER TABLE "Odd name" DROP prediction')
     before = objects(connection)
     refused(

@@ -331,12 +331,12 @@ def test_both_back_ends_refuse_the_same_rows_in_the_same_words(world: World, mon
         (
             lambda t: t.append_column("prediction", pa.array([True] * 36)),
             InvalidData,
-            "'prediction', which scoring by flight_delay gives itself",
+            "'prediction', which flight_delay fills in itself",
         ),
         (lambda t: t.append_column("hour", pa.array([1] * 36)), InvalidData, "two columns named 'hour'"),
         (lambda _: "SELECT nothing", InvalidDefinition, "data query does not run"),
         (lambda _: "nowhere.parquet", InvalidData, "there are none"),
-        (lambda _: 7, InvalidData, "A int is no data"),
+        (lambda _: 7, InvalidData, "A int cannot be the data"),
     ],
 )
 def test_bad_data_is_refused_and_nothing_is_done(

@@ -275,6 +275,6 @@ def test_a_trigger_that_leaves_rows_out_is_found_out(world: World) -> None:
         "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN CASE WHEN new.hour > 3 THEN new END; END'"
     )
     world.connection.execute("CREATE TRIGGER a BEFORE INSERT ON flight_delay FOR EACH ROW EXECUTE FUNCTION no()")
-    with pytest.raises(InvalidData, match="36 rows were given and table flight_delay took"):
+    with pytest.raises(InvalidData, match="36 rows were given, but table flight_delay took"):
         score(world.connection, NAME, given(), record=True)
     assert world.connection.execute("SELECT count(*) FROM flight_delay").fetchone() == (0,)

@@ -296,7 +296,7 @@ def test_what_an_input_is_may_be_said_as_sqlalchemy_does(world: World) -> None:
     ("given", "said"),
     [
         ({"inputs": ["x", "n"]}, "inputs= is a list: say what each input is"),
-        ({"inputs": {"x": float, "n": int}}, "input 'x' has the type float, which is none of PostgreSQL's"),
+        ({"inputs": {"x": float, "n": int}}, "input 'x' has the type float, which is not a type of PostgreSQL"),
         ({"inputs": {"x": "float8", "n": "int4"}, "metrics": {"auc": "high"}}, "metrics= maps names to numbers"),
         ({"inputs": {"x": "float8", "n": "int4"}, "metrics": 0.9}, "metrics= maps names to numbers"),
         ({"training_set": pd.DataFrame({"x": [1.0]})}, "training_set= is a DataFrame: give what store.training_set"),

@@ -77,7 +77,7 @@ def test_fields_may_be_parted_otherwise(
         ("x", '"1,5"', "'1,5' in row 1, which is no number"),
         ("x", "1e400", "out of range of double precision"),
         ("open", "maybe", "no boolean"),
-        ("since", "2024-01-01 10:00", "naive: say of which time zone"),
+        ("since", "2024-01-01 10:00", "naive: give their time zone"),
         ("since", "01/02/2024", "no time"),
         ("since", "2024-01-01 10:00:00.1234567Z", "nanoseconds"),
         ("day", "01/02/2024", "no date"),

@@ -93,7 +93,7 @@ def test_bad_keys_are_refused(connection: psycopg.Connection, weather: Registere
         ({"k": True}, InvalidData, "takes an integer; True is of type bool"),
         ({"k": None}, InvalidData, "has no value"),
         ({}, InvalidData, "is missing"),
-        ({"k": 1, "q": 2}, UnknownName, "'q' is no key of weather"),
+        ({"k": 1, "q": 2}, UnknownName, "'q' is not a key of weather"),
         ({"k": 2**70}, InvalidData, "an integer of 64 bits"),
     ]
     for key, error, message in bad:

@@ -88,7 +88,7 @@ def test_a_closed_store_says_that_it_is_closed(
             with pytest.raises(fsdb.ConnectionFailed, match=r"store on database .* is closed"):
                 getattr(handles[kind], name)(**call.arguments)
     with (
-        pytest.raises(fsdb.ConnectionFailed, match=r"is closed.*open another one with fsdb\.connect"),
+        pytest.raises(fsdb.ConnectionFailed, match=r"is closed.*open another with fsdb\.connect"),
         closed.transaction(),
     ):
         pass

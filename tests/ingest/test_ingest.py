@@ -300,7 +300,7 @@ GOOD = {"sensor": ["a"], "channel": [1], "value": [1.0], "event_time": [T0]}
         (GOOD | {"channel": [1.5]}, InvalidData, "holds 1.5 in row 0, which is no whole number"),
         (GOOD | {"channel": [2**40]}, InvalidData, "out of range"),
         (GOOD | {"channel": pd.array([None], "Int64")}, InvalidData, "1 of 1 rows have no value for the key"),
-        (GOOD | {"event_time": [datetime(2013, 1, 1)]}, InvalidData, "naive: say of which time zone"),
+        (GOOD | {"event_time": [datetime(2013, 1, 1)]}, InvalidData, "naive: give their time zone"),
         (GOOD | {"event_time": pd.to_datetime([None], utc=True)}, InvalidData, "1 of 1 rows have no event time"),
         (GOOD | {"event_time": ["2013-01-01"]}, InvalidData, "'event_time' of the data is of type text"),
         (GOOD | {"value": [True]}, InvalidData, "'value' of the data is of type boolean"),
@@ -324,7 +324,7 @@ def test_bad_data_gets_one_sentence_and_leaves_nothing(
 
 def test_other_refusals(connection: psycopg.Connection, readings: RegisteredSet, tmp_path: Path) -> None:
     twice = frame(("a", 1, 1.0, None, T0), ("a", 1, 2.0, None, T0)).drop(columns="event_time")
-    with pytest.raises(InvalidData, match="1 rows are of an entity that the data has already"):
+    with pytest.raises(InvalidData, match="1 rows repeat an entity"):
         ingest(connection, readings, twice)
     with pytest.raises(UnknownName, match="no column 'when'"):
         ingest(connection, readings, frame(("a", 1, 1.0, None, T0)), event_time="when")
@@ -332,7 +332,7 @@ def test_other_refusals(connection: psycopg.Connection, readings: RegisteredSet,
         ingest(connection, readings, pd.DataFrame(GOOD | {"event_time": [datetime(2013, 1, 1)]}), None, "Mars/Olympus")
     with pytest.raises(InvalidData, match="there are none"):
         ingest(connection, readings, tmp_path / "absent.parquet")
-    with pytest.raises(InvalidData, match="A dict is no data"):
+    with pytest.raises(InvalidData, match="A dict cannot be the data"):
         ingest(connection, readings, {"sensor": ["a"]})
     assert versions(connection) == []
 

@@ -90,7 +90,7 @@ def test_how_long_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     assert pauses == [0.1, 0.2, 0.4, 1.0, 1.0]
     for wrong in ("soon", "-1", "nan"):
         monkeypatch.setenv("FSDB_LOCK_SECONDS", wrong)
-        with pytest.raises(InvalidDefinition, match="is no number of seconds"):
+        with pytest.raises(InvalidDefinition, match="is not a number of seconds"):
             config.lock_seconds()
 
 

@@ -154,11 +154,13 @@ def test_a_catalog_that_is_changed_under_an_open_store_is_told(database: TestDat
     with fsdb.connect(database.url) as store:
         with database.connect() as connection:
             connection.execute("ALTER TABLE fsdb.training_sets RENAME TO elsewhere")
-        with pytest.raises(CatalogMissing, match=r"lacks what this fsdb works with \(relation .*fsdb\.training_sets"):
+        with pytest.raises(
+            CatalogMissing, match=r"lacks something that this fsdb needs \(relation .*fsdb\.training_sets"
+        ):
             store.load_training_set("kept")
         with store.transaction() as own, pytest.raises(psycopg.errors.UndefinedTable):
             own.execute("SELECT * FROM fsdb.training_sets")  # the user's own statement raises what psycopg raises
-        with store.transaction(), pytest.raises(CatalogMissing, match="lacks what this fsdb works with"):
+        with store.transaction(), pytest.raises(CatalogMissing, match="lacks something that this fsdb needs"):
             store.load_training_set("kept")
 
 

@@ -41,7 +41,7 @@ def test_a_fixed_duration() -> None:
     assert FeatureSet("w", {"k": "text"}, [Feature("a", "real")], retention="90 days").retention == timedelta(days=90)
     for wrong, message in (
         ("3 months", "retention '3 months' of w is not a fixed"),
-        (timedelta(), "retention of w is not longer than zero"),
+        (timedelta(), "retention of w must be longer than zero"),
     ):
         with pytest.raises(InvalidDefinition, match=message):
             FeatureSet("w", {"k": "text"}, [Feature("a", "real")], retention=wrong)

@@ -106,7 +106,7 @@ def test_an_absent_engine_is_told(database: TestDatabase, monkeypatch: pytest.Mo
     found = calibration.calibrate(database.url)
     assert set(found.costs) == {"postgres"}
     assert "not installed" in found.absent["duckdb"]
-    with pytest.raises(UnknownName, match="no engine 'oracle' to be measured: choose of postgres, duckdb"):
+    with pytest.raises(UnknownName, match="no engine 'oracle' to measure: choose one of postgres, duckdb"):
         calibration.calibrate(database.url, ["oracle"])
 
 
@@ -128,7 +128,7 @@ def test_without_the_right_to_create_a_database(database: TestDatabase, connecti
     name = f"plain_{uuid4().hex[:8]}"
     connection.execute(SQL("CREATE ROLE {} LOGIN PASSWORD 'secret'").format(Identifier(name)))
     try:
-        with pytest.raises(FsdbError, match=f"User {name} may not create the database to measure in"):
+        with pytest.raises(FsdbError, match=f"User {name} may not create the database that fsdb calibrate measures in"):
             calibration.calibrate(make_conninfo(database.url, user=name, password="secret"))
     finally:
         connection.execute(SQL("DROP ROLE {}").format(Identifier(name)))

@@ -45,7 +45,7 @@ def test_six_threads_read_vectors_of_two_sets(pooler: Pooler) -> None:
                             value = store.feature_vector([f"{name}.{feature}"], {"id": key})[feature]
                     seen["right" if value == values[key] else "WRONG"] += 1
                 except fsdb.ConnectionFailed as error:
-                    seen["told" if "gave this call another one's session" in str(error) else str(error)] += 1
+                    seen["told" if "gave this call another client's session" in str(error) else str(error)] += 1
                 except BaseException as error:
                     seen[repr(error)] += 1
 

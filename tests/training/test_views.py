@@ -196,14 +196,14 @@ def test_in_another_schema(flights: psycopg.Connection) -> None:
     ("spine", "changes", "error", "words"),
     [
         ("SELECT * FROM flights", {"timestamp": "when"}, InvalidDefinition, "no column 'when'"),
-        ("SELECT * FROM flights", {"label": "delay"}, InvalidDefinition, "no column 'delay', which is to be the label"),
+        ("SELECT * FROM flights", {"label": "delay"}, InvalidDefinition, "no column 'delay', which you named as the label"),
         ("SELECT tail, n, at FROM flights", {}, InvalidDefinition, "no column 'origin'"),
         ("SELECT *, 1 AS gusts FROM flights", {}, InvalidDefinition, "column 'gusts' has the name of feature weather.gusts"),
         ("SELECT tail, n, origin, at::timestamp FROM flights", {}, InvalidData, "naive"),
         ("SELECT tail, n::text, origin, at FROM flights", {"features": ("plane.delay",)}, InvalidData, "'n' is of type text"),
         ("SELECT * FROM flight", {}, InvalidDefinition, 'relation "flight" does not exist'),
         ("SELECT * FROM flights", {"features": ("weather.tmp",)}, UnknownName, "Did you mean temp"),
-        ("SELECT * FROM passing", {}, InvalidDefinition, "no temporary table"),
+        ("SELECT * FROM passing", {}, InvalidDefinition, "not read a temporary table"),
         ("SELECT * FROM flights", {"name": "taken"}, ChangeRefused, "taken_training was not made by fsdb"),
     ],
 )  # fmt: skip

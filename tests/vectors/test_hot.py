@@ -89,7 +89,7 @@ def test_statements_that_the_user_let_go_are_prepared_again(session: Session) ->
 
 def test_a_value_that_python_has_not_spoils_nothing(session: Session) -> None:
     for _ in range(2):
-        with pytest.raises(InvalidData, match="cannot be had in Python"):
+        with pytest.raises(InvalidData, match="has no form in Python"):
             feature_vector(session, ["moment.seen"], {"id": 2})
         assert str(feature_vector(session, ["moment.seen"], {"id": 1})["seen"]) == "2024-05-06"
 

@@ -70,7 +70,7 @@ def test_what_holds_no_keys(store: fsdb.Store) -> None:
     for wrong in ({"id": 1}, "1", [1, 2], 3, None):
         with pytest.raises(InvalidArgument, match="give a list with a mapping for each entity"):
             store.feature_vectors("customer.orders", wrong)
-    with pytest.raises(UnknownName, match="'name' is no key of customer"):
+    with pytest.raises(UnknownName, match="'name' is not a key of customer"):
         store.feature_vectors("customer.orders", pd.DataFrame({"id": [1], "name": ["a"]}))
     with pytest.raises(InvalidData, match="Entity 1: Key 'id' of customer has no value"):
         store.feature_vectors("customer.orders", pd.DataFrame({"id": pd.array([1, None], "Int64")}))

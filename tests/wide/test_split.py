@@ -49,8 +49,8 @@ def test_a_set_has_no_more_features_than_a_table_columns() -> None:
     ("features", "message"),
     [
         ([], "no features"),
-        ([*doubles(1200), Feature("f0", sa.Text)], "'f0' stands twice in wide"),
-        ([Feature("id", sa.Text)], "'id' stands twice in wide_1"),
+        ([*doubles(1200), Feature("f0", sa.Text)], "'f0' appears twice in wide"),
+        ([Feature("id", sa.Text)], "'id' appears twice in wide_1"),
     ],
 )
 def test_what_cannot_be_split(features: Sequence[Feature], message: str) -> None:

@@ -70,7 +70,7 @@ def test_a_worker_that_hangs_loses_its_rows_to_others(
     connection.execute(MANY, [5])
     monkeypatch.setattr(batch, "IDLE_SECONDS", 1)
     monkeypatch.setattr(batch, "scored", slow)
-    with pytest.raises(ConnectionFailed, match="Rows in its queue wait there"):
+    with pytest.raises(ConnectionFailed, match="Rows stay in its queue"):
         Worker(database.url).run(once=True)
     assert scalar(connection, "SELECT count(prediction) FROM flight_delay") == 0
     assert connection.execute("SELECT DISTINCT attempts FROM fsdb.scoring_queue").fetchall() == [(0,)]

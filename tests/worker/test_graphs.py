@@ -68,7 +68,9 @@ def test_whoever_did_not_ask_for_a_worker_is_told_of_it(database: TestDatabase) 
     given = helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=9).SerializeToString()
     with fsdb.connect(database.url) as store:
         store.register_model("soft", given, inputs={"a": "float8", "b": "float8"}, rows=[{"a": 1.0, "b": 2.0}])
-        with pytest.warns(fsdb.NeedsWorker, match="`fsdb worker`, which must run; .* ReduceSum, Softplus .*PL/Python"):
+        with pytest.warns(
+            fsdb.NeedsWorker, match="`fsdb worker`, which must be running: .* ReduceSum, Softplus .*PL/Python"
+        ):
             deployment = store.deploy("soft", table="soft")
         assert ": " in deployment.reason
         assert "'worker' onnx" not in deployment.reason

@@ -59,7 +59,9 @@ def test_an_application_needs_rights_on_the_table_alone(
 )
 def test_an_application_cannot_forge_a_prediction(served: World, application: psycopg.Connection, change: str) -> None:
     text = psycopg.sql.SQL("UPDATE flight_delay SET ") + psycopg.sql.SQL(change)
-    with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match="is filled in by fsdb worker alone"):
+    with pytest.raises(
+        psycopg.errors.ObjectNotInPrerequisiteState, match="is filled in once, and by fsdb worker alone"
+    ):
         application.execute(text)
     with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match="cannot be changed"):
         application.execute("UPDATE flight_delay SET hour = 3")

@@ -58,7 +58,7 @@ def check_there(table: pa.Table, columns: Collection[str], owner: str) -> None:
     if missing:
         raise InvalidData(
             f"The data has no column {listed([repr(name) for name in missing])}, and {owner} needs {listed([repr(name) for name in columns])}: "
-            "name the data's columns so."
+            "rename the data's columns to these."
         )
 
 
@@ -67,7 +67,7 @@ def check_free(table: pa.Table, outputs: Collection[str], deployment: str) -> No
     twice = [repr(name) for name in table.column_names if name in outputs]
     if twice:
         raise InvalidData(
-            f"The data has a column {listed(twice)}, which scoring by {deployment} gives itself: rename it, or leave it out."
+            f"The data has a column {listed(twice)}, which {deployment} fills in itself: rename it, or leave it out."
         )
 
 

@@ -55,7 +55,7 @@ def inserted(
         raise InvalidData(f"Table {deployed.name} does not take the rows: {first_line(error)}.") from error
     if len(found) != rows.num_rows:
         raise InvalidData(
-            f"{rows.num_rows:,} rows were given and table {deployed.name} took {len(found):,}, so they cannot be told apart: a trigger "
+            f"{rows.num_rows:,} rows were given, but table {deployed.name} took {len(found):,}, so fsdb cannot tell which: a trigger "
             "on the table leaves rows out. Insert them with SQL."
         )
     return found

@@ -115,7 +115,7 @@ def _records_name(source: Source) -> str:
     for part in (source.schema, name):
         if not NAME.fullmatch(part):
             raise InvalidDefinition(
-                f"{source.schema}.{source.name} gives no name that the table of its predictions could bear: choose one, as "
+                f"{source.schema}.{source.name} does not lead to a valid name for the table of its predictions: choose one, such as "
                 "predictions='order_predictions'."
             )
     return name if source.schema == "public" else f"{source.schema}.{name}"

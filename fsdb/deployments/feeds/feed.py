@@ -110,7 +110,7 @@ def remove(connection: Connection[Any], deployed: RegisteredDeployment) -> None:
                     connection.execute(query(FILE, "drop_result", source=feed.source, column=Identifier(column)))
     except errors.DependentObjectsStillExist as error:
         raise ChangeRefused(
-            f"What shows the predictions of {deployed.name} is used by other objects ({error.diag.message_detail}): drop these first."
+            f"The view or columns with the predictions of {deployed.name} are used by other objects ({error.diag.message_detail}): drop these first."
         ) from error
 
 

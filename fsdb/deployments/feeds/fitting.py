@@ -66,7 +66,7 @@ def check_columns_can_show(deployed: RegisteredDeployment, source: Source, colum
     for column in columns.values():
         if column in source.generated:
             raise ChangeRefused(
-                f"Column {column!r} of {source.shown} is generated, after the row is scored where columns=True: attach without it."
+                f"Column {column!r} of {source.shown} is generated after the row is scored if columns=True: attach without columns=True."
             )
     if any(release.runtime == "worker" for release in deployed.scoring):
         raise ChangeRefused(

@@ -69,7 +69,7 @@ def read_source(connection: Connection[Any], table: str) -> Source:
     key = tuple(row[0] for row in connection.execute(query(FILE, "primary_key"), {"oid": found["oid"]}))
     if not key:
         raise ChangeRefused(
-            f"Table {table} has no primary key, by which its predictions would find it: add one, then attach the model."
+            f"Table {table} has no primary key, by which predictions find their rows: add one, then attach the model."
         )
     return Source(
         found["schema"],
@@ -94,7 +94,7 @@ def checked_inputs(
     for name in named:
         if name not in wanted:
             raise InvalidDefinition(
-                f"{name!r} is no key or request input of {model}: inputs= maps some of {', '.join(wanted)} to columns."
+                f"{name!r} is not a key or request input of {model}: inputs= maps some of {', '.join(wanted)} to columns."
             )
     columns = {name: named.get(name, name) for name in wanted}
     for name, column in columns.items():

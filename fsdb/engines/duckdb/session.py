@@ -107,12 +107,12 @@ def told() -> Iterator[None]:
         raise
     except duckdb.OutOfMemoryException as error:
         raise EngineUnavailable(
-            f"DuckDB ran out of memory, or of disk for what does not fit: {first_line(error)}. Give it more memory with {MEMORY_VARIABLE}, or free space for temporary files."
+            f"DuckDB ran out of memory, or of disk space for temporary files: {first_line(error)}. Give it more memory with {MEMORY_VARIABLE}, or free disk space."
         ) from error
     except duckdb.IOException as error:
         if _FOLDER in str(error) or "No space left" in str(error):
             raise EngineUnavailable(
-                f"DuckDB has no disk for what does not fit into memory: {first_line(error)}. Free space for temporary files, or give it more memory with {MEMORY_VARIABLE}."
+                f"DuckDB has no disk space for temporary files: {first_line(error)}. Free disk space, or give it more memory with {MEMORY_VARIABLE}."
             ) from error
         raise
 

@@ -87,7 +87,7 @@ def _stage(connection: Connection[Any], spark: SparkSession, description: AsOf) 
             return _Staged(folder, tuple(copies), tuple(tails), moments)
         folder.close()
     raise EngineUnavailable(
-        "Versions leave history faster than Spark can be given what the copy lacks: take another engine, or try again."
+        "Versions leave history faster than fsdb can give Spark what the copy lacks: use another engine, or try again."
     )
 
 

@@ -101,9 +101,7 @@ class SparkResult(Result):
         Raises InvalidData where something is there already.
         """
         if path.exists():
-            raise InvalidData(
-                f"{path} is there already: Spark writes a folder of files, so name one that is not there."
-            )
+            raise InvalidData(f"{path} exists already: Spark writes a folder of files, so name a new one.")
         with told(self._copies), settings(self._session, _WRITING):
             self._named(self._ordered).write.parquet(spark_path(str(path)))
 

@@ -123,7 +123,7 @@ def _start(target: str) -> "SparkSession":
         raise EngineUnavailable(missing)
     if not _TARGET.fullmatch(target):
         raise EngineUnavailable(
-            f"${VARIABLE} is {target!r}, which names no Spark: say local[N], spark://HOST:PORT or sc://HOST:PORT."
+            f"${VARIABLE} is {target!r}, which is not an address of Spark: use local[N], spark://HOST:PORT or sc://HOST:PORT."
         )
     _check_reachable(target)
     with quietly():

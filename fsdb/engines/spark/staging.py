@@ -56,7 +56,7 @@ class Staging:
                     rows += batch.num_rows
         except (OSError, ImportError) as error:
             raise EngineUnavailable(
-                f"What Spark is to read besides the columnar copy cannot be written to {self.url}: {error}. Make room or the folder writable, or take another engine."
+                f"The rows that Spark reads beside the columnar copy cannot be written to {self.url}: {error}. Make room, make the folder writable, or use another engine."
             ) from error
         return rows
 

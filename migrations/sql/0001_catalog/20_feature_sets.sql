@@ -150,7 +150,7 @@ BEGIN
     EXECUTE format('SELECT s.last_value - CASE WHEN s.is_called THEN 0 ELSE 1 END, (SELECT max(h.version_id) FROM %s h) FROM %s s', history, sequence) INTO drawn, highest;
     IF drawn < highest THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = format(
-            'The sequence that numbers versions of feature set %s is at %s and history at %s, as after a restore of rows alone: run fsdb upgrade.',
+            'The sequence that numbers versions of feature set %s is at %s but history at %s, as after a restore of rows alone: run fsdb upgrade.',
             feature_set, drawn, highest);
     END IF;
     RETURN true;

@@ -21,7 +21,7 @@ BEGIN
         SELECT FROM pg_class c WHERE c.relnamespace = 'fsdb'::regnamespace AND c.relname IN ('feature_sets', 'copies', 'warehouses')
           AND has_table_privilege(acting, c.oid, 'INSERT, UPDATE, DELETE')
     ) THEN
-        RAISE EXCEPTION 'fsdb: role % may change neither definitions nor copies, so it has no turn at them', acting
+        RAISE EXCEPTION 'fsdb: role % may not change definitions or copies, so it takes no turn at them', acting
             USING ERRCODE = 'insufficient_privilege';
     END IF;
     INSERT INTO fsdb.turns AS t VALUES (take_turn.turn) ON CONFLICT DO NOTHING;

@@ -73,7 +73,7 @@ BEGIN
     SELECT v.classes, v.prediction_type LIKE '%[]' INTO classes, several
     FROM fsdb.model_versions v WHERE (v.model, v.version) = (live.model, live.version);
     IF several THEN
-        RAISE EXCEPTION 'fsdb: model % predicts several targets, which no one label tells of', live.model
+        RAISE EXCEPTION 'fsdb: model % predicts several targets, and one label cannot judge them', live.model
             USING ERRCODE = 'feature_not_supported', HINT = 'Compare prediction[1], prediction[2] and so on in SQL.';
     END IF;
     has_probability := cardinality(classes) = 2 AND EXISTS (

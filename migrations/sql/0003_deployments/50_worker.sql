@@ -93,7 +93,7 @@ BEGIN
             RETURN NEW;
         END IF;
     END IF;
-    RAISE EXCEPTION 'fsdb: prediction % of %.% is filled in by fsdb worker alone, and once', OLD.prediction_id, TG_TABLE_SCHEMA, TG_TABLE_NAME
+    RAISE EXCEPTION 'fsdb: prediction % of %.% is filled in once, and by fsdb worker alone', OLD.prediction_id, TG_TABLE_SCHEMA, TG_TABLE_NAME
         USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Run fsdb worker as a role that owns the table; columns that you added yourself may be updated.';
 END
 $$;

@@ -52,8 +52,8 @@ BEGIN
         WHERE h.oid OPERATOR(pg_catalog.=) history LIMIT 1;
     END IF;
     IF live IS NULL THEN
-        RAISE EXCEPTION 'fsdb: table % is gone, whose policies say what % may read of its history', live_table, current_user
-            USING ERRCODE = 'undefined_table', HINT = 'fsdb upgrade makes a live table again from its history; policies on it have to be made again, too.';
+        RAISE EXCEPTION 'fsdb: table % is gone, and its policies said what % may read of its history', live_table, current_user
+            USING ERRCODE = 'undefined_table', HINT = 'fsdb upgrade makes a live table again from its history; make its policies again, too.';
     END IF;
     RETURN NOT pg_catalog.row_security_active(live);
 END

@@ -28,7 +28,7 @@ BEGIN
        AND pg_has_role(current_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = TG_RELID), 'USAGE') THEN
         RETURN NULL;
     END IF;
-    RAISE EXCEPTION 'fsdb: fsdb.audit is written by fsdb''s own operations alone, and what is written stays'
+    RAISE EXCEPTION 'fsdb: fsdb''s own operations alone write fsdb.audit, and its lines never change'
         USING ERRCODE = 'insufficient_privilege';
 END
 $$;
@@ -64,7 +64,7 @@ BEGIN
         SELECT FROM pg_proc p WHERE p.pronamespace = 'fsdb_history'::regnamespace AND p.proname ~ ':(write|remove|erase)$'
           AND has_function_privilege(acting, p.oid, 'EXECUTE')
     ) AND NOT EXISTS (SELECT FROM pg_auth_members m WHERE m.member = to_regrole(quote_ident(acting)) AND m.admin_option) THEN
-        RAISE EXCEPTION 'fsdb: role % may change nothing that fsdb keeps, so there is no operation of it to record', acting
+        RAISE EXCEPTION 'fsdb: role % may change nothing of fsdb''s, so it has no operation to record', acting
             USING ERRCODE = 'insufficient_privilege';
     END IF;
     PERFORM fsdb.append_audit(operation, object, details);

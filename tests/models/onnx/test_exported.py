@@ -114,7 +114,7 @@ def test_losses_of_catboost_that_are_served(module_database: TestDatabase) -> No
 
 
 def test_log_odds_are_no_probability() -> None:
-    said = "'scores' of the ONNX model is no probability of the second class but comes from Gemm.*append a Sigmoid"
+    said = "'scores' of the ONNX model is not a probability of the second class but comes from Gemm.*append a Sigmoid"
     given = perceptron([], [("scores", FLOAT, ["n", 1])], 1)
     with pytest.raises(UnsupportedModel, match=said):
         program_of(OnnxModel(given, classes=(0, 1)), TYPES)

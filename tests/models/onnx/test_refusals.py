@@ -27,21 +27,21 @@ def refused(given: Any, said: str, types: dict[str, str] | None = None) -> None:
     "content", [b"", b"no model", b"\x08\x0a", REGRESSION.SerializeToString()[:-40], b"\xff" * 100]
 )
 def test_malformed_bytes(content: bytes) -> None:
-    refused(content, r"no ONNX model|has no graph|malformed|cannot load")
+    refused(content, r"not an ONNX model|has no graph|malformed|cannot load")
 
 
 def test_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    refused(tmp_path / "gone.onnx", r"gone\.onnx' is no file: give a fitted estimator, or the path or bytes")
-    refused("nothing.onnx", "is no file")
+    refused(tmp_path / "gone.onnx", r"gone\.onnx' is not a file: give a fitted estimator, or the path or bytes")
+    refused("nothing.onnx", "is not a file")
     path = tmp_path / "model.onnx"
     path.write_bytes(REGRESSION.SerializeToString())
     monkeypatch.setattr(source, "MOST_BYTES", 100)
-    refused(path, r"model\.onnx is of [0-9,]+ bytes, more than the 100 that a model may have")
-    refused(path.read_bytes(), r"is of [0-9,]+ bytes, more than the 100")
+    refused(path, r"model\.onnx has [0-9,]+ bytes, more than the 100 that a model may have")
+    refused(path.read_bytes(), r"has [0-9,]+ bytes, more than the 100")
 
 
 def test_other_objects_in_an_onnx_model() -> None:
-    refused(OnnxModel({}), "dict is no ONNX model: give its bytes, the path of its file, or an onnx.ModelProto")
+    refused(OnnxModel({}), "dict is not an ONNX model: give its bytes, the path of its file, or an onnx.ModelProto")
 
 
 def test_weights_in_other_files() -> None:
@@ -56,7 +56,7 @@ def test_unknown_operators() -> None:
     custom = model([node("Score", ["x"], ["y"], "my.company")], inputs, outputs, domains=[("my.company", 1)])
     refused(custom, r"the custom operator Score of the domain 'my\.company'")
     refused(model([node("Scoore", ["x"], ["y"])], inputs, outputs), "Scoore")
-    refused(model([node("Relu", ["x"], ["y"])], inputs, outputs, opset=999), "is of opset 999")
+    refused(model([node("Relu", ["x"], ["y"])], inputs, outputs, opset=999), "uses opset 999")
     doubles = model([node("Erf", ["x"], ["y"])], [("x", DOUBLE, shape)], [("y", DOUBLE, [None, 3])])
     refused(doubles, r"onnxruntime [0-9.]+ cannot load the ONNX model \(Could not find an implementation for Erf")
 

@@ -31,7 +31,7 @@ def parsed(content: bytes) -> Any:
         model = onnx.load_model_from_string(content)
     except (DecodeError, ValueError, RecursionError):
         raise UnsupportedModel(
-            f"these {len(content):,} bytes are no ONNX model: give the bytes of a file that onnx.save wrote"
+            f"these {len(content):,} bytes are not an ONNX model: give the bytes of a file that onnx.save wrote"
         ) from None
     check(model)
     return model
@@ -81,7 +81,9 @@ def _messages(message: Any) -> Iterator[Any]:
         yield one
         for field, value in one.ListFields():
             if field.type == field.TYPE_STRING and any(type(text) is bytes for text in _all(value)):
-                raise UnsupportedModel(f"the ONNX model has a {field.name} that is no text in UTF-8: export it again")
+                raise UnsupportedModel(
+                    f"the ONNX model has a {field.name} that is not a text in UTF-8: export it again"
+                )
             if field.message_type is not None:
                 inside = [value] if hasattr(value, "ListFields") else value
                 waiting.extend((found, depth + 1) for found in inside)

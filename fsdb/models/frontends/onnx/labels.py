@@ -67,7 +67,7 @@ def _check_probability(source: Source, name: str, width: int | None) -> None:
         node = signature.origin(source, name, _PASSED | {"Add"})
         if node is not None and node.op_type in _UNBOUNDED:
             raise UnsupportedModel(
-                f"the output {name!r} of the ONNX model is no probability of the second class but comes from {node.op_type}, as "
+                f"the output {name!r} of the ONNX model is not a probability of the second class but comes from {node.op_type}, as "
                 "log-odds do: append a Sigmoid to the model before it is exported"
             )
 

@@ -147,7 +147,7 @@ def _tensor(given: Any) -> _Tensor:
     kind = given.type.WhichOneof("value")
     if kind != "tensor_type":
         raise UnsupportedModel(
-            f"the input {given.name!r} of the ONNX model is no tensor: export it with tensors as inputs"
+            f"the input {given.name!r} of the ONNX model is not a tensor: export it with tensors as inputs"
         )
     tensor = given.type.tensor_type
     if tensor.elem_type not in _TYPES:

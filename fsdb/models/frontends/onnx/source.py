@@ -37,7 +37,7 @@ def read(estimator: Any) -> Source:
     content = _content(given.model)
     if len(content) > MOST_BYTES:
         raise UnsupportedModel(
-            f"the ONNX model is of {len(content):,} bytes, more than the {MOST_BYTES:,} that a model may have: "
+            f"the ONNX model has {len(content):,} bytes, more than the {MOST_BYTES:,} that a model may have: "
             "make it smaller, or quantize its weights"
         )
     model = parsed(content)
@@ -63,11 +63,11 @@ def _content(model: Any) -> bytes:
         path = Path(model)
         if not is_file(path):
             raise UnsupportedModel(
-                f"{str(model)[:200]!r} is no file: give a fitted estimator, or the path or bytes of an ONNX model"
+                f"{str(model)[:200]!r} is not a file: give a fitted estimator, or the path or bytes of an ONNX model"
             )
         if path.stat().st_size > MOST_BYTES:
             raise UnsupportedModel(
-                f"the ONNX model {path.name} is of {path.stat().st_size:,} bytes, more than the {MOST_BYTES:,} that a model "
+                f"the ONNX model {path.name} has {path.stat().st_size:,} bytes, more than the {MOST_BYTES:,} that a model "
                 "may have: make it smaller, or quantize its weights"
             )
         return path.read_bytes()
@@ -76,11 +76,11 @@ def _content(model: Any) -> bytes:
             content: bytes = model.SerializeToString()
         except ValueError:
             raise UnsupportedModel(
-                f"the ONNX model is of 2 GB or more, more than the {MOST_BYTES:,} bytes that a model may have: make it smaller"
+                f"the ONNX model has 2 GB or more, more than the {MOST_BYTES:,} bytes that a model may have: make it smaller"
             ) from None
         return content
     raise UnsupportedModel(
-        f"{type(model).__name__} is no ONNX model: give its bytes, the path of its file, or an onnx.ModelProto"
+        f"{type(model).__name__} is not an ONNX model: give its bytes, the path of its file, or an onnx.ModelProto"
     )
 
 
@@ -88,7 +88,7 @@ def _check(model: Any) -> None:
     for given in model.opset_import:
         if given.domain in ("", "ai.onnx") and given.version > onnx.defs.onnx_opset_version():
             raise UnsupportedModel(
-                f"the ONNX model is of opset {given.version}, and the installed onnx knows up to "
+                f"the ONNX model uses opset {given.version}, and the installed onnx knows up to "
                 f"{onnx.defs.onnx_opset_version()}: export the model for an older opset, or install a newer onnx and onnxruntime"
             )
     try:
