@@ -19,6 +19,7 @@ from fsdb.cli import app as application
 from fsdb.cli.app import app, main
 from fsdb.cli.commands import COMMANDS
 from fsdb.deployments import deploy, register_model
+from fsdb.migrate import revisions
 from tests.conftest import TestDatabase
 from tests.programs import Program
 
@@ -220,7 +221,7 @@ def test_a_project_s_migrations_from_the_command_line(
     assert connection.execute("SELECT count(*) FROM fsdb.feature_sets").fetchone() == (0,)
     assert main(["downgrade", "--catalog", "base"]) == 1
     printed = capsys.readouterr()
-    assert "tables of revision 0001, 0002, 0003, 0004 are dropped" in printed.err
+    assert f"tables of revision {', '.join(revisions.migrations())} are dropped" in printed.err
     assert "Nobody can be asked here: confirm with --yes. Nothing was changed." in printed.err
     assert main(["downgrade", "--catalog", "base", "--yes"]) == 0
     assert connection.execute("SELECT to_regnamespace('fsdb') IS NULL").fetchone() == (True,)
