@@ -216,9 +216,10 @@ class Database:
             if users:
                 raise
             raise locks.sentence(error) from error
-        except NOT_THERE as error:
-            said = explained(self.url, error)
-            if said is None or users:
+        except psycopg.Error as error:
+            lost = went_away(error)
+            said = explained(self.url, error) if lost or isinstance(error, NOT_THERE) else None
+            if said is None or (users and not lost):
                 raise
             raise said from error
 
@@ -320,9 +321,12 @@ def _beginning(connection: Session, users: bool) -> Iterator[None]:
 
 def unreachable(url: str, error: psycopg.Error) -> ConnectionFailed:
     """What to say where no connection could be made."""
-    reason = without_secrets(str(error).strip(), url)
+    lines = [
+        line for line in str(error).strip().splitlines() if not line.startswith("\t")
+    ]  # libpq's guesses are indented
+    said = without_secrets("; ".join(lines), url).rstrip(".")
     return ConnectionFailed(
-        f"No PostgreSQL answers at {shown(url)}: {reason}. Check FSDB_URL or the argument of connect()."
+        f"No PostgreSQL answers at {shown(url)}: {said}. Check FSDB_URL or the argument of connect()."
     )
 
 
@@ -334,6 +338,11 @@ def went_away(error: psycopg.Error) -> bool:
     )
 
 
+def reason(error: psycopg.Error) -> str:
+    """What the server or libpq said, in one line: libpq adds lines of guesses."""
+    return (error.diag.message_primary or str(error).strip().partition("\n")[0]).rstrip(". ")
+
+
 def gone(url: str, error: psycopg.Error) -> ConnectionFailed:
     """What to say where the server is gone, or has ended the session."""
     if error.sqlstate in _TIMEOUTS:
@@ -341,7 +350,7 @@ def gone(url: str, error: psycopg.Error) -> ConnectionFailed:
             f"The server at {shown(url)} ended the session by its {_TIMEOUTS[error.sqlstate]}. What was not committed is not in the database: raise it for this user, and call again."
         )
     return ConnectionFailed(
-        f"The server at {shown(url)} went away: {str(error).strip()}. What was not committed is not in the database; call again when the server is back."
+        f"The server at {shown(url)} went away: {reason(error)}. What was not committed is not in the database; call again when the server is back."
     )
 
 
@@ -362,7 +371,7 @@ def explained(url: str, error: psycopg.Error) -> FsdbError | None:
 def gave_up(url: str, error: psycopg.Error) -> ConnectionFailed:
     """What to say where a timeout, a lock or a shortage ended a statement."""
     return ConnectionFailed(
-        f"The server at {shown(url)} gave up: {error.diag.message_primary or str(error).strip()}. Nothing was changed. Another session may hold what was "
+        f"The server at {shown(url)} gave up: {reason(error)}. Nothing was changed. Another session may hold what was "
         "needed, statement_timeout or lock_timeout may be short, or the server may be out of memory, disk or connections: call again."
     )
 

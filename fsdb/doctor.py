@@ -335,6 +335,8 @@ def _models(connection: Connection[Any]) -> Iterator[Check]:
     except psycopg.errors.InsufficientPrivilege:
         raise  # named by who holds the connection
     except psycopg.Error as error:
+        if connection.closed:
+            raise
         found = str(error.diag.message_primary or error)
         advice = "Give the server's Python numpy and onnxruntime again, or deploy with runtime='sql' or 'worker'."
         yield Check("models of runtime onnx", "wrong", found, advice)

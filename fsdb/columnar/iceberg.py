@@ -20,10 +20,11 @@ from pyiceberg.serializers import FromInputFile
 from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.snapshots import Snapshot
 
+from fsdb import db
 from fsdb.columnar.bounds import unpacked
 from fsdb.columnar.copies import Copy, CopyColumn, CopyFile
 from fsdb.columnar.places import Outside, is_within, table_folder
-from fsdb.columnar.reading import broken
+from fsdb.columnar.reading import broken, server_lost
 from fsdb.columnar.schema import arrow_of, note
 from fsdb.columnar.watermark import Watermark
 from fsdb.errors import CopyBroken
@@ -183,7 +184,10 @@ def reading(feature_set: str, location: str) -> Iterator[None]:
     """Says a file that cannot be read in the project's words."""
     try:
         yield
-    except (CopyBroken, psycopg.Error, sa.exc.SQLAlchemyError):
+    except (CopyBroken, psycopg.Error, sa.exc.SQLAlchemyError) as error:
+        cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+        if isinstance(cause, psycopg.Error) and db.went_away(cause):
+            raise server_lost(cause) from error
         raise  # the database's own troubles are no fault of the copy
     except FileNotFoundError as error:
         named = (location, f"or a file that it names is gone ({error})")

@@ -6,12 +6,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+import psycopg
 from psycopg import Connection
 
+from fsdb import db
 from fsdb.access import erasures
 from fsdb.columnar.copies import Copy
 from fsdb.columnar.types import same_digits
-from fsdb.errors import CopyBroken
+from fsdb.errors import ConnectionFailed, CopyBroken
 from fsdb.forks import Lock
 from fsdb.sql import query
 
@@ -50,6 +52,13 @@ def lost(feature_set: str, reach: datetime) -> CopyBroken:
     """What to say where there is no copy of a set of which versions have left PostgreSQL."""
     return CopyBroken(
         f"Versions of {feature_set} before {reach} have left PostgreSQL, and there is no columnar copy of it any more: restore the database from a backup."
+    )
+
+
+def server_lost(error: psycopg.Error) -> ConnectionFailed:
+    """What to say where the connection is lost during work on copies."""
+    return ConnectionFailed(
+        f"The server went away during work on columnar copies: {db.reason(error)}. Each copy is as before or complete; sync again when the server is back."
     )
 
 

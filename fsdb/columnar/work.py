@@ -22,8 +22,8 @@ from fsdb.columnar.claims import claim
 from fsdb.columnar.files import FileWriter
 from fsdb.columnar.folders import own_folder, parent
 from fsdb.columnar.places import Outside, is_table_of
-from fsdb.columnar.reading import AWAY, broken, check_files, lost, read_copy
-from fsdb.errors import ChangeRefused, ConnectionFailed, FsdbError
+from fsdb.columnar.reading import AWAY, broken, check_files, lost, read_copy, server_lost
+from fsdb.errors import ChangeRefused, FsdbError
 from fsdb.sql import query
 from fsdb.types import base_name
 
@@ -54,9 +54,7 @@ def working(url: str, warehouse: str | None = None) -> Iterator["Work"]:
             if said is None:
                 raise
             raise said from error
-        raise ConnectionFailed(
-            f"The server went away during work on columnar copies: {str(cause).strip()}. Each copy is as before or complete; sync again when the server is back."
-        ) from error
+        raise server_lost(cause) from error
 
 
 # What readers of the formats raise for a manifest that is none.

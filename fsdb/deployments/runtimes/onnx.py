@@ -95,6 +95,8 @@ def library_refusal(connection: Connection[Any]) -> str | None:
             "PYTHONPATH=FOLDER."
         )
     except psycopg.Error as error:
+        if connection.closed:
+            raise
         return f"PL/Python does not run in this server: {str(error.diag.message_primary or error).strip()}."
     return None
 
