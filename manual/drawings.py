@@ -112,11 +112,11 @@ def scored() -> Drawing:
     drawing.text(
         30, 40, "INSERT INTO late_flights (origin, distance) VALUES ('JFK', 900) RETURNING prediction", kind="code"
     )
-    drawing.line((60, 50), (60, 92), arrow=True)
     drawing.box(30, 66, 700, 210, colour="ground")
+    drawing.line((60, 48), (60, 66), arrow=True)
     drawing.text(716, 88, "one transaction", colour="faint", anchor="end")
     steps = (
-        ("1  look up", "each feature set, as of now", "version 4: temp 38.5"),
+        ("1  look up", "each set, as of now", "version 4: temp 38.5"),
         ("2  score", "the model's own function", "late_v1(38.5, 900)"),
         ("3  record", "the row, with what it read", "weather_version = 4"),
     )

@@ -103,7 +103,8 @@ def drawn(url: str) -> str:
     drawing = Drawing(
         WIDTH, TOP + LINE * len(lines) + 12, "A psql session: an update, the history, a scored insert, and its lineage"
     )
-    drawing.box(0, 0, WIDTH, 34)
+    drawing.box(1, 1, WIDTH - 2, drawing.height - 2, colour="ground")
+    drawing.box(1, 1, WIDTH - 2, 33)
     for number, colour in enumerate(("second", "faint", "third")):
         drawing.dot(22 + 20 * number, 17, colour)
     drawing.text(WIDTH / 2, 22, "psql shop", colour="faint", anchor="middle")
