@@ -132,10 +132,20 @@ fsdb.own_code({table_name}, {purpose}, {writes})
 -- True, once the planner has asked whether the columns are of types without code of others.
 fsdb.plain_types({table_name}, {read}, {written})
 
+-- name: fitting_types
+-- The same, and whether the table of predictions keeps their values as they are.
+fsdb.plain_types({table_name}, {read}, {written}, {records_name}, {taken}, {given})
+
 -- name: same_table
 -- The trigger may be on a table that has another name by now, whose columns are not those that the planner asks about.
 IF TG_RELID IS DISTINCT FROM to_regclass({table_name})::oid THEN
     PERFORM fsdb.plain_types(TG_RELID::regclass::text, {read}, {written});
+END IF;
+
+-- name: same_fitting_table
+-- The same of a table whose rows are recorded.
+IF TG_RELID IS DISTINCT FROM to_regclass({table_name})::oid THEN
+    PERFORM fsdb.plain_types(TG_RELID::regclass::text, {read}, {written}, {records_name}, {taken}, {given});
 END IF;
 
 -- name: inserted
@@ -230,7 +240,7 @@ BEGIN
             JOIN pg_attribute s ON s.attrelid = to_regclass({source_name}) AND s.attname = pair.taken AND NOT s.attisdropped
             JOIN pg_attribute r ON r.attrelid = to_regclass({records_name}) AND r.attname = pair.given AND r.atttypid = s.atttypid) THEN
         BEGIN
-            PERFORM fsdb.plain_types({source_name} || left(TG_NAME, 0), {read}, {written});
+            PERFORM fsdb.plain_types({source_name} || left(TG_NAME, 0), {read}, {written}, {records_name}, {taken}, {given});
             EXECUTE 'EXPLAIN ' || {statement} USING clock_timestamp();
         EXCEPTION WHEN syntax_error_or_access_rule_violation THEN
             RAISE WARNING USING MESSAGE = {unfit_message} || ' (' || SQLERRM || ')', HINT = 'fsdb doctor says what to do.';

@@ -433,6 +433,46 @@ def test_a_source_that_its_application_changed(connection: Connection) -> None:
     assert all(state.state == "installed" for state in status(connection, "orders_predictions"))
 
 
+RETYPED = (
+    ("Order No", "numeric", "integer"),  # would be rounded to the number of another row
+    ("Order No", "text", "integer"),
+    ("Order No", "timestamptz USING to_timestamp({column})", "integer"),
+    ("hour", "float8", "bigint"),
+    ("hour", "numeric(9, 2)", "bigint"),
+    ("How far", "numeric", "double precision"),
+    ("carrier", "integer USING {column}::integer", "text"),
+    ("origin", "name", "text"),
+)
+
+
+def test_a_retyped_column_is_told_and_nothing_is_rounded(connection: Connection) -> None:
+    """Also the columns of the primary key, by which predictions find their rows."""
+    make(connection, gradient_boosted())
+    attached(connection)
+    insert(connection, row(1))
+    connection.execute("DROP VIEW orders_scored")
+    for column, kind, kept in RETYPED:
+        with connection.transaction(force_rollback=True):
+            connection.execute(SQL("ALTER TABLE orders ALTER {column} TYPE " + kind).format(column=Identifier(column)))
+            (source,) = [state for state in status(connection, "orders_predictions") if state.state == "unfit"]
+            assert f"'{column}'" in str(source.problems[0]), kind
+            found = {check.name: check for check in diagnose(connection).checks}[
+                "objects of deployment orders_predictions"
+            ]
+            assert (found.state, f"'{column}'" in found.found) == ("wrong", True)
+            with (
+                pytest.raises(psycopg.errors.DatatypeMismatch, match=kept) as told,
+                connection.transaction(),
+            ):
+                connection.execute("UPDATE orders SET note = 'x', origin = 'EWR', hour = 5")
+            assert column in str(told.value)
+    # A narrower whole number is kept as it is.
+    connection.execute('ALTER TABLE orders ALTER "Order No" TYPE smallint')
+    insert(connection, row(2))
+    assert all(state.state == "installed" for state in status(connection, "orders_predictions") if state.kind != "view")
+    assert numbers(connection) == [1, 2]
+
+
 # What an application does to its table, and how it mends that. PostgreSQL itself keeps the types of columns that row triggers name.
 CHANGES = (
     ("RENAME COLUMN {distance} TO renamed_since", "RENAME COLUMN renamed_since TO {distance}", True),

@@ -11,7 +11,7 @@ from fsdb.catalog.feature_sets import list_sets
 from fsdb.catalog.feeds import Feed
 from fsdb.deployments import table as model_table
 from fsdb.deployments.binding import table_columns
-from fsdb.deployments.feeds.sources import Source, checked_inputs, read_source
+from fsdb.deployments.feeds.sources import Source, checked_inputs, fits, read_source
 from fsdb.errors import ChangeRefused, FsdbError
 from fsdb.history.live import Problem
 
@@ -36,12 +36,25 @@ def check(connection: Connection[Any], deployed: RegisteredDeployment, feed: Fee
                 f"Table {source.shown} has no column {column!r}, by which the predictions of {deployed.name} find its rows: rename it back, "
                 f"or undeploy {deployed.name} and attach the model again."
             )
+    _check_links(connection, deployed, feed, source)
     wanted = wanted_inputs(connection, deployed)
     named = {name: column for name, column in feed.inputs.items() if name in wanted}
     taker = f"Version {deployed.version} of model {deployed.model}"
     columns = checked_inputs(source, wanted, named, taker, advice)
     if feed.result_columns:
         check_columns_can_show(deployed, source, columns)
+
+
+def _check_links(connection: Connection[Any], deployed: RegisteredDeployment, feed: Feed, source: Source) -> None:
+    """That the table of predictions keeps every value by which a prediction finds its row."""
+    kept = model_table.columns(connection, deployed)
+    for name, column in feed.links.items():
+        found = source.columns.get(column)
+        if found is not None and name in kept and found != kept[name] and not fits(found, kept[name], exactly=True):
+            raise ChangeRefused(
+                f"Column {column!r} of {source.shown}, by which the predictions of {deployed.name} find its rows, is {found}, not {kept[name]}: "
+                f"make it {kept[name]} again, or undeploy {deployed.name} and attach the model again."
+            )
 
 
 def unfit(connection: Connection[Any], deployed: RegisteredDeployment, feed: Feed) -> Problem | None:

@@ -86,9 +86,14 @@ class Plan:
             parts[f"{one}_is_{other}"] = _equal([(one, c, other, c) for c in self.feed.links.values()])
         source, feeding = self.feed.source_name, f"Scoring rows of {self.feed.source_name}"
         shown = sorted(set(self.shown) & set(self.feed.result_columns))
+        kept: dict[str, Composable] = {
+            "records_name": Literal(self.deployed.table.as_string()),
+            "taken": _texts(self.values.values(), every=True),
+            "given": _texts(self.values),
+        }
         parts |= {
-            "same_table": types_asked(self.feed.source, self.values.values(), shown, text="same_table"),
-            "plain_types": types_asked(self.feed.source, self.values.values(), shown),
+            "same_table": types_asked(self.feed.source, self.values.values(), shown, text="same_fitting_table", **kept),
+            "plain_types": types_asked(self.feed.source, self.values.values(), shown, text="fitting_types", **kept),
             "records_own_code": code_asked(self.deployed.table, feeding),
             "source_own_code": code_asked(self.feed.source, f"Reading {source}", writes=False),
             "source_own_writes": code_asked(self.feed.source, f"Showing predictions in {source}"),
@@ -103,15 +108,24 @@ def code_asked(table: Identifier, purpose: str, *, writes: bool = True) -> Compo
 
 
 def types_asked(
-    table: Identifier, read: Iterable[str], written: Sequence[str] = (), *, text: str = "plain_types"
+    table: Identifier,
+    read: Iterable[str],
+    written: Sequence[str] = (),
+    *,
+    text: str = "plain_types",
+    **more: Composable,
 ) -> Composed:
-    """The condition that columns of a table, of which some are written, have types without code of others; it fails like that."""
+    """The condition that columns of a table, of which some are written, have types without code of others; it fails like that.
+
+    more: of texts that also ask whether the table of predictions keeps the columns as they are.
+    """
     parts = {"read": _texts(read), "written": _texts(written)}
-    return query(FILE, text, table_name=Literal(table.as_string()), **parts)
+    return query(FILE, text, table_name=Literal(table.as_string()), **parts, **more)
 
 
-def _texts(names: Iterable[str]) -> Composed:
-    return SQL("{}::text[]").format(Literal(list(dict.fromkeys(names))))
+def _texts(names: Iterable[str], *, every: bool = False) -> Composed:
+    """Names as an array, each once, or all of them in their places."""
+    return SQL("{}::text[]").format(Literal(list(names if every else dict.fromkeys(names))))
 
 
 def compile_feed(plan: Plan) -> list[Placed]:

@@ -17,6 +17,7 @@ _KINDS = {"p": "a partitioned table", "v": "a view", "m": "a materialized view",
 _INTEGERS = frozenset({"smallint", "integer", "bigint"})
 # What a column may be where a key or input is of that type: every value is the same value there.
 _FITTING = {
+    "integer": frozenset({"smallint"}),
     "bigint": _INTEGERS,
     "numeric": _INTEGERS,
     "double precision": _INTEGERS | {"real"},
@@ -113,9 +114,14 @@ def checked_inputs(
     return columns
 
 
-def fits(found: str, wanted: str) -> bool:
-    """Whether every value of a column's type is the same value in the type that a model takes it in."""
+def fits(found: str, wanted: str, *, exactly: bool = False) -> bool:
+    """Whether every value of a column's type is the same value in the type that a model takes it in.
+
+    exactly: a length or precision of the wanted type counts, too.
+    """
     base, wide = _plain(found), _plain(wanted)
+    if exactly and wide != wanted:
+        return found == wanted
     return base == wide or base in _FITTING.get(wide, ())
 
 

@@ -170,7 +170,8 @@ END
 $$;
 COMMENT ON FUNCTION fsdb.own_code IS 'True, or an error where code of others on a relation would run with the rights of the caller.';
 
-CREATE FUNCTION fsdb.plain_types(relation text, read text[], written text[]) RETURNS boolean
+CREATE FUNCTION fsdb.plain_types(relation text, read text[], written text[], records text DEFAULT NULL, taken text[] DEFAULT NULL, given text[] DEFAULT NULL)
+RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     odd record;
@@ -189,8 +190,34 @@ BEGIN
             'fsdb: column %I of %s is of type %s now, whose casts may run code of others as %s: make it a type of PostgreSQL''s own again.',
             odd.name, to_regclass(relation), odd.type, current_user);
     END IF;
+    IF records IS NULL THEN
+        RETURN true;
+    END IF;
+    -- What assigning would round or cut without an error is refused: whole numbers of another width fit, or fail by themselves.
+    WITH RECURSIVE below (place, oid, typmod) AS (
+        SELECT p.place, a.atttypid, a.atttypmod FROM unnest(taken) WITH ORDINALITY p(name, place)
+        JOIN pg_attribute a ON a.attrelid = to_regclass(relation) AND a.attname = p.name AND a.attnum > 0 AND NOT a.attisdropped
+        UNION ALL
+        SELECT b.place, t.typbasetype, t.typtypmod FROM below b JOIN pg_type t ON t.oid = b.oid WHERE t.typtype = 'd'
+    )
+    SELECT taken[b.place] AS name, format_type(b.oid, b.typmod) AS type, format_type(r.atttypid, r.atttypmod) AS kept INTO odd
+    FROM below b JOIN pg_type t ON t.oid = b.oid AND t.typtype <> 'd'
+    JOIN pg_attribute r ON r.attrelid = to_regclass(records) AND r.attname = given[b.place] AND NOT r.attisdropped
+    WHERE NOT CASE
+        WHEN b.oid IN ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype)
+            THEN r.atttypid IN ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype, 'double precision'::regtype)
+                 OR r.atttypid = 'numeric'::regtype AND r.atttypmod = -1
+        WHEN b.oid = 'real'::regtype THEN r.atttypid IN ('real'::regtype, 'double precision'::regtype)
+        WHEN b.oid IN ('text'::regtype, 'character varying'::regtype) THEN r.atttypid IN ('text'::regtype, 'character varying'::regtype)
+        ELSE b.oid = r.atttypid AND (r.atttypmod = -1 OR r.atttypmod = b.typmod) END
+    ORDER BY b.place LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch', MESSAGE = format(
+            'fsdb: column %I of %s is %s now, and %s keeps it as %s: make it %s again, or undeploy the model and attach it again.',
+            odd.name, to_regclass(relation), odd.type, to_regclass(records), odd.kept, odd.kept);
+    END IF;
     RETURN true;
 END
 $$;
 COMMENT ON FUNCTION fsdb.plain_types IS
-    'True, or an error where one of the columns is of a type that is not PostgreSQL''s own, whose casts and operators could be code of others; domains over such types may be read.';
+    'True, or an error where one of the columns is of a type that is not PostgreSQL''s own, whose casts and operators could be code of others, or is kept in a table of records, under the names given, in a type that would change its values; domains over such types may be read.';
