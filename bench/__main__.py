@@ -28,6 +28,7 @@ BENCHES = {
     "scale": "bench.scale",
     "write": "bench.write",
     "vector": "bench.vector",
+    "catalog": "bench.catalog",
     "score": "bench.score",
     "endpoint": "bench.endpoint",
     "deploy": "bench.deploy",

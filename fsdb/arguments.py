@@ -35,8 +35,15 @@ def checked(
     """
     shape = signature(call)
 
+    names, needed = _places(shape)
+    plain: dict[str, frozenset[type]] = {}
+
     @wraps(call)
     def checked_call(*given: P.args, **named: P.kwargs) -> R:
+        if not plain:
+            plain.update(_plain_types(call))
+        if _plainly_fit(given, named, names, needed, plain):
+            return call(*given, **named)
         arguments, keywords = _fitted_arguments(call, shape, given, named, refused)
         return call(*arguments, **keywords)
 
@@ -80,6 +87,55 @@ def checked_definition(kind: type[R]) -> type[R]:
     made.__qualname__ = kind.__name__
     setattr(kind, "__init__", checked(made, refused=InvalidDefinition))  # noqa: B010 - what mypy does not let one assign
     return checked_calls(refused=InvalidDefinition)(kind)
+
+
+def _places(shape: Signature) -> tuple[tuple[str, ...], frozenset[str]]:
+    """The parameters that arguments without a name are for, in order; and the names of those that a call must give."""
+    ordered = [one for one in shape.parameters.values() if one.kind is Parameter.POSITIONAL_OR_KEYWORD]
+    needed = [one for one in shape.parameters.values() if one.default is Parameter.empty]
+    return tuple(one.name for one in ordered), frozenset(one.name for one in needed)
+
+
+def _plain_types(call: Callable[..., Any]) -> dict[str, frozenset[type]]:
+    """The types by parameter of which a value fits as it is, whatever it is; a text fits where it is ASCII without NUL."""
+    hints = _hints(call)
+    return {"self": _ANY, **{name: frozenset(_simple(hint)) for name, hint in hints.items()}}
+
+
+def _simple(hint: Any) -> Iterable[type]:
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return {one for choice in arguments for one in _simple(choice)}
+    if hint in (bool, float, str, NoneType):
+        return (hint,)
+    if hint is Any or (origin is Annotated and BY_ITS_PART in arguments):
+        return (str, bool, float, int, NoneType)
+    return ()
+
+
+def _plainly_fit(
+    given: tuple[Any, ...],
+    named: Mapping[str, Any],
+    names: tuple[str, ...],
+    needed: frozenset[str],
+    plain: Mapping[str, frozenset[type]],
+) -> bool:
+    """Whether all arguments are there and of the plainest types, as those of thousands of definitions are: what fits without being looked at closely."""
+    if len(given) > len(names):
+        return False
+    there = names[: len(given)]
+    if not needed.issubset(there if not named else (*there, *named)):
+        return False
+    for name, value in (*zip(there, given, strict=True), *named.items()):
+        types = plain.get(name)
+        if types is None or (types is not _ANY and type(value) not in types):
+            return False
+        if type(value) is str and not (value.isascii() and "\0" not in value):
+            return False
+    return not named or named.keys().isdisjoint(there)
+
+
+_ANY: frozenset[type] = frozenset((object,))  # of `self`, which is what it is
 
 
 def _fitted_arguments(

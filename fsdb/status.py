@@ -7,22 +7,20 @@ from html import escape
 from typing import Any
 
 from psycopg import Connection
-from psycopg.sql import Identifier, Literal
 from rich.console import Group
 from rich.text import Text
 
+from fsdb import history
 from fsdb.access import foreign_code
 from fsdb.catalog.deployments import list_deployments
 from fsdb.catalog.feature_sets import list_sets
 from fsdb.catalog.training import list_views
 from fsdb.config import HISTORY_SCHEMA
 from fsdb.history.status import ObjectStatus
-from fsdb.history.status import status as history_status
 from fsdb.migrate import revisions
+from fsdb.sizes import read_sizes
 from fsdb.sql import query
 from fsdb.table import Table
-
-UNKNOWN: tuple[int | None, bool] = (None, False)
 
 
 @dataclass(frozen=True)
@@ -128,19 +126,25 @@ def read_status(connection: Connection[Any]) -> Status:
 
 
 def _sets(connection: Connection[Any]) -> Sequence[Part]:
-    found = []
+    sound = history.sound(connection)
+    names = [name for (name,) in connection.execute(query("status/status", "sets"))]
+    closely = list_sets(connection, [name for name in names if name not in sound])
     strangers = foreign_code.among_strangers(connection)
-    for name, registered in list_sets(connection).items():
-        objects = tuple(history_status(connection, registered))
-        notes = ["tracked"] if registered.tracked else []
+    tables = {name: sound.get(name) or closely[name] for name in names if name in sound or name in closely}
+    wanted = [(one.live_schema, one.live_table) for one in tables.values()]
+    sizes = read_sizes(
+        connection, [*wanted, *((HISTORY_SCHEMA, one.history_table) for one in tables.values())], strangers
+    )
+    found = []
+    for name, one in tables.items():
+        objects = one.objects if isinstance(one, history.Sound) else tuple(history.status(connection, one))
+        notes = ["tracked"] if one.tracked else []
         notes += [problem.said for o in objects for problem in o.problems]
-        readable = not registered.tracked or _is_readable(connection, registered.live)
-        if not readable:
-            notes.append(f"rows are not counted without SELECT on {registered.live_schema}.{registered.live_table}")
-        live = _size(connection, registered.live_schema, registered.live_table, strangers) if readable else UNKNOWN
-        past = _size(connection, HISTORY_SCHEMA, registered.history_table)
-        estimated = tuple(kind for kind, (_, guess) in {"rows": live, "versions": past}.items() if guess)
-        found.append(Part("feature set", name, live[0], past[0], "; ".join(notes), objects, estimated))
+        live, past = sizes[one.live_schema, one.live_table], sizes[HISTORY_SCHEMA, one.history_table]
+        if one.tracked and not live.readable:
+            notes.append(f"rows are not counted without SELECT on {one.live_schema}.{one.live_table}")
+        estimated = tuple(kind for kind, size in {"rows": live, "versions": past}.items() if size.estimated)
+        found.append(Part("feature set", name, live.rows, past.rows, "; ".join(notes), objects, estimated))
     return found
 
 
@@ -166,29 +170,14 @@ def _deployments(connection: Connection[Any]) -> Sequence[Part]:
     waiting = deployments.waiting_rows(connection)
     strangers = foreign_code.among_strangers(connection)
     unfit = foreign_code.unfit_sources(connection)
+    sizes = read_sizes(connection, [(one.schema_name, one.table_name) for one in deployed_ones], strangers)
     found = []
     for deployed in deployed_ones:
-        rows, guess = _size(connection, deployed.schema_name, deployed.table_name, strangers)
+        size = sizes[deployed.schema_name, deployed.table_name]
         note = deployments.described(deployed, waiting)
         if deployed.name in unfit:
             note += f"; its attached table is not fit, rows there are not scored again: {unfit[deployed.name]}"
         objects = tuple(deployments.status(connection, deployed.name))
-        found.append(Part("deployment", deployed.name, rows, None, note, objects, ("rows",) if guess else ()))
+        estimated = ("rows",) if size.estimated else ()
+        found.append(Part("deployment", deployed.name, size.rows, None, note, objects, estimated))
     return found
-
-
-def _is_readable(connection: Connection[Any], relation: Identifier) -> bool:
-    """Whether the user may read an application's table; one that is gone is told elsewhere."""
-    name = Literal(relation.as_string(connection))
-    return connection.execute(query("status/status", "readable", name=name)).fetchone() != (False,)
-
-
-def _size(connection: Connection[Any], schema: str, table: str, strangers: bool = False) -> tuple[int | None, bool]:
-    """The number of rows, None where the table is gone, and whether it is an estimate, as where counting would take long or run code of others."""
-    relation = Identifier(schema, table)
-    name = Literal(relation.as_string(connection))
-    if connection.execute(query("status/status", "exists", name=name)).fetchone() == (None,):
-        return UNKNOWN
-    text = "estimate" if strangers and foreign_code.reads_foreign(connection, schema, table) else "size"
-    row = connection.execute(query("status/status", text, relation=relation, name=name)).fetchone()
-    return UNKNOWN if row is None or row[0] is None else (int(row[0]), bool(row[1]))

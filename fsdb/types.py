@@ -38,6 +38,7 @@ _SPELLINGS = {
     "bool[]": "boolean[]",
     "varchar[]": "text[]",
 }
+_WORDS = frozenset(_SPELLINGS.values()) | {"real", "text", "date", "uuid", "jsonb", "bytea"}  # names as they stand
 KEY_TYPES = frozenset(
     {
         "smallint",
@@ -68,6 +69,8 @@ def sql_type(given: "TypeLike", owner: str) -> str:
 
     `owner` names the key or feature in the error. Raises InvalidDefinition for a type that fsdb does not keep.
     """
+    if type(given) is str and given in _WORDS:
+        return given
     name = given if isinstance(given, str) else _compiled(given, owner)
     name = re.sub(r"\s*([,()])\s*", r"\1", re.sub(r"\s+", " ", name.strip().lower()))
     base, bracket, rest = name.partition("(")

@@ -61,7 +61,7 @@ _CATALOG = [
         "fsdb.catalog_version fsdb.catalog_migrations fsdb.catalog_generation fsdb.server fsdb.server_mark fsdb.roles",
         *ROLES,
     ),
-    *_read("fsdb.feature_sets fsdb.feature_set_keys fsdb.features fsdb.live_columns", *ROLES),
+    *_read("fsdb.feature_sets fsdb.feature_set_keys fsdb.features fsdb.live_columns fsdb.generated_objects", *ROLES),
     *_read("fsdb.training_views fsdb.training_view_features", "reader", "deployer"),
     *_read("fsdb.copies fsdb.removals fsdb.warehouses", "reader", "writer", "deployer"),
     *_read("fsdb.erasure_files", "reader", "writer", "deployer"),

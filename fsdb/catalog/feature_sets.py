@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from psycopg import Connection, sql
-from psycopg.rows import dict_row
+from psycopg.rows import dict_row, tuple_row
 from psycopg.types.json import Jsonb
 
 from fsdb.array_text import texts_of, written
@@ -19,14 +19,14 @@ from fsdb.definitions import Feature, FeatureSet
 from fsdb.errors import InvalidDefinition, UnknownName
 from fsdb.listing import listed
 from fsdb.sql import query
-from fsdb.types import read_type
+from fsdb.types import keeps, read_type
 
 DURATIONS = ("max_age", "retention", "ahead")  # of a set, in seconds where they are bound
 
 
 @dataclass(frozen=True)
 class RegisteredFeature:
-    """A feature as the catalog knows it; `dropped_at` is None for a current one."""
+    """A feature as the catalog knows it, in the order of the text `list_features`; `dropped_at` is None for a current one."""
 
     feature_set: str
     feature_id: int
@@ -122,14 +122,17 @@ def list_sets(connection: Connection[Any], names: Sequence[str] | None = None) -
         rows = cursor.execute(query("catalog/feature_sets", "list_sets"), {"names": names and list(names)}).fetchall()
         found = {"names": [row["name"] for row in rows]}
         keys = cursor.execute(query("catalog/feature_sets", "list_keys"), found).fetchall()
+    with connection.cursor(row_factory=tuple_row) as cursor:  # of which there may be tens of thousands
         features = cursor.execute(query("catalog/feature_sets", "list_features"), found).fetchall()
     key_columns: dict[str, dict[str, str]] = {name: {} for name in found["names"]}
     for key in keys:
         key_columns[key["feature_set"]][key["name"]] = read_type(key["type"], f"key {key['name']}")
     members: dict[str, list[RegisteredFeature]] = {name: [] for name in found["names"]}
     for feature in features:
-        read_type(feature["type"], f"feature {feature['name']}")
-        members[feature["feature_set"]].append(RegisteredFeature(**{**feature, "tags": tuple(feature["tags"])}))
+        owner, number, name, kind, column, description, tags, *rest = feature
+        if not keeps(kind):
+            read_type(kind, f"feature {name}")
+        members[owner].append(RegisteredFeature(owner, number, name, kind, column, description, tuple(tags), *rest))
     sets = {}
     for row in rows:
         name = row["name"]

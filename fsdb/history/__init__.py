@@ -25,6 +25,8 @@ from fsdb.history.differences import Differences, differences
 from fsdb.history.differences import count as count_differences
 from fsdb.history.features import add_feature, drop_feature, restore_feature, widen_feature
 from fsdb.history.following import follow
+from fsdb.history.glance import Sound, keep, sound
+from fsdb.history.live import plain
 from fsdb.history.locking import all_locks, hold, hold_history, track_locks
 from fsdb.history.repair import Source, repair
 from fsdb.history.status import ObjectStatus, live_status, status
@@ -35,6 +37,7 @@ __all__ = [
     "STANDING",
     "Differences",
     "ObjectStatus",
+    "Sound",
     "Source",
     "add_feature",
     "all_locks",
@@ -49,13 +52,16 @@ __all__ = [
     "follow",
     "hold",
     "hold_history",
+    "keep",
     "live_status",
     "locks_to_refresh",
     "notes",
+    "plain",
     "refresh",
     "remake",
     "repair",
     "restore_feature",
+    "sound",
     "status",
     "track_locks",
     "tracked_definition",

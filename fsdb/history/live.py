@@ -1,6 +1,6 @@
 """What a set needs of its live table, held against the table that is there: why one cannot be tracked, and what became of one since."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -154,6 +154,12 @@ def find(connection: Connection[Any], needs: Needs) -> LiveTable | None:
         unique = cursor.execute(query(FILE, "unique_keys"), of_table).fetchall()
     keys = tuple((tuple(row["columns"]), row["is_primary"], row["immediate"]) for row in unique)
     return LiveTable(facts, {row["name"]: row for row in columns}, keys)
+
+
+def plain(connection: Connection[Any], names: Sequence[str] | None = None) -> set[str]:
+    """Of the named sets, or of all, those whose live tables are plainly as they are needed; the others are to be looked at one by one."""
+    found = connection.execute(query(FILE, "plain"), {"names": None if names is None else list(names)})
+    return {name for (name,) in found}
 
 
 def problems(connection: Connection[Any], needs: Needs) -> list[Problem]:

@@ -16,6 +16,7 @@ from fsdb.history import tracking
 from fsdb.history.columns import Columns, listed
 from fsdb.history.compiler import compile_set
 from fsdb.history.differences import filling
+from fsdb.history.glance import keep
 from fsdb.history.live import LiveTable, Needs, find, remember_columns, table_of
 from fsdb.history.locking import all_locks, refresh_locks, track_locks
 from fsdb.history.names import history_table, internal
@@ -68,6 +69,7 @@ def create(connection: Connection[Any], definition: FeatureSet) -> RegisteredSet
         _refuse_foreign(connection, registered, objects)
         install(connection, objects)
         remember_columns(connection, registered)
+        keep(connection, registered, objects)
     return registered
 
 
@@ -147,6 +149,7 @@ def refresh(connection: Connection[Any], registered: RegisteredSet) -> None:
         outdated = outdated_objects(connection, current, objects)
         install(connection, [one for one in objects if one.kind == "function" or one in outdated])
         remember_columns(connection, current)
+        keep(connection, current, objects)
 
 
 def locks_to_refresh(connection: Connection[Any], registered: RegisteredSet) -> dict[Relation, Mode]:

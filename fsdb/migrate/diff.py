@@ -154,6 +154,8 @@ def _set_changes(old: FeatureSet, wanted: FeatureSet) -> Iterator[Change]:
         if was is None:
             yield AddFeature(old.name, new)
             continue
+        if was.__dict__ == new.__dict__ and new.default is None:
+            continue
         if was.sql_type != new.sql_type:
             yield WidenFeature(old.name, new.name, was.sql_type, new.sql_type)
             was = replace(was, type=new.sql_type)

@@ -4,6 +4,7 @@ from typing import Any
 
 from psycopg import Connection
 
+from fsdb import history
 from fsdb.catalog.feature_sets import RegisteredFeature, RegisteredSet, list_sets
 from fsdb.catalog.training import list_views
 from fsdb.history.live import Needs, find
@@ -16,7 +17,9 @@ def read(connection: Connection[Any]) -> Registered:
     """All feature sets and training views as definitions."""
     registered = list_sets(connection)
     sets = {name: set_definition(one) for name, one in registered.items()}
-    found = {name: _moved(connection, one) for name, one in registered.items() if one.tracked}
+    tracked = [name for name, one in registered.items() if one.tracked]
+    plain = history.plain(connection, tracked) if tracked else set()
+    found = {name: _moved(connection, registered[name]) for name in tracked if name not in plain}
     moved = {name: one for name, one in found.items() if one is not None}
     return Registered(sets, {view.name: view for view in list_views(connection)}, moved)
 

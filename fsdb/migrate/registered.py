@@ -46,15 +46,17 @@ def set_definition(registered: RegisteredSet) -> FeatureSet:
 
 
 def feature_definition(registered: RegisteredFeature) -> Feature:
-    """The definition that declares a registered feature as it is now."""
-    return Feature(
-        registered.name,
-        registered.type,
-        registered.description,
-        registered.tags,
-        registered.owner,
-        default_value(registered.default_value, registered.type),
+    """The definition that declares a registered feature as it is now. Its parts were checked when they were written, or when they were read."""
+    made = object.__new__(Feature)
+    made.__dict__.update(
+        name=registered.name,
+        type=registered.type,
+        description=registered.description,
+        tags=registered.tags,
+        owner=registered.owner,
+        default=default_value(registered.default_value, registered.type),
     )
+    return made
 
 
 def default_value(text: str | None, kind: str) -> Any:

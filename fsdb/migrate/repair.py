@@ -10,7 +10,7 @@ from fsdb import deployments, history, locks, training
 from fsdb.access import audit
 from fsdb.access.giving import give
 from fsdb.catalog import sequences
-from fsdb.catalog.feature_sets import list_sets
+from fsdb.catalog.feature_sets import RegisteredSet, list_sets
 from fsdb.locks import Mode
 from fsdb.migrate.reading import lock
 from fsdb.migrate.registered import set_definition
@@ -25,7 +25,7 @@ def repair(connection: Connection[Any]) -> list[str]:
     """
     lock(connection)
     numbered = sequences.advance(connection)
-    states = [(one, history.status(connection, one)) for one in list_sets(connection).values()]
+    states = [(one, history.status(connection, one)) for one in _unclear(connection)]
     gone = [one for one, found in states if history.can_remake(connection, one, found)]
     sets = [one for one, found in states if one not in gone and _can_refresh(found)]
     views = [one for one in training.list_views(connection) if _unsound(training.view_status(connection, one.name))]
@@ -42,6 +42,9 @@ def repair(connection: Connection[Any]) -> list[str]:
         history.remake(connection, registered, set_definition(registered))
     for registered in sets:
         history.refresh(connection, registered)
+    for registered, found in states:
+        if not _unsound(found):
+            history.keep(connection, registered)  # by this fsdb: from here on it is seen at a glance
     for view in views:
         training.register_view(connection, view)
     give(connection)
@@ -60,9 +63,15 @@ def repair(connection: Connection[Any]) -> list[str]:
 
 def left(connection: Connection[Any]) -> list[str]:
     """A sentence for each table that history or a deployment cannot follow as it is, which no repair mends."""
-    sets = [history.status(connection, one) for one in list_sets(connection).values()]
+    sets = [history.status(connection, one) for one in _unclear(connection)]
     deployed = [deployments.status(connection, one.name) for one in deployments.list_deployments(connection)]
     return [str(problem) for states in (*sets, *deployed) for found in states for problem in found.problems]
+
+
+def _unclear(connection: Connection[Any]) -> list[RegisteredSet]:
+    """The sets that are not plainly as they should be."""
+    sound = history.sound(connection)
+    return [one for name, one in list_sets(connection).items() if name not in sound]
 
 
 def _can_refresh(states: Sequence[history.ObjectStatus | deployments.ObjectStatus]) -> bool:

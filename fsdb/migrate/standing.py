@@ -20,7 +20,8 @@ def standing(connection: Connection[Any], difference: Difference, names: Sequenc
     """
     remade: list[Change] = []
     refusals = list(difference.refusals)
-    for registered in list_sets(connection, list(names)).values():
+    plain = history.plain(connection, names) if names else set()
+    for registered in list_sets(connection, [name for name in names if name not in plain]).values():
         if history.can_remake(connection, registered):
             remade.append(changes.RemakeLiveTable(registered.name))
             continue

@@ -31,6 +31,59 @@ FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamesp
 JOIN pg_catalog.pg_roles o ON o.oid = c.relowner CROSS JOIN writer w
 WHERE (n.nspname, c.relname) = (%(schema)s, %(name)s) OR c.oid IN (SELECT b.oid FROM bearers b)
 
+-- name: plain
+-- Of the named sets, or of all, those whose live tables are plainly as they are needed: there, under their names, with the set's triggers,
+-- and nothing about them that `relations`, `columns` and `unique_keys` would have to be asked for. One statement for hundreds of sets.
+WITH sets AS MATERIALIZED (
+    SELECT s.name, s.history_table, s.tracked, s.event_time_column, c.oid AS live
+    FROM fsdb.feature_sets s
+    JOIN pg_catalog.pg_namespace n ON n.nspname = s.live_schema
+    JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = s.live_table
+    WHERE (%(names)s::text[] IS NULL OR s.name = ANY (%(names)s::text[]))
+      AND c.relkind = 'r' AND c.relpersistence = 'p' AND NOT c.relispartition AND NOT c.relhassubclass
+      AND NOT c.relrowsecurity AND NOT c.relhasrules
+), borne AS MATERIALIZED (
+    SELECT p.proname AS function, min(t.tgrelid) AS first, max(t.tgrelid) AS last
+    FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+    WHERE p.pronamespace = 'fsdb_history'::regnamespace AND p.pronargs = 0 AND p.proname LIKE '%%:inserted'
+    GROUP BY p.proname
+), wanted AS (
+    SELECT k.feature_set, k.name, k.type, true AS is_key FROM fsdb.feature_set_keys k
+    UNION ALL
+    SELECT f.feature_set, f.name, f.type, false FROM fsdb.features f WHERE f.dropped_at IS NULL
+    UNION ALL
+    SELECT s.name, s.event_time_column, 'timestamp with time zone', false FROM sets s WHERE s.event_time_column IS NOT NULL
+), columns AS MATERIALIZED (
+    SELECT w.feature_set,
+           bool_and(a.attnum IS NOT NULL AND a.attgenerated = '' AND pg_catalog.format_type(a.atttypid, a.atttypmod) = w.type
+                    AND (NOT w.is_key OR a.attnotnull AND coalesce(l.collisdeterministic, true))) AS fit
+    FROM sets s JOIN wanted w ON w.feature_set = s.name
+    LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = s.live AND a.attname = w.name AND a.attnum > 0 AND NOT a.attisdropped
+    LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
+    GROUP BY w.feature_set
+), renamed AS MATERIALIZED (
+    SELECT DISTINCT c.feature_set
+    FROM fsdb.live_columns c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.relation AND a.attnum = c.number
+    WHERE a.attname <> c.name
+)
+SELECT s.name
+FROM sets s
+JOIN borne b ON b.function = s.history_table || ':inserted' AND b.first = s.live AND b.last = s.live
+JOIN columns w ON w.feature_set = s.name AND w.fit
+WHERE s.name NOT IN (SELECT r.feature_set FROM renamed r)
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE s.live = i.inhrelid)
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_subscription_rel r WHERE r.srrelid = s.live)
+  AND NOT EXISTS (
+      SELECT FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+      WHERE t.tgrelid = s.live AND NOT t.tgisinternal AND t.tgname::text COLLATE "C" > '~fsdb_' AND p.pronamespace <> 'fsdb_history'::regnamespace)
+  AND EXISTS (
+      SELECT FROM pg_catalog.pg_index i
+      WHERE i.indrelid = s.live AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL
+        AND ARRAY(SELECT a.attname::text COLLATE "C" FROM unnest(i.indkey) WITH ORDINALITY k(attnum, position)
+                  JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+                  WHERE k.position <= i.indnkeyatts ORDER BY 1)
+            = ARRAY(SELECT k.name COLLATE "C" FROM fsdb.feature_set_keys k WHERE k.feature_set = s.name ORDER BY 1))
+
 -- name: columns
 -- Columns of a table in order, and the name that a column of that number had when the set was compiled.
 SELECT a.attname::text AS name, pg_catalog.format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull AS not_null,

@@ -2,21 +2,20 @@
 -- The server, the database and the catalog's revision.
 SELECT current_setting('server_version'), current_database(), (SELECT version_num FROM fsdb.catalog_version)
 
--- name: size
--- How many rows a relation has: counted where that takes no time, else as the planner estimates; and whether it is an estimate.
-SELECT CASE WHEN c.relpages > 10000 AND c.reltuples >= 0 THEN c.reltuples::bigint ELSE (SELECT count(*) FROM {relation}) END,
-       c.relpages > 10000 AND c.reltuples >= 0
-FROM pg_catalog.pg_class AS c WHERE c.oid = to_regclass({name})
+-- name: sets
+-- The names of all feature sets in order.
+SELECT name FROM fsdb.feature_sets ORDER BY name
 
--- name: estimate
--- How many rows the planner takes a relation to have; NULL where it was never looked at.
-SELECT CASE WHEN c.reltuples >= 0 THEN c.reltuples::bigint END, true
-FROM pg_catalog.pg_class AS c WHERE c.oid = to_regclass({name})
+-- name: sizes
+-- Of some tables those that are there: how many rows the planner takes them to have (NULL where it never looked), whether counting them would
+-- take long, whether they are plainly empty, and whether this user may read them.
+SELECT n.nspname::text, c.relname::text, CASE WHEN c.reltuples >= 0 THEN c.reltuples::bigint END, c.relpages > 10000 AND c.reltuples >= 0,
+       c.relkind = 'r' AND NOT c.relhassubclass AND pg_catalog.pg_relation_size(c.oid) = 0,
+       pg_catalog.has_table_privilege(c.oid, 'SELECT')
+FROM (SELECT DISTINCT schema, name FROM unnest(%(schemas)s::text[], %(tables)s::text[]) AS given (schema, name)) AS given
+JOIN pg_catalog.pg_namespace AS n ON n.nspname = given.schema
+JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = given.name
 
--- name: exists
--- The relation of that name, NULL where there is none.
-SELECT to_regclass({name})
-
--- name: readable
--- Whether this user may read a relation, NULL where there is none.
-SELECT has_table_privilege(to_regclass({name})::oid, 'SELECT')
+-- name: count
+-- How many rows a table has.
+SELECT {table}::text, count(*) FROM {relation}

@@ -25,7 +25,10 @@ def _tracked(connection: psycopg.Connection, table: str = "app", **options: obje
 
 
 def _said(connection: psycopg.Connection, name: str = "app") -> str:
-    return " ".join(map(str, problems(connection, Needs.of(get_set(connection, name)))))
+    found = problems(connection, Needs.of(get_set(connection, name)))
+    plain = {one for names in (None, [name]) for one in history.plain(connection, names)}
+    assert not found or name not in plain
+    return " ".join(map(str, found))
 
 
 MADE = "CREATE TABLE app (k int PRIMARY KEY, a int, b text)"
@@ -61,6 +64,7 @@ def test_what_becomes_of_a_tracked_table_is_told(module_connection: psycopg.Conn
         connection.execute(MADE)
         app = _tracked(connection)
         assert _said(connection) == ""
+        assert history.plain(connection, ["app"]) == {"app"}
         connection.execute(change)  # type: ignore[arg-type]
         with pytest.raises(AssertionError, match=said):
             assert not _said(connection), _said(connection)

@@ -16,13 +16,30 @@ def weather(connection: psycopg.Connection) -> RegisteredSet:
 
 
 def _not_installed(connection: psycopg.Connection, registered: RegisteredSet) -> dict[str, str]:
-    return {s.name: s.state for s in history.status(connection, registered) if s.state != "installed"}
+    states = history.status(connection, registered)
+    at_a_glance = history.sound(connection).get(registered.name)
+    assert at_a_glance is None or list(at_a_glance.objects) == states
+    return {s.name: s.state for s in states if s.state != "installed"}
 
 
 def test_a_new_set_is_installed(connection: psycopg.Connection, weather: RegisteredSet) -> None:
     found = history.status(connection, weather)
     assert {s.kind for s in found} == {"table", "function", "trigger", "policy", "view"}
     assert {s.state for s in found} == {"installed"}
+    assert list(history.sound(connection)["weather"].objects) == found
+
+
+def test_what_another_fsdb_compiled_is_looked_at_closely(
+    connection: psycopg.Connection, weather: RegisteredSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "weather" in history.sound(connection)
+    monkeypatch.setattr("fsdb.history.glance.code", lambda: "of another version")
+    assert history.sound(connection) == {}
+    assert _not_installed(connection, weather) == {}
+    history.keep(connection, weather)
+    assert list(history.sound(connection)) == ["weather"]
+    connection.execute("UPDATE fsdb.features SET type = 'bigint' WHERE name = 'a'")
+    assert history.sound(connection) == {}
 
 
 @pytest.mark.parametrize(
@@ -50,9 +67,11 @@ def test_drift_is_seen_and_mended(
 ) -> None:
     connection.execute(change)  # type: ignore[arg-type]
     assert _not_installed(connection, weather) == {name: state}
+    assert history.sound(connection) == {}
     with connection.transaction():
         history.refresh(connection, weather)
     assert _not_installed(connection, weather) == {}
+    assert list(history.sound(connection)) == ["weather"]
     connection.execute("INSERT INTO weather VALUES (1, 1, 'x')")
     assert len(assert_live_is_newest(connection, weather)) == 1
 

@@ -58,6 +58,29 @@ COMMENT ON COLUMN fsdb.live_columns.name IS 'The column''s name when the trigger
 COMMENT ON COLUMN fsdb.live_columns.relation IS 'The live table; in a restored database another one, and then the number says nothing.';
 COMMENT ON COLUMN fsdb.live_columns.number IS 'The column''s number in the table (attnum).';
 
+CREATE TABLE fsdb.generated_objects (
+    feature_set   text NOT NULL REFERENCES fsdb.feature_sets ON DELETE CASCADE,
+    position      integer NOT NULL,
+    kind          text NOT NULL CHECK (kind IN ('function', 'trigger', 'policy', 'view')),
+    name          text NOT NULL,
+    place         text NOT NULL,
+    local_name    text NOT NULL,
+    mark          text NOT NULL,
+    source_digest text CHECK (source_digest IS NOT NULL OR kind <> 'function'),
+    compiled_from text NOT NULL,
+    PRIMARY KEY (feature_set, position)
+);
+COMMENT ON TABLE fsdb.generated_objects IS 'What each feature set was compiled to, so that fsdb status holds hundreds of sets against the database at once.';
+COMMENT ON COLUMN fsdb.generated_objects.feature_set IS 'The feature set''s name.';
+COMMENT ON COLUMN fsdb.generated_objects.position IS 'Its place in the order in which they are made, from 1 on.';
+COMMENT ON COLUMN fsdb.generated_objects.kind IS 'function, trigger, policy or view.';
+COMMENT ON COLUMN fsdb.generated_objects.name IS 'As fsdb status writes it.';
+COMMENT ON COLUMN fsdb.generated_objects.place IS 'The schema of a function or a view; the table of a trigger or a policy, quoted where needed.';
+COMMENT ON COLUMN fsdb.generated_objects.local_name IS 'The name there.';
+COMMENT ON COLUMN fsdb.generated_objects.mark IS 'The comment that it bears, with the digest of the text that makes it.';
+COMMENT ON COLUMN fsdb.generated_objects.source_digest IS 'MD5 of a function''s source.';
+COMMENT ON COLUMN fsdb.generated_objects.compiled_from IS 'MD5 of the definition and of the code that compiled it: where either is another now, the objects are compiled again and compared.';
+
 CREATE TABLE fsdb.features (
     feature_id     integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     feature_set    text NOT NULL REFERENCES fsdb.feature_sets ON DELETE CASCADE,
