@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import pytest
 import skl2onnx
+import skops.io
 import xgboost
 from sklearn.linear_model import LinearRegression
 
@@ -130,6 +131,41 @@ def test_a_file_that_ends_the_process_that_reads_it(files: Path, monkeypatch: py
             UnsupportedModel, match=f"the file {data} cannot be loaded by {flavor}: reading it ends the process"
         ):
             logged.load(described(files, flavor, data=data))
+
+
+@pytest.mark.parametrize(
+    ("flavor", "conf"),
+    [
+        ("xgboost", {"data": "swapped"}),
+        ("lightgbm", {"data": "swapped"}),
+        ("sklearn", {"pickled_model": "swapped", "serialization_format": "skops"}),
+    ],
+)
+def test_a_file_that_is_exchanged_after_its_trial(
+    files: Path, monkeypatch: pytest.MonkeyPatch, flavor: str, conf: dict[str, str]
+) -> None:
+    """What was tried is what is loaded, though whoever may write the folder writes another file between the two."""
+    file, evil = files / "swapped", (files / "model.pkl").read_bytes()
+    good = {
+        "xgboost": (files / "model.ubj").read_bytes,
+        "lightgbm": (files / "model.lgb").read_bytes,
+        "sklearn": lambda: skops.io.dumps(LinearRegression().fit(X, Y)),
+    }[flavor]()
+    file.write_bytes(good)
+    said, trials = tried._said, []
+
+    def tried_then_exchanged(copy: Any, *given: Any) -> str | None:
+        result = said(copy, *given)
+        trials.append((copy.file, copy.file.read_bytes(), copy.file.parent.stat().st_mode & 0o077))
+        file.unlink()
+        file.write_bytes(evil)
+        return result
+
+    monkeypatch.setattr(tried, "_said", tried_then_exchanged)
+    assert logged.load(described(files, flavor, **conf)).estimator is not None
+    assert [(content, others) for _, content, others in trials] == [(good, 0)]
+    assert not trials[0][0].exists()
+    nothing_ran(files)
 
 
 @pytest.mark.parametrize("flavor", ["xgboost", "lightgbm"])

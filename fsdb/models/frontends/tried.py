@@ -1,15 +1,19 @@
 """Reads a model's file in a process of its own first: what a damaged file does to a library's reader is done there.
 
 XGBoost, LightGBM and skops read files in C++ or unpack them whole. A file that was cut or made for it can end the process that reads it, or take
-all of its memory. So a file is read once in a process that has limits and is thrown away, and only then in this one.
+all of its memory. So a copy of the file is read in a process that has limits and is thrown away, and only then that very copy in this one.
 """
 
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from fsdb.errors import UnsupportedModel
 
@@ -47,27 +51,44 @@ except BaseException as error:
 """
 
 
-def read(file: Path, kind: str, trusted: tuple[str, ...] = ()) -> None:
-    """Reads a file of xgboost, lightgbm or skops in another process. trusted: the types that a file of skops may name.
+@dataclass(frozen=True)
+class _Copy:
+    """A private copy of a model's file; one with the same content is the same."""
 
-    Raises UnsupportedModel with the reason where that fails, or ends the process.
+    digest: str
+    suffix: str
+    size: int
+    file: Path = field(compare=False)
+
+
+@contextmanager
+def copied(file: Path, kind: str, trusted: tuple[str, ...] = ()) -> Iterator[Path]:
+    """A private copy of a file of xgboost, lightgbm or skops that another process has read; gone after the block. trusted: the types that a file of skops may name.
+
+    The file is read once, so what is loaded from the copy is what was tried, whatever becomes of the file meanwhile. Raises UnsupportedModel
+    with the reason where the trial fails, or ends the process.
     """
-    with file.open("rb") as opened:
-        digest = sha256(opened.read()).hexdigest()
-    said = _said(digest, str(file), kind, trusted)
-    if said is not None:
-        raise UnsupportedModel(f"the file {file.name} cannot be loaded by {kind}: {said}")
+    content = file.read_bytes()
+    with TemporaryDirectory(prefix="fsdb-model-", ignore_cleanup_errors=True) as folder:  # nobody else can open it
+        copy = Path(folder, f"model{file.suffix}")  # by which xgboost knows the format
+        copy.write_bytes(content)
+        said = _said(_Copy(sha256(content).hexdigest(), file.suffix, len(content), copy), kind, trusted)
+        del content
+        if said is not None:
+            reason = said.replace(str(copy), file.name)
+            raise UnsupportedModel(f"the file {file.name} cannot be loaded by {kind}: {reason}")
+        yield copy
 
 
 @lru_cache(maxsize=256)
-def _said(_digest: str, file: str, kind: str, trusted: tuple[str, ...]) -> str | None:
+def _said(copy: _Copy, kind: str, trusted: tuple[str, ...]) -> str | None:
     """What is wrong with a file; nothing where it was read."""
     given = {
         "path": [place for place in sys.path if place],  # never what lies in the folder where the process works
-        "bytes": 8 * _GIGABYTE + 8 * Path(file).stat().st_size,
+        "bytes": 8 * _GIGABYTE + 8 * copy.size,
         "seconds": SECONDS,
         "kind": kind,
-        "file": file,
+        "file": str(copy.file),
         "trusted": list(trusted),
     }
     command = [sys.executable, "-I", "-c", _SCRIPT, json.dumps(given)]

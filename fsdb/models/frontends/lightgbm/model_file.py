@@ -11,5 +11,5 @@ BOOSTER = "lightgbm.basic.Booster"
 
 def load(path: Path) -> lightgbm.Booster:
     """The Booster in a file; UnsupportedModel for a file that it cannot read."""
-    tried.read(path, "lightgbm")
-    return lightgbm.Booster(model_file=str(path))
+    with tried.copied(path, "lightgbm") as copy:
+        return lightgbm.Booster(model_file=str(copy))

@@ -44,14 +44,14 @@ _TRUSTED = frozenset(
 
 def load(path: Path) -> Any:
     """The estimator in the file. ImportError: skops is not installed. UnsupportedModel: the file has other types than those above."""
-    tried.read(path, "skops", tuple(sorted(_TRUSTED)))
-    from skops.io import get_untrusted_types
-    from skops.io import load as loaded
+    with tried.copied(path, "skops", tuple(sorted(_TRUSTED))) as copy:
+        from skops.io import get_untrusted_types
+        from skops.io import load as loaded
 
-    unknown = [name for name in get_untrusted_types(file=path) if name not in _TRUSTED]
-    if unknown:
-        raise UnsupportedModel(
-            f"the skops file has {', '.join(unknown)}, which is not made from a file: fit the model without it, log it as ONNX, or "
-            "where you trust its maker, with serialization_format='cloudpickle'"
-        )
-    return loaded(path, trusted=sorted(_TRUSTED))
+        unknown = [name for name in get_untrusted_types(file=copy) if name not in _TRUSTED]
+        if unknown:
+            raise UnsupportedModel(
+                f"the skops file has {', '.join(unknown)}, which is not made from a file: fit the model without it, log it as ONNX, or "
+                "where you trust its maker, with serialization_format='cloudpickle'"
+            )
+        return loaded(copy, trusted=sorted(_TRUSTED))

@@ -21,6 +21,6 @@ CLASSES: dict[str, type] = {
 def load(path: Path, kind: str) -> Any:
     """The model in a file as one of the classes above; KeyError for another. UnsupportedModel for a file that it cannot read."""
     made = CLASSES[kind]()
-    tried.read(path, "xgboost")
-    made.load_model(path)
+    with tried.copied(path, "xgboost") as copy:
+        made.load_model(copy)
     return made
