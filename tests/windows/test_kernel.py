@@ -118,6 +118,14 @@ def test_exact_sums_are_rounded_once() -> None:
             assert found == math.fsum(some) == rounded(sum(map(Fraction, some.tolist()), Fraction()))
 
 
+@pytest.mark.parametrize("least", [2.0**-30, -(2.0**-30), 0.0])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_digit_far_below_decides_between_two_equally_near_doubles(least: float, sign: int) -> None:
+    values = np.array([sign * 2.0**100, sign * 2.0**47, least])
+    found = Exact.carried([(p, np.array([digit.sum()])) for p, digit in terms_of(values)]).rounded()[0]
+    assert found == math.fsum(values)
+
+
 @pytest.mark.parametrize(
     ("kind", "function"),
     [(pa.string(), "sum"), (pa.string(), "min"), (pa.bool_(), "mean"), (pa.bool_(), "max"), (pa.date32(), "stddev")],

@@ -1,4 +1,4 @@
-"""What users declare: frozen, plain data without any input or output. Names are checked here, where they are written."""
+"""Feature sets, their features, and training views as users declare them."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,7 +35,13 @@ _UNITS = {
 }
 # What event_time= of a set that fsdb makes may say, and what then becomes of one that an INSERT or UPDATE names.
 CLOCK_RULES = ("clock", "clock only")
-_ENDLESS = {"max_age": "values never age", "retention": "every version stays in PostgreSQL"}
+_ENDLESS = {
+    "max_age": "values never age",
+    "retention": "every version stays in PostgreSQL",
+    "width": "nothing is to be counted",
+    "offset": "windows end at the moment itself",
+    "step": "windows begin at any moment",
+}
 # The longest that ahead= may be: the clock and it together stay within the times that events may have.
 MOST_AHEAD = timedelta(days=365_000)
 

@@ -1,0 +1,29 @@
+"""What users declare: frozen, plain data without any input or output. Names are checked here, where they are written."""
+
+from fsdb.definitions.feature_sets import (
+    MOST_FEATURES,
+    NAME,
+    RESERVED,
+    Feature,
+    FeatureSet,
+    TrainingView,
+    checked_name,
+    checked_schema,
+    duration_text,
+    fixed_duration,
+    tags_of,
+)
+
+__all__ = [
+    "MOST_FEATURES",
+    "NAME",
+    "RESERVED",
+    "Feature",
+    "FeatureSet",
+    "TrainingView",
+    "checked_name",
+    "checked_schema",
+    "duration_text",
+    "fixed_duration",
+    "tags_of",
+]
