@@ -25,7 +25,12 @@ from fsdb.sql import data_folder, query
 
 FILE = "history/glance"
 _PACKAGE = Path(__file__).parent.parent
-_BESIDE = ("config.py", "definitions/feature_sets.py", "sql.py", "types.py")  # what compiling uses, beside this folder and its texts
+_BESIDE = (
+    "config.py",
+    "definitions/feature_sets.py",
+    "sql.py",
+    "types.py",
+)  # what compiling uses, beside this folder and its texts
 
 
 @dataclass(frozen=True)
