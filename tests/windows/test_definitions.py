@@ -71,7 +71,7 @@ def test_a_type_without_the_function(column: str, function: str) -> None:
         ({"column": None, "functions": "sum"}, "needs a column"),
         ({"widths": "1 month"}, "not a fixed duration"),
         ({"widths": "91 days"}, "reaches back 91 days: windows are of up to 90 days"),
-        ({"widths": "0 days"}, "not longer than zero"),
+        ({"widths": "0 days"}, "must be longer than zero"),
         ({"widths": []}, "has no width"),
         ({"where": " "}, "is empty"),
         ({"name": "Not a name"}, "cannot name a window"),
@@ -93,8 +93,8 @@ def test_windows_that_are_none(given: dict[str, Any], sentence: str) -> None:
         ({"keys": {"xmin": "card"}}, "uses itself"),
         ({"name": "Card"}, "cannot name a window set"),
         ({"name": "fsdb.card"}, "not for users' tables"),
-        ({"offset": timedelta(-1)}, "offset of s is not longer than zero"),
-        ({"step": "0 days"}, "step of s is not longer than zero"),
+        ({"offset": timedelta(-1)}, "offset of s must be longer than zero"),
+        ({"step": "0 days"}, "step of s must be longer than zero"),
     ],
 )
 def test_window_sets_that_are_none(given: dict[str, Any], sentence: str) -> None:
