@@ -15,7 +15,7 @@ def audit(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="[OBJECT]", help="A feature set, model, deployment, training set or role. Without it, all."
+            metavar="OBJECT", help="A feature set, model, deployment, training set or role. Without it, all."
         ),
     ] = None,
     operation: Annotated[

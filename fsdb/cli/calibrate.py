@@ -20,7 +20,7 @@ def calibrate(
     as_json: JsonOption = False,
     url: UrlOption = None,
 ) -> None:
-    """Measure what the engines cost on this machine, so that the right one builds each training set."""
+    """Measure what the engines cost on this machine, so that the fastest one builds each training set."""
     engines = tuple(engine or calibration.DEFAULT)
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=err()

@@ -46,7 +46,7 @@ def apply(
     as_json: JsonOption = False,
     url: UrlOption = None,
 ) -> None:
-    """Make the database as defined, in one transaction. Asks before anything destructive."""
+    """Change the database to match the definitions, in one transaction. Asks before anything destructive."""
     definitions = _loaded(where)
     shown: list[Plan] = []
 
@@ -72,7 +72,10 @@ def track(
         list[str] | None, typer.Option(help="Key column; repeat for several. Without it, the primary key.")
     ] = None,
     feature: Annotated[
-        list[str] | None, typer.Option(help="Feature column; repeat for several. Without it, all others that can be.")
+        list[str] | None,
+        typer.Option(
+            help="Feature column; repeat for several. Without it, every other column of a type that fsdb keeps."
+        ),
     ] = None,
     event_time: Annotated[
         str | None, typer.Option(help="Column that holds the event time. Without it, the wall clock.")

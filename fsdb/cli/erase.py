@@ -24,7 +24,7 @@ def erase(
     key: Annotated[
         list[str] | None,
         typer.Option(
-            "--key", help="An entity: its key, or NAME=VALUE,… where the set has several. May be given again."
+            "--key", help="An entity: its key, or NAME=VALUE,… where the set has several; repeat for several entities."
         ),
     ] = None,
     keys: Annotated[
@@ -38,7 +38,7 @@ def erase(
     ] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be erased.")] = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Write the copies anew that an erasure has not reached yet.")
+        bool, typer.Option("--resume", help="Rewrite the copies that an erasure has not reached yet.")
     ] = False,
     yes: YesOption = False,
     as_json: JsonOption = False,

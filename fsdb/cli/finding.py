@@ -53,7 +53,7 @@ def describe(
         str | None,
         typer.Option(help="Its kind, as fsdb search shows it, if several things have the name.", show_default=False),
     ] = None,
-    model: Annotated[str | None, typer.Option(help="A model, whose card is shown.")] = None,
+    model: Annotated[str | None, typer.Option(help="Show the card of this model.")] = None,
     version: Annotated[int | None, typer.Option(help="Which version of the model. Without it, the newest.")] = None,
     as_json: JsonOption = False,
     url: UrlOption = None,

@@ -39,7 +39,7 @@ def repair(
         str | None,
         typer.Option(
             "--dated-after",
-            help="Remove the versions that are dated later than this, such as 2030-01-01T00:00+00:00, for good.",
+            help="Remove for good the versions that are dated after this moment, such as 2030-01-01T00:00+00:00.",
             show_default=False,
         ),
     ] = None,
@@ -51,7 +51,7 @@ def repair(
     as_json: JsonOption = False,
     url: UrlOption = None,
 ) -> None:
-    """Show where a live table and its history differ, and make them agree again. Or remove what a broken clock dated."""
+    """Show where a live table and its history differ, and make them agree again. Or remove versions that a broken clock dated in the future."""
     if dated_after is not None:
         if source is not None:
             raise InvalidDefinition("--from and --dated-after are two repairs: give one of them.")

@@ -20,7 +20,7 @@ def stage(
     as_json: JsonOption = False,
     url: UrlOption = None,
 ) -> None:
-    """Show the stages of a model's versions, or put a version into one; `deploy --version production` takes the one that is there."""
+    """Show the stages of a model's versions, or put a version into one; `deploy --version production` deploys the one in production."""
     with opened(url) as store:
         if version is not None:
             if to is None:

@@ -10,7 +10,7 @@ from fsdb.cli.session import UrlOption, opened
 
 def retain(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="SET…", help="Feature sets. Without any, all that have a retention.")
+        list[str] | None, typer.Argument(metavar="SET", help="Feature sets. Without any, all that have a retention.")
     ] = None,
     as_json: JsonOption = False,
     url: UrlOption = None,

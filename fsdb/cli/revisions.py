@@ -48,7 +48,7 @@ def merge(
     migrations: MigrationsOption = None,
     url: UrlOption = None,  # noqa: ARG001 - every command takes it
 ) -> None:
-    """Join branches that each added a migration, by one that follows them all. It changes nothing itself."""
+    """Join branches of migrations by one more migration that follows them all. It changes nothing itself."""
     found = project.find_project(Path(), migrations)
     if not found.exists:
         raise ChangeRefused(f"There are no migrations in {found.folder}: fsdb revision writes the first.")

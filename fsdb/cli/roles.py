@@ -9,8 +9,8 @@ from fsdb.cli.output import JsonOption, note, say, show
 from fsdb.cli.session import UrlOption, looked
 
 RoleArgument = Annotated[str, typer.Argument(metavar="ROLE", help="reader, writer, scorer, deployer or admin.")]
-UsersArgument = Annotated[list[str], typer.Argument(metavar="TO USER…", help="Users or groups of the server.")]
-FromArgument = Annotated[list[str], typer.Argument(metavar="FROM USER…", help="Users or groups of the server.")]
+UsersArgument = Annotated[list[str], typer.Argument(metavar="TO USER", help="Users or groups of the server.")]
+FromArgument = Annotated[list[str], typer.Argument(metavar="FROM USER", help="Users or groups of the server.")]
 OnOption = Annotated[
     list[str] | None,
     typer.Option(

@@ -21,18 +21,16 @@ LEAST_PAUSE, MOST_PAUSE = 0.1, 86_400  # seconds between one sync and the next
 
 
 def sync(
-    sets: Annotated[
-        list[str] | None, typer.Argument(metavar="[SET]…", help="The feature sets. Without any, all.")
-    ] = None,
+    sets: Annotated[list[str] | None, typer.Argument(metavar="SET", help="The feature sets. Without any, all.")] = None,
     watch: Annotated[
         float | None, typer.Option(help="Go on, with this many seconds between one sync and the next.")
     ] = None,
-    compact: Annotated[bool, typer.Option("--compact", help="Also put small files together.")] = False,
+    compact: Annotated[bool, typer.Option("--compact", help="Also merge small files into larger ones.")] = False,
     expire: Annotated[
         str | None, typer.Option(help="Also remove files that no copy has referred to for this long, such as '7 days'.")
     ] = None,
     rebuild: Annotated[
-        str | None, typer.Option(metavar="SET", help="Make the copy of this set anew from history.")
+        str | None, typer.Option(metavar="SET", help="Make the copy of this set again from history.")
     ] = None,
     warehouse: Annotated[
         str | None,

@@ -4,9 +4,9 @@ CREATE TABLE fsdb.catalog_migrations (
     additive boolean NOT NULL DEFAULT false,
     applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
-COMMENT ON TABLE fsdb.catalog_migrations IS 'The catalog''s migrations as they were when they ran here: by these another build of the same revision is told apart.';
+COMMENT ON TABLE fsdb.catalog_migrations IS 'The catalog''s migrations as they were when they ran here: their fingerprints tell another build of the same revision apart.';
 COMMENT ON COLUMN fsdb.catalog_migrations.revision IS 'The migration''s revision.';
-COMMENT ON COLUMN fsdb.catalog_migrations.fingerprint IS 'Of the migration''s SQL texts, both ways, without their lines of comment.';
+COMMENT ON COLUMN fsdb.catalog_migrations.fingerprint IS 'Fingerprint of the migration''s SQL texts, up and down, without comment lines.';
 COMMENT ON COLUMN fsdb.catalog_migrations.additive IS 'Whether the migration only added to the catalog, so that an fsdb that does not know it works beside it.';
 COMMENT ON COLUMN fsdb.catalog_migrations.applied_at IS 'When the migration ran here.';
 

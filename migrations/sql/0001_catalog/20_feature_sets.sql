@@ -22,7 +22,7 @@ COMMENT ON COLUMN fsdb.feature_sets.live_schema IS 'The live table''s schema.';
 COMMENT ON COLUMN fsdb.feature_sets.live_table IS 'The live table''s name, without the schema.';
 COMMENT ON COLUMN fsdb.feature_sets.history_table IS 'Name in schema fsdb_history.';
 COMMENT ON COLUMN fsdb.feature_sets.event_time_column IS 'The live table''s column for event_time; NULL where a tracked table has none and the wall clock counts.';
-COMMENT ON COLUMN fsdb.feature_sets.event_time_rule IS 'NULL: who writes may name event_time; clock: one that is named is ignored; clock only: it is refused.';
+COMMENT ON COLUMN fsdb.feature_sets.event_time_rule IS 'NULL: a write may name event_time; clock: a named one is ignored; clock only: a named one is refused.';
 COMMENT ON COLUMN fsdb.feature_sets.tracked IS 'Whether the live table belonged to an application before fsdb.';
 COMMENT ON COLUMN fsdb.feature_sets.max_age IS 'A value older than this at the moment asked for is read as NULL.';
 COMMENT ON COLUMN fsdb.feature_sets.ahead IS 'How far an event_time may lie ahead of the clock as it is written; NULL: as far as it likes.';
@@ -118,7 +118,7 @@ CREATE TABLE fsdb.written_ahead (
     depth       integer NOT NULL,
     PRIMARY KEY (feature_set, version_id)
 );
-COMMENT ON TABLE fsdb.written_ahead IS 'Versions of tracked tables that a statement inside another one wrote because it found what that one had made and not yet recorded. Rows go in the transaction that wrote them, when that other statement records.';
+COMMENT ON TABLE fsdb.written_ahead IS 'Versions of tracked tables that an inner statement wrote for an outer one, whose changes it found before they were recorded. The rows are deleted in the same transaction, when the outer statement records its changes.';
 COMMENT ON COLUMN fsdb.written_ahead.feature_set IS 'The feature set''s name.';
 COMMENT ON COLUMN fsdb.written_ahead.version_id IS 'The version''s number.';
 COMMENT ON COLUMN fsdb.written_ahead.xid IS 'The transaction that wrote the version.';

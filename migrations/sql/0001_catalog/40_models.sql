@@ -107,7 +107,7 @@ CREATE TABLE fsdb.model_checks (
     PRIMARY KEY (model, version, position),
     FOREIGN KEY (model, version) REFERENCES fsdb.model_versions DEFERRABLE INITIALLY DEFERRED
 );
-COMMENT ON TABLE fsdb.model_checks IS 'Rows with what the native predict gave for them; the compiled model is held against them before each deployment.';
+COMMENT ON TABLE fsdb.model_checks IS 'Rows with what the native predict gave for them; the compiled model is compared with them before each deployment.';
 COMMENT ON CONSTRAINT model_checks_model_version_fkey ON fsdb.model_checks IS 'Deferred: a version is registered once it has passed its checks.';
 COMMENT ON COLUMN fsdb.model_checks.model IS 'The model''s name.';
 COMMENT ON COLUMN fsdb.model_checks.version IS 'The model version''s number.';

@@ -79,7 +79,7 @@ COMMENT ON COLUMN fsdb.deployment_inputs.position IS 'Its place in the model''s 
 COMMENT ON COLUMN fsdb.deployment_inputs.name IS 'The input''s name.';
 COMMENT ON COLUMN fsdb.deployment_inputs.type IS 'The type of the scoring function''s argument, as PostgreSQL calls it.';
 COMMENT ON COLUMN fsdb.deployment_inputs.feature_id IS 'The feature that is looked up; NULL where a column of the model table gives the value.';
-COMMENT ON COLUMN fsdb.deployment_inputs.default_value IS 'What stood for NULL in this release.';
+COMMENT ON COLUMN fsdb.deployment_inputs.default_value IS 'The value that stands for NULL in this release; NULL: none does.';
 COMMENT ON COLUMN fsdb.deployment_inputs.column_name IS 'The column of the model table that gives the value: the input''s name, or near it where no column can have that; NULL for a feature.';
 
 CREATE TABLE fsdb.deployment_events (

@@ -1,14 +1,14 @@
 CREATE TABLE fsdb.turns (
     turn text PRIMARY KEY
 );
-COMMENT ON TABLE fsdb.turns IS 'What operations take turns at: definitions, warehouse, and the copy of each feature set. Who has a row locked has the turn, so a right to write the catalog is needed to hold another up.';
+COMMENT ON TABLE fsdb.turns IS 'What operations take turns at: definitions, warehouse, and the copy of each feature set. Whoever locks a row has the turn, so only a role that may write the catalog can keep others waiting.';
 COMMENT ON COLUMN fsdb.turns.turn IS 'What the turn is for: definitions, warehouse, or a feature set''s copy.';
 INSERT INTO fsdb.turns VALUES ('definitions'), ('warehouse');
 
 CREATE TABLE fsdb.reading (
     nothing boolean CHECK (nothing IS NULL)
 );
-COMMENT ON TABLE fsdb.reading IS 'Has no rows. What reads history at a moment of its own locks it in ROW SHARE mode, retention in EXCLUSIVE mode while it commits: nothing leaves while it is read.';
+COMMENT ON TABLE fsdb.reading IS 'Has no rows. Reads of history as of a moment lock it in ROW SHARE mode, and retention in EXCLUSIVE mode while it commits, so no version leaves while it is read.';
 COMMENT ON COLUMN fsdb.reading.nothing IS 'No row ever has a value here: the table is there to be locked.';
 
 -- With its owner's rights: who may work on copies or definitions need not write these tables. The role setting outlives SECURITY DEFINER.

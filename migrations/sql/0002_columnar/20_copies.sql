@@ -33,7 +33,7 @@ CREATE TABLE fsdb.copies (
     former_folders  text[] NOT NULL DEFAULT '{}',
     UNIQUE (table_namespace, table_name)
 );
-COMMENT ON TABLE fsdb.copies IS 'Feature sets that have a columnar copy, and which table of the Iceberg catalog it is. What it holds is said in the table''s snapshots.';
+COMMENT ON TABLE fsdb.copies IS 'Feature sets that have a columnar copy, and which table of the Iceberg catalog it is. The table''s snapshots say what it holds.';
 COMMENT ON COLUMN fsdb.copies.feature_set IS 'The feature set''s name.';
 COMMENT ON COLUMN fsdb.copies.table_namespace IS 'The namespace of the copy''s table in Iceberg''s catalog.';
 COMMENT ON COLUMN fsdb.copies.table_name IS 'The name of the copy''s table in Iceberg''s catalog.';
@@ -45,7 +45,7 @@ CREATE TABLE fsdb.copy_leftovers (
     folder   boolean NOT NULL,
     left_at  timestamptz NOT NULL DEFAULT clock_timestamp()
 );
-COMMENT ON TABLE fsdb.copy_leftovers IS 'Files of columnar copies that newer ones stand for, and folders of copies that are gone: kept a while for those who read them, then removed by fsdb sync --expire.';
+COMMENT ON TABLE fsdb.copy_leftovers IS 'Files of columnar copies that newer files replaced, and folders of dropped copies: kept for a while for readers, then removed by fsdb sync --expire.';
 COMMENT ON COLUMN fsdb.copy_leftovers.location IS 'Where the file or folder is.';
 COMMENT ON COLUMN fsdb.copy_leftovers.folder IS 'Whether it is a folder.';
 COMMENT ON COLUMN fsdb.copy_leftovers.left_at IS 'Since when nothing needs it.';

@@ -31,7 +31,7 @@ CREATE TABLE fsdb.query_log (
     files_read   integer NOT NULL,
     files_pruned integer NOT NULL
 );
-COMMENT ON TABLE fsdb.query_log IS 'Training sets that were built, and what the router thought of it: the newest 10,000 of the last 90 days. Builds of those who may not insert here are not kept.';
+COMMENT ON TABLE fsdb.query_log IS 'Training sets that were built, with the router''s estimates: the newest 10,000 of the last 90 days. Builds by users who may not insert here are not kept.';
 COMMENT ON COLUMN fsdb.query_log.query_id IS 'The build''s number.';
 COMMENT ON COLUMN fsdb.query_log.asked_at IS 'When the training set was built.';
 COMMENT ON COLUMN fsdb.query_log.asked_by IS 'Which database user built it.';

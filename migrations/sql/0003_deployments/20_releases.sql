@@ -10,7 +10,7 @@ ALTER TABLE fsdb.deployments
 COMMENT ON COLUMN fsdb.deployments.on_error IS 'What becomes of a row that cannot be scored: reject fails its insert; null records NULL with the reason in column error.';
 COMMENT ON COLUMN fsdb.deployments.canary_release IS 'The release that scores a share of the keys instead of the live one; NULL: there is no canary.';
 COMMENT ON COLUMN fsdb.deployments.canary_share IS 'The share of keys, between 0 and 1, that the canary scores.';
-COMMENT ON COLUMN fsdb.deployments.canary_by IS 'The columns of the model table whose values tell whose the row is: one key is always scored by the same release.';
+COMMENT ON COLUMN fsdb.deployments.canary_by IS 'Columns of the model table that make up the key: one key is always scored by the same release.';
 
 ALTER TABLE fsdb.deployment_releases
     ADD runtime text NOT NULL DEFAULT 'sql' CHECK (runtime IN ('sql', 'onnx', 'worker')),

@@ -28,7 +28,7 @@ COMMENT ON COLUMN fsdb.deployment_feeds.link_columns IS 'What the source calls t
 COMMENT ON COLUMN fsdb.deployment_feeds.inputs IS 'Keys and inputs that the source has under another name; the others it has under their own.';
 COMMENT ON COLUMN fsdb.deployment_feeds.input_columns IS 'What the source calls them, in the same order.';
 COMMENT ON COLUMN fsdb.deployment_feeds.on_inputs IS 'Whether a row is scored again when its keys or inputs change.';
-COMMENT ON COLUMN fsdb.deployment_feeds.on_features IS 'Whether rows are scored again when features change that they are looked up by.';
+COMMENT ON COLUMN fsdb.deployment_feeds.on_features IS 'Whether rows are scored again when the features that they use change.';
 COMMENT ON COLUMN fsdb.deployment_feeds.result_columns IS 'Columns that were added to the source and hold the newest prediction; none where a view shows it.';
 COMMENT ON COLUMN fsdb.deployment_feeds.view_name IS 'The view that shows the source with the newest predictions, in the schema of the model table.';
 COMMENT ON COLUMN fsdb.deployment_feeds.shadow_of IS 'The deployment beside which a shadow scores.';

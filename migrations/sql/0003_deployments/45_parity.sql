@@ -13,7 +13,7 @@ CREATE TABLE fsdb.parity_reports (
     FOREIGN KEY (model, version) REFERENCES fsdb.model_versions
 );
 CREATE INDEX parity_reports_by_version ON fsdb.parity_reports (model, version);
-COMMENT ON TABLE fsdb.parity_reports IS 'Each time that a version was held against the native predict before a deployment took it up, and passed: one that does not pass is not deployed.';
+COMMENT ON TABLE fsdb.parity_reports IS 'One row for each comparison with the native predict that a version passed before a deployment. A version that fails is not deployed.';
 COMMENT ON COLUMN fsdb.parity_reports.report_id IS 'The report''s number.';
 COMMENT ON COLUMN fsdb.parity_reports.model IS 'The model''s name.';
 COMMENT ON COLUMN fsdb.parity_reports.version IS 'The model version''s number.';
@@ -23,5 +23,5 @@ COMMENT ON COLUMN fsdb.parity_reports.at IS 'When it was compared.';
 COMMENT ON COLUMN fsdb.parity_reports.rows_checked IS 'How many rows were compared.';
 COMMENT ON COLUMN fsdb.parity_reports.rows_refused IS 'Of the rows checked, those that the native model refuses, and the deployed one too.';
 COMMENT ON COLUMN fsdb.parity_reports.largest_difference IS 'Largest difference of a number, as a part of max(|value|, 0.001).';
-COMMENT ON COLUMN fsdb.parity_reports.tolerance IS 'What it may be at most.';
+COMMENT ON COLUMN fsdb.parity_reports.tolerance IS 'The largest difference that passes.';
 COMMENT ON COLUMN fsdb.parity_reports.by IS 'Which database user deployed.';

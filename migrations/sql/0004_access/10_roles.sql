@@ -17,10 +17,10 @@ CREATE TABLE fsdb.grants (
     by          text NOT NULL DEFAULT session_user,
     PRIMARY KEY (role, grantee, target)
 );
-COMMENT ON TABLE fsdb.grants IS 'Users who have a role''s rights themselves: for some sets, deployments or schemas, or where the role of the cluster is not there or not fsdb''s to give. Members of the cluster''s roles are not listed.';
+COMMENT ON TABLE fsdb.grants IS 'Users who hold a role''s rights directly: for some sets, deployments or schemas only, or because the cluster has no such role or fsdb may not grant it. Members of the cluster''s roles are not listed.';
 COMMENT ON COLUMN fsdb.grants.role IS 'The role: reader, writer, scorer, deployer or admin.';
 COMMENT ON COLUMN fsdb.grants.grantee IS 'The name of the user or group that has the rights.';
-COMMENT ON COLUMN fsdb.grants.grantee_oid IS 'Which user of that name: another one who is called so later has no part in it.';
+COMMENT ON COLUMN fsdb.grants.grantee_oid IS 'The user''s oid: another user who takes the name later does not get the rights.';
 COMMENT ON COLUMN fsdb.grants.target IS 'The feature set (writer), deployment (scorer) or schema (deployer) that it is for; empty: all.';
 COMMENT ON COLUMN fsdb.grants.granted_at IS 'When the rights were given.';
 COMMENT ON COLUMN fsdb.grants.by IS 'Which database user gave them.';

@@ -27,7 +27,7 @@ CREATE TABLE fsdb.erased_versions (
     versions    int8multirange NOT NULL,
     PRIMARY KEY (erasure_id, feature_set)
 );
-COMMENT ON TABLE fsdb.erased_versions IS 'The version_ids that an erasure took out of history: a copy that is made anew from an older one leaves them out.';
+COMMENT ON TABLE fsdb.erased_versions IS 'The version_ids that an erasure took out of history: a copy that is rebuilt from an older one leaves them out.';
 COMMENT ON COLUMN fsdb.erased_versions.erasure_id IS 'The erasure''s number.';
 COMMENT ON COLUMN fsdb.erased_versions.feature_set IS 'The feature set''s name.';
 COMMENT ON COLUMN fsdb.erased_versions.versions IS 'The version_ids, as ranges.';
@@ -38,7 +38,7 @@ CREATE TABLE fsdb.erased_predictions (
     predictions int8multirange NOT NULL,
     PRIMARY KEY (erasure_id, deployment)
 );
-COMMENT ON TABLE fsdb.erased_predictions IS 'Predictions that an erasure took out, or whose versions it took out: who asks for one is told so.';
+COMMENT ON TABLE fsdb.erased_predictions IS 'Predictions that an erasure removed, or whose versions it removed: whoever asks for one is told so.';
 COMMENT ON COLUMN fsdb.erased_predictions.erasure_id IS 'The erasure''s number.';
 COMMENT ON COLUMN fsdb.erased_predictions.deployment IS 'The deployment''s table.';
 COMMENT ON COLUMN fsdb.erased_predictions.predictions IS 'The numbers of the predictions in their model table.';
@@ -64,7 +64,7 @@ CREATE TABLE fsdb.erasure_files (
 COMMENT ON TABLE fsdb.erasure_files IS 'Erasures whose files are still to be written anew: fsdb erase --resume, or the next sync, does it. Until then nobody reads the set''s copy.';
 COMMENT ON COLUMN fsdb.erasure_files.erasure_id IS 'The erasure''s number.';
 COMMENT ON COLUMN fsdb.erasure_files.feature_set IS 'The feature set''s name.';
-COMMENT ON COLUMN fsdb.erasure_files.history_table IS 'What the folders of the set''s copies are called after, also once the set is dropped.';
+COMMENT ON COLUMN fsdb.erasure_files.history_table IS 'The history table that the folders of the set''s copies are named after, even once the set is dropped.';
 
 CREATE FUNCTION fsdb.refuse_erasure_change() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
