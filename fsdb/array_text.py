@@ -44,13 +44,13 @@ def _item(quoted: str, plain: str) -> str | None:
 
 def _whole(item: object) -> str:
     if isinstance(item, str) or int(item) != item:  # type: ignore[call-overload]
-        raise ValueError(f"{item!r} is no whole number")
+        raise ValueError(f"{item!r} is not a whole number")
     return str(int(item))  # type: ignore[call-overload]
 
 
 def _boolean(item: object) -> str:
     if item not in (True, False):
-        raise ValueError(f"{item!r} is no boolean")
+        raise ValueError(f"{item!r} is not a boolean")
     return "t" if item else "f"
 
 

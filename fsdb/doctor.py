@@ -136,7 +136,9 @@ def _catalog(connection: Connection[Any]) -> Iterator[Check]:
         yield Check("catalog", "wrong", f"revision {current}", str(error))
         return
     newer = current != revisions.head_revision()
-    advice = "A newer fsdb added to the catalog, and this one works beside it: install that one to use what is new."
+    advice = (
+        "A newer fsdb added to the catalog, and this one works beside it: install the newer one to use what it added."
+    )
     yield Check("catalog", "advice" if newer else "good", f"revision {current}", advice if newer else "")
 
 
@@ -145,13 +147,13 @@ def _objects(connection: Connection[Any]) -> Iterator[Check]:
         wrong = [found for found in part.objects if found.state != "installed"]
         problems = [problem for found in wrong for problem in found.problems]
         if any(found.state == "foreign" for found in wrong):
-            advice = "Rename what is foreign, then run fsdb upgrade."
+            advice = "Rename the objects that are not fsdb's, then run fsdb upgrade."
         elif problems:
             advice = " ".join(_sentence(problem.advice) for problem in problems)
         elif any(found.kind == "table" for found in wrong):
             advice = "Restore the tables from a backup."
         else:
-            advice = "Run fsdb upgrade, which installs them anew."
+            advice = "Run fsdb upgrade, which installs them again."
         said = [problem.said for problem in problems]
         gone = any(problem.kind == "missing" for problem in problems)  # and its triggers with it
         said += [
@@ -196,9 +198,7 @@ def _compared(connection: Connection[Any], registered: RegisteredSet, title: str
 
 def _sequences(connection: Connection[Any]) -> Iterator[Check]:
     found = sequences.behind(connection)
-    advice = (
-        "Run fsdb upgrade, which sets them past what is there: rows came without them, by a restore or by replication."
-    )
+    advice = "Run fsdb upgrade, which moves the sequences past the rows: a restore or replication brought rows without moving them."
     said = "; ".join(map(str, found)) or "past what their tables have"
     yield Check("sequences", "wrong" if found else "good", said, advice if found else "")
 
@@ -318,7 +318,7 @@ def _policies(connection: Connection[Any]) -> Iterator[Check]:
         yield Check(
             f"policies on history of {name}",
             "advice",
-            f"{policy} reads {column}, which is no key",
+            f"{policy} reads {column}, which is not a key",
             "Write it on keys alone: an as-of read skips the versions that a policy hides, and shows an older one as if it held.",
         )
     if not found:

@@ -69,7 +69,7 @@ def upgrade(
     with opened(where) as store, own_transaction(store) as connection:
         revisions.check_newest(connection)  # an older fsdb would put its own objects in the place of newer ones
         for repaired in repair(connection):
-            say(f"Installed the objects of {repaired} anew.")
+            say(f"Installed the objects of {repaired} again.")
         for sentence in left(connection):
             note(sentence)
     found = project.find_project(Path(), migrations)

@@ -51,7 +51,7 @@ def erase(
             if as_json:
                 show_json(done)
             else:
-                say(f"Written anew: {', '.join(done)}." if done else "No erasure is unfinished.")
+                say(f"Rewritten: {', '.join(done)}." if done else "No erasure is unfinished.")
             return
         if name is None:
             raise InvalidData("Name the feature set to erase from: fsdb erase SET --key KEY --why REASON.")

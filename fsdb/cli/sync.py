@@ -77,7 +77,7 @@ def sync(
 
 def _tell(table: Table) -> None:
     for row in table:
-        note(f"{row['feature_set']}: {row['versions']:,} versions put together anew.")
+        note(f"{row['feature_set']}: {row['versions']:,} versions merged into larger files.")
 
 
 def _retain(store: Store, sets: list[str] | None) -> None:

@@ -162,7 +162,7 @@ def checked_layout(metadata: TableMetadata, feature_set: str) -> None:
     layout = int(metadata.properties.get(LAYOUT_PROPERTY, "0"))
     if layout > LAYOUT:
         raise CopyBroken(
-            f"The columnar copy of {feature_set} was made by a newer fsdb (layout {layout}, this one knows {LAYOUT}): upgrade fsdb here, or make the copy anew with fsdb sync --rebuild {feature_set}."
+            f"The columnar copy of {feature_set} was made by a newer fsdb (layout {layout}, this one knows {LAYOUT}): upgrade fsdb here, or make the copy again with fsdb sync --rebuild {feature_set}."
         )
 
 
@@ -173,7 +173,7 @@ def data_files(io: FileIO, snapshot: Snapshot) -> Iterator[DataFile]:
         for entry in manifest.fetch_manifest_entry(io, discard_deleted=True):
             file = entry.data_file
             if file.content != DataFileContent.DATA or file.file_format != FileFormat.PARQUET:
-                raise ValueError(f"{file.file_path} is no Parquet file of rows, and fsdb writes no others")
+                raise ValueError(f"{file.file_path} is not a Parquet file of rows, and fsdb writes no others")
             if file.record_count < 0 or file.file_size_in_bytes < 0:
                 raise ValueError(f"{file.file_path} is said to have {file.record_count} rows")
             yield file

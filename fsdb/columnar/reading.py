@@ -86,7 +86,7 @@ def broken(feature_set: str, path: str, problem: str) -> CopyBroken:
     if away is not None:
         return CopyBroken(f"The columnar copy of {feature_set} cannot be reached ({path}: {away[0]}). {AWAY}.")
     return CopyBroken(
-        f"The columnar copy of {feature_set} cannot be read: {path} {problem}. Run fsdb sync --rebuild {feature_set} to make it anew from history."
+        f"The columnar copy of {feature_set} cannot be read: {path} {problem}. Run fsdb sync --rebuild {feature_set} to make it again from history."
     )
 
 

@@ -59,13 +59,13 @@ def rebuild_set(work: Work, registered: RegisteredSet, progress: Progress | None
         work.commit(name, change, filled.writer, lambda: change.append(filled.files, filled.watermark))
     _replace(work, registered)
     done = change.held(name, filled.rows, time.perf_counter() - begun)
-    logger.info("Made the copy of %s anew: %s versions in %.3f s.", name, done.rows, done.seconds)
+    logger.info("Made the copy of %s again: %s versions in %.3f s.", name, done.rows, done.seconds)
     return done
 
 
 def _old(work: Work, registered: RegisteredSet) -> IcebergTable:
     """The old copy, of which versions are needed that PostgreSQL has not any more. Raises CopyBroken where it cannot be read."""
-    why = f"Versions of {registered.name} before {registered.reach} have left PostgreSQL, so its copy can only be made anew from the old one"
+    why = f"Versions of {registered.name} before {registered.reach} have left PostgreSQL, so its copy can only be made again from the old one"
     try:
         old = work.loaded(registered)
     except CopyBroken as error:

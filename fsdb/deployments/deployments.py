@@ -221,7 +221,7 @@ def repair(connection: Connection[Any], *names: str, also: Locks | None = None) 
 def _refuse_predictions(connection: Connection[Any], deployed: RegisteredDeployment) -> None:
     if model_table.has_rows(connection, deployed):
         raise ChangeRefused(
-            f"Table {deployed.name} holds predictions, which undeploying would delete: copy what is to stay, then call undeploy(drop_predictions=True)."
+            f"Table {deployed.name} holds predictions, which undeploying would delete: copy what you want to keep, then call undeploy(drop_predictions=True)."
         )
 
 

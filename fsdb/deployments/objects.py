@@ -117,7 +117,7 @@ def refuse_foreign_functions(connection: Connection[Any], names: Sequence[str]) 
     for name, owner in foreign_functions(connection, names).items():
         raise ChangeRefused(
             f"Function {MODEL_SCHEMA}.{name} belongs to {owner}, and would run with the rights of {connection.info.user}: do this as a reader, or deploy the "
-            "version again, which makes the function anew."
+            "version again, which makes the function again."
         )
 
 

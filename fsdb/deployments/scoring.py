@@ -62,7 +62,7 @@ def trigger_function(
             canary=_release(deployed, canary, sets, recorded),
             live=score,
         )
-    message = f"fsdb: prediction_id of {deployed.name} is drawn by fsdb and cannot be given; leave it out"
+    message = f"fsdb: prediction_id of {deployed.name} is numbered by fsdb and cannot be given: leave it out"
     body = query(FILE, "body", score=score, numbers=Literal(numbers), number_message=Literal(message))
     return query(FILE, "function", function=function, body=Literal(body.as_string(connection)))
 

@@ -186,7 +186,7 @@ def _delete_live(connection: Connection[Any], registered: RegisteredSet, parts: 
     (left,) = _one(connection, "live_left", parts)
     if left:
         raise ChangeRefused(
-            f"A trigger of the live table of {registered.name} keeps {left} rows that are to be erased: change or switch it off first. Nothing was erased."
+            f"A trigger of the live table of {registered.name} keeps {left} rows that the erasure must delete: change or disable it first. Nothing was erased."
         )
     return deleted
 

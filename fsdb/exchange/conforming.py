@@ -155,7 +155,7 @@ def _date(array: pa.Array, wanted: Wanted, _digits: bool) -> pa.Array:
     days = pc.floor(pc.divide(times.cast(pa.float64()), float(_DAY))).cast(pa.int64())
     row = first_of(pc.not_equal(pc.multiply(days, _DAY), times))
     if row is not None:
-        raise wanted.refused(array, row, "which is no day but a time of one: give dates, or times that are midnight")
+        raise wanted.refused(array, row, "which has a time of day: give dates, or times that are midnight")
     return days.cast(pa.int32()).cast(pa.date32())
 
 
@@ -182,7 +182,7 @@ def _uuid(array: pa.Array, wanted: Wanted, digits: bool) -> pa.Array:
     if pa.types.is_binary(array.type) or pa.types.is_fixed_size_binary(array.type):
         row = first_of(pc.not_equal(pc.binary_length(array), 16))
         if row is not None:
-            raise wanted.refused(array, row, "which is no UUID: those have 16 bytes")
+            raise wanted.refused(array, row, "which is not a UUID: those have 16 bytes")
         return pa.array([None if b is None else str(UUID(bytes=b)) for b in array.to_pylist()], pa.string())
     if not pa.types.is_string(array.type) or digits:
         raise wanted.unfit()
@@ -198,7 +198,7 @@ def _one_uuid(text: str | None, array: pa.Array, row: int, wanted: Wanted) -> st
     try:
         return str(UUID(text.strip()))
     except ValueError:
-        raise wanted.refused(array, row, "which is no UUID: correct it, or leave the row out") from None
+        raise wanted.refused(array, row, "which is not a UUID: correct it, or leave the row out") from None
 
 
 def _document(array: pa.Array, wanted: Wanted, digits: bool) -> pa.Array:
@@ -208,7 +208,7 @@ def _document(array: pa.Array, wanted: Wanted, digits: bool) -> pa.Array:
         raise wanted.unfit()
     for row, text in enumerate(array.to_pylist()):
         if text is not None and not is_document(text):
-            raise wanted.refused(array, row, "which is no JSON: correct it, or leave the row out")
+            raise wanted.refused(array, row, "which is not JSON: correct it, or leave the row out")
     return array
 
 

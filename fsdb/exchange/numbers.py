@@ -51,7 +51,7 @@ def as_whole(array: pa.Array, wanted: Wanted, digits: bool) -> pa.Array:
     for row, value in enumerate(values):
         if value is None and array[row].is_valid:
             raise wanted.refused(
-                array, row, f"which is no whole number, as {wanted.kind} takes: round such numbers first"
+                array, row, f"which is not a whole number, as {wanted.kind} needs: round such numbers first"
             )
         if value is not None and not -limit <= value < limit:
             raise wanted.refused(array, row, f"which is out of range of {wanted.kind}: correct it, or widen the column")
@@ -135,5 +135,5 @@ def as_boolean(array: pa.Array, wanted: Wanted, digits: bool) -> pa.Array:
         raise wanted.unfit()
     row = first_of(pc.invert(pc.is_in(array, pa.array([0, 1, None], array.type))))
     if row is not None:
-        raise wanted.refused(array, row, "which is no boolean: give true and false, or 1 and 0")
+        raise wanted.refused(array, row, "which is not a boolean: give true and false, or 1 and 0")
     return pc.equal(array, pa.scalar(1, array.type))

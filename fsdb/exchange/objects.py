@@ -148,7 +148,7 @@ def _moments(values: list[Any], name: str, zone: Zone | None) -> Made:
             times,
             name,
             lambda t: t.utcoffset() is None,
-            "which is naive where others have a time zone: say of which zone such times are, with timezone=",
+            "which is naive where others have a time zone: give the zone of such times with timezone=",
         )
     moments = [None if t is None else _moment(t, zone) for t in times]
     return pa.array(moments, pa.timestamp("us", "UTC")), None

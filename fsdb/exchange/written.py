@@ -46,12 +46,12 @@ def read_texts(array: pa.Array, wanted: Wanted, zone: Zone | None) -> tuple[pa.A
     texts = pc.utf8_trim_whitespace(array)
     texts = pc.if_else(pc.is_in(texts, pa.array(["", *_NOTHING])), pa.scalar(None, pa.string()), texts)
     if plain in ("smallint", "integer", "bigint", "real", "double precision", "numeric"):
-        _check(texts, pc.match_substring_regex(texts, f"(?i){_NUMBER}"), wanted, "which is no number")
+        _check(texts, pc.match_substring_regex(texts, f"(?i){_NUMBER}"), wanted, "which is not a number")
         return texts, True
     if plain == "boolean":
         lower = pc.utf8_lower(texts)
         known = pc.is_in(lower, pa.array([*_TRUE, *_FALSE, None]))
-        _check(texts, known, wanted, "which is no boolean, as true and false are")
+        _check(texts, known, wanted, "which is not a boolean, as true and false are")
         return pc.if_else(pc.is_null(lower), None, pc.is_in(lower, pa.array(_TRUE))), False
     if plain == "date":
         return _each(texts, wanted, lambda text: datetime.strptime(text, "%Y-%m-%d").date(), pa.date32()), False
@@ -133,7 +133,7 @@ def _moment(text: str, texts: pa.Array, row: int, wanted: Wanted, zone: Zone | N
             raise ValueError(text)
         time = datetime.fromisoformat(text.replace(" +", "+").replace(" -", "-"))
     except ValueError:
-        raise wanted.refused(texts, row, "which is no time: write it as 2024-07-01T12:00:00Z") from None
+        raise wanted.refused(texts, row, "which is not a time: write it as 2024-07-01T12:00:00Z") from None
     if found[2] and len(found[2].partition(".")[2].rstrip("0")) > 6:
         raise wanted.refused(texts, row, "which has nanoseconds: round it to microseconds")
     if time.utcoffset() is not None:

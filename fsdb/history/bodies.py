@@ -58,7 +58,7 @@ def body_parts(registered: RegisteredSet) -> dict[str, Composable]:
         "name": Literal(name),
         "live_table": Literal(registered.live.as_string()),
         "bound_message": Literal(
-            f"fsdb: row security of {registered.live_schema}.{registered.live_table} binds this user, whose versions of {name} are those of its own INSERT, UPDATE and DELETE."
+            f"fsdb: row security of {registered.live_schema}.{registered.live_table} binds this user, who may write versions of {name} by INSERT, UPDATE and DELETE alone."
         ),
         "keys_alive": query(
             FILE,
@@ -70,7 +70,7 @@ def body_parts(registered: RegisteredSet) -> dict[str, Composable]:
         "l_keys": columns.keys("l"),
         "w_is_h": Literal(columns.same_key("w", "h").as_string()),
         "needed_message": Literal(
-            f"Versions of {name} that were to leave are gone already, or hold as of the new reach: nothing was removed."
+            f"Some versions of {name} to be removed are gone already, or still hold as of the new reach: nothing was removed."
         ),
         "guard_message": Literal(
             f"History of {name} is written by its triggers alone: change the live table instead; late values and corrections become new versions."
@@ -82,12 +82,14 @@ def body_parts(registered: RegisteredSet) -> dict[str, Composable]:
             f"TRUNCATE of {name} needs isolation level read committed: in this transaction's snapshot rows may be missing. Use DELETE."
         ),
         "bounds_message": Literal(
-            f"An event_time of {name} is infinite or not within {bounds.words(registered.ahead)}: give a time within, or none for the time of the change."
+            f"An event_time of {name} is infinite or not within {bounds.words(registered.ahead)}: give a time in that range, or none for the time of the change."
         ),
         "h_is_v": columns.same_key("h", "v"),
         **bounds.parts(registered.ahead),
         "refused": SQL("true" if registered.event_time_rule == "clock only" else "false"),
-        "clock_message": Literal(f"The event_time of {name} is the clock's alone: leave it out of the statement."),
+        "clock_message": Literal(
+            f"The event_time of {name} comes from the clock alone: leave it out of the statement."
+        ),
         "late_key_message": Literal(
             f"A key of {name} cannot be changed as of a time before its newest version: change it with a later event_time, or with none."
         ),

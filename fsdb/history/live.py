@@ -253,7 +253,7 @@ def _inheritance(live: LiveTable, mend: str) -> Problem:
     copy = "copy it into a feature set"
     seen_in_part = "part of an inheritance tree, whose rows triggers see only in part"
     if live.facts["is_partition"]:
-        said = f"a partition of {parent}, and what is written by way of that fires none of its triggers"
+        said = f"a partition of {parent}, and writes through that table fire none of its triggers"
         advice = f"ALTER TABLE {parent} DETACH PARTITION {table}, {mend}"
     elif parent is not None:
         said, advice = f"{seen_in_part}: a child of {parent}", f"ALTER TABLE {table} NO INHERIT {parent}, {mend}"

@@ -138,7 +138,7 @@ def refresh(connection: Connection[Any], registered: RegisteredSet) -> None:
     current = get_set(connection, registered.name)
     standing = [str(found) for found in live_status(connection, current).problems if found.kind in STANDING]
     if standing:
-        raise ChangeRefused(f"Feature set {current.name} cannot be installed anew. {' '.join(standing)}")
+        raise ChangeRefused(f"Feature set {current.name} cannot be installed again. {' '.join(standing)}")
     with refusals(current.name):
         owner(connection, current)  # raises where the history table is gone
         objects = compile_set(current)

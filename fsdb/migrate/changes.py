@@ -120,7 +120,7 @@ class RemakeLiveTable(Change):
 
     @property
     def sentence(self) -> str:
-        return f"Make the live table of {self.set_name}, which is missing, again from history; rights on it are to be granted again."
+        return f"Make the live table of {self.set_name}, which is missing, again from history; grant the rights on it again."
 
     def reverse(self) -> Change:
         return self

@@ -56,7 +56,7 @@ def repair(connection: Connection[Any]) -> list[str]:
         *(f"sequence {one.name[1]}" for one in numbered),
     ]
     if repaired:
-        logger.info("Installed anew: %s.", ", ".join(repaired))
+        logger.info("Installed again: %s.", ", ".join(repaired))
         audit.record(connection, "repair objects", "catalog", {"repaired": audit.named(repaired)})
     return repaired
 

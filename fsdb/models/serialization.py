@@ -37,7 +37,7 @@ def from_json(cls: type[_T], text: str) -> _T:
 
 
 def _no_number(literal: str) -> float:
-    raise ValueError(f"{literal} is no number of JSON: a model program has it as a text")
+    raise ValueError(f"{literal} is not a number of JSON: a model program holds it as a text")
 
 
 def _plain(value: Any) -> Any:

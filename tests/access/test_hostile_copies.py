@@ -208,7 +208,7 @@ def test_manifests_that_name_other_files(synced: psycopg.Connection, database: T
 
 def test_files_of_deletes_are_refused(synced: psycopg.Connection) -> None:
     snapshot_with(synced, content=DataFileContent.POSITION_DELETES)
-    with pytest.raises(CopyBroken, match="is no Parquet file of rows"):
+    with pytest.raises(CopyBroken, match="is not a Parquet file of rows"):
         read_copy(synced, "readings")
 
 

@@ -259,7 +259,7 @@ def test_doctor_names_a_policy_on_features(policed: World) -> None:
     policed.run("CREATE POLICY h ON fsdb_history.account TO {reader} USING (region = 'north')")
     with policed.database.connect() as connection:
         checks = {check.name: check for check in diagnose(connection).checks}
-    assert checks["policies on history of account"].found == "h reads region, which is no key"
+    assert checks["policies on history of account"].found == "h reads region, which is not a key"
 
 
 def test_a_reader_without_the_live_table_is_told(policed: World) -> None:

@@ -178,7 +178,7 @@ def test_doctor_finds_rows_that_history_does_not_have(
     assert set(wrong) == {"objects of feature set airport_weather", "live = history of airport_weather"}
     assert wrong["live = history of airport_weather"]["found"] == "1 rows differ"
     assert main(["upgrade"]) == 0
-    assert "Installed the objects of feature set airport_weather anew." in capsys.readouterr().out
+    assert "Installed the objects of feature set airport_weather again." in capsys.readouterr().out
     connection.execute("UPDATE airport_weather SET temp = 2")
     assert main(["doctor"]) == 0
 

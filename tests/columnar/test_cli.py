@@ -62,7 +62,7 @@ def test_the_command_shows_what_it_did(connection: psycopg.Connection, capsys: p
     printed = capsys.readouterr()
     assert "readings" in printed.out
     assert "others" in printed.out
-    assert "20 versions put together anew" in printed.err
+    assert "20 versions merged into larger files" in printed.err
     assert "Removed 0 files." in printed.err
     assert main(["sync", "--rebuild", "readings"]) == 0
     assert ids(read_copy(connection, "readings")) == history_ids(connection)

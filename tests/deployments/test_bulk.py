@@ -320,7 +320,7 @@ def test_both_back_ends_refuse_the_same_rows_in_the_same_words(world: World, mon
         (
             lambda t: t.set_column(4, "hour", pa.array([1.5] * 36)),
             InvalidData,
-            "'hour' of the data holds 1.5 in row 0, which is no whole number",
+            "'hour' of the data holds 1.5 in row 0, which is not a whole number",
         ),
         (
             lambda t: t.set_column(2, "tailnum", pa.array([2.0**63] * 36)),

@@ -160,9 +160,9 @@ def test_the_same_as_inserted(
         ("built", pa.array(["2026-01-01"] * 12), "takes it as date: convert it first"),
         ("amount", pa.array(["1"] * 12), r"takes it as numeric.*: convert it first"),
         ("row_number", pa.array([True] * 12), "convert it first"),
-        ("row_number", pa.array([Decimal("1.5")] * 12), "1.5 in row 0, which is no whole number"),
+        ("row_number", pa.array([Decimal("1.5")] * 12), "1.5 in row 0, which is not a whole number"),
         ("place", pa.array([7] * 12), "convert it first"),
-        ("part", pa.array(["not one"] * 12), "'not one' in row 0, which is no UUID"),
+        ("part", pa.array(["not one"] * 12), "'not one' in row 0, which is not a UUID"),
     ],
 )
 def test_other_types_are_refused(parts: psycopg.Connection, column: str, values: pa.Array, said: str) -> None:
@@ -186,7 +186,9 @@ def test_a_query_s_numeric_of_any_scale_is_a_number(parts: psycopg.Connection) -
         inserted = cursor.execute(inserting(NAME, TYPES.names), record).fetchone() or {}
     assert (found["prediction"], found["parts_version"]) == (inserted["prediction"], 1)
     half = text.format(sql.SQL("amount, size, 0.5::numeric AS row_number"), columns).as_string(parts)
-    with pytest.raises(InvalidData, match=r"'row_number' of the data holds '0.50*' in row 0, which is no whole number"):
+    with pytest.raises(
+        InvalidData, match=r"'row_number' of the data holds '0.50*' in row 0, which is not a whole number"
+    ):
         score(parts, NAME, half)
 
 

@@ -71,12 +71,12 @@ def test_fields_may_be_parted_otherwise(
 @pytest.mark.parametrize(
     ("column", "value", "words"),
     [
-        ("n", "1.5", "'1.5' in row 1, which is no whole number"),
+        ("n", "1.5", "'1.5' in row 1, which is not a whole number"),
         ("n", "99999999999", "out of range of integer"),
         ("n", "abc", "no number"),
-        ("x", '"1,5"', "'1,5' in row 1, which is no number"),
+        ("x", '"1,5"', "'1,5' in row 1, which is not a number"),
         ("x", "1e400", "out of range of double precision"),
-        ("open", "maybe", "no boolean"),
+        ("open", "maybe", "not a boolean"),
         ("since", "2024-01-01 10:00", "naive: give their time zone"),
         ("since", "01/02/2024", "no time"),
         ("since", "2024-01-01 10:00:00.1234567Z", "nanoseconds"),

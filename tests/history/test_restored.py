@@ -60,7 +60,7 @@ def test_restored_under_another_owner(
                 store.apply([fsdb.FeatureSet("more", {"k": "text"}, [fsdb.Feature("x", "real")])])
             for command in ("upgrade", "doctor", "status"):
                 assert main([command, "--url", place]) == 0, command
-            assert "anew" not in capsys.readouterr().out  # nothing was outdated
+            assert "Installed" not in capsys.readouterr().out  # nothing was outdated
         finally:
             admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(role))
             admin.execute(sql.SQL("DROP ROLE {}").format(role))

@@ -297,7 +297,7 @@ GOOD = {"sensor": ["a"], "channel": [1], "value": [1.0], "event_time": [T0]}
         ({k: v for k, v in GOOD.items() if k != "channel"}, InvalidData, "no column for the key 'channel'"),
         ({k: v for k, v in GOOD.items() if k != "value"}, InvalidData, "has no feature of readings"),
         (GOOD | {"channel": ["one"]}, InvalidData, "Column 'channel' of the data is of type text"),
-        (GOOD | {"channel": [1.5]}, InvalidData, "holds 1.5 in row 0, which is no whole number"),
+        (GOOD | {"channel": [1.5]}, InvalidData, "holds 1.5 in row 0, which is not a whole number"),
         (GOOD | {"channel": [2**40]}, InvalidData, "out of range"),
         (GOOD | {"channel": pd.array([None], "Int64")}, InvalidData, "1 of 1 rows have no value for the key"),
         (GOOD | {"event_time": [datetime(2013, 1, 1)]}, InvalidData, "naive: give their time zone"),

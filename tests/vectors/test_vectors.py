@@ -99,7 +99,7 @@ def test_many_are_the_same_as_one_by_one(weather: psycopg.Connection) -> None:
         (["weather.temp"], {"origin": None}, InvalidData, "has no value"),
         (["weather.temp"], {"origin": 5}, InvalidData, "takes a text; 5 is of type int"),
         (["weather.temp"], {"origin": "a\0b"}, InvalidData, "takes a text"),
-        (["weather.temp"], {"origin": "JFK", "tail": 1}, UnknownName, "'tail' is no key"),
+        (["weather.temp"], {"origin": "JFK", "tail": 1}, UnknownName, "'tail' is not a key"),
         (["weather.tmp"], {"origin": "JFK"}, UnknownName, "Did you mean temp"),
         (["wether.temp"], {"origin": "JFK"}, UnknownName, "There is no feature 'wether.temp'"),
         (["weather.temp", "weather.temp"], {"origin": "JFK"}, InvalidDefinition, "chosen twice"),

@@ -62,7 +62,7 @@ def _replace_view(connection: Connection[Any], view: Identifier, statement: Comp
             connection.execute(statement)
     except errors.DependentObjectsStillExist as error:
         raise ChangeRefused(
-            f"View {feed.view_name} must be made anew, but other objects use it ({error.diag.message_detail}): drop these first."
+            f"View {feed.view_name} must be made again, but other objects use it ({error.diag.message_detail}): drop these first."
         ) from error
 
 

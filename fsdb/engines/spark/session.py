@@ -188,7 +188,7 @@ def _addresses(target: str) -> list[tuple[str, int]]:
         urls = [urlsplit(f"//{address}") for address in rest.partition("/")[0].split(",")]
         return [(url.hostname or "", url.port or _PORTS[scheme]) for url in urls]
     except ValueError as error:
-        raise EngineUnavailable(f"${VARIABLE} is {target!r}, which is no address: {error}.") from error
+        raise EngineUnavailable(f"${VARIABLE} is {target!r}, which is not an address: {error}.") from error
 
 
 def _check_answers(found: "SparkSession", target: str) -> None:
