@@ -90,7 +90,7 @@ def _each(texts: pa.Array, wanted: Wanted, read: Callable[[str], Any], kind: pa.
             values.append(None if text is None else read(text))
         except ValueError:
             raise wanted.refused(
-                texts, row, f"which is no {wanted.kind}: correct it, or leave the field empty"
+                texts, row, f"which is not of type {wanted.kind}: correct it, or leave the field empty"
             ) from None
     try:
         return pa.array(values, kind)

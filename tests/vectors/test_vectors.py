@@ -103,7 +103,7 @@ def test_many_are_the_same_as_one_by_one(weather: psycopg.Connection) -> None:
         (["weather.tmp"], {"origin": "JFK"}, UnknownName, "Did you mean temp"),
         (["wether.temp"], {"origin": "JFK"}, UnknownName, "There is no feature 'wether.temp'"),
         (["weather.temp", "weather.temp"], {"origin": "JFK"}, InvalidDefinition, "chosen twice"),
-        ([], {"origin": "JFK"}, InvalidDefinition, "no features"),
+        ([], {"origin": "JFK"}, InvalidDefinition, "No features were chosen"),
     ],
 )
 def test_bad_input(
