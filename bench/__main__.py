@@ -39,6 +39,7 @@ BENCHES = {
     "hostile": "bench.hostile",
     "roles": "bench.roles",
     "install": "bench.install",
+    "windows": "bench.windows",
 }
 
 

@@ -93,17 +93,16 @@ def test_a_step_rounds_the_start_down() -> None:
 def test_sums_of_integers() -> None:
     draw = random.Random(5)
     values = [INTEGERS["large"](draw) for _ in range(60)]
-    totals = Totals(np.array(values, np.int64))
     for begin in range(60):
         for end in range(begin, 61, 7):
-            at = np.array([begin]), np.array([end])
+            totals, at = Totals(np.array(values, np.int64), np.array([end])), np.array([begin])
             exact = sum(values[begin:end])
-            assert totals.doubles(*at)[0] == float(exact)
+            assert totals.doubles(at)[0] == float(exact)
             if exact in BIGINT:
-                assert totals.sums(*at)[0] == exact
+                assert totals.sums(at)[0] == exact
             else:
                 with pytest.raises(OverflowError):
-                    totals.sums(*at)
+                    totals.sums(at)
 
 
 def test_exact_sums_are_rounded_once() -> None:

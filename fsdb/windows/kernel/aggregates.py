@@ -40,7 +40,8 @@ class Column:
         if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
             raise TypeError(f"a column of the type {kind} has no sum")
         plain = self.values.to_numpy(zero_copy_only=False)
-        return Totals(plain.astype(np.int64)) if self.is_integer else Sums(plain.astype(np.float64))
+        ends = self.spans.ends
+        return Totals(plain.astype(np.int64), ends) if self.is_integer else Sums(plain.astype(np.float64), ends)
 
 
 def _count(column: Column) -> list[pa.Array]:
@@ -49,7 +50,7 @@ def _count(column: Column) -> list[pa.Array]:
 
 def _sum(column: Column) -> list[pa.Array]:
     amounts = column.amounts
-    return [_given(amounts.sums(begins, column.spans.ends), column, begins) for begins in column.spans.begins]
+    return [_given(amounts.sums(begins), column, begins) for begins in column.spans.begins]
 
 
 def _mean(column: Column) -> list[pa.Array]:
@@ -57,7 +58,7 @@ def _mean(column: Column) -> list[pa.Array]:
     amounts, ends = column.amounts, column.spans.ends
     found = []
     for begins in column.spans.begins:
-        total = amounts.doubles(begins, ends) if isinstance(amounts, Totals) else amounts.sums(begins, ends)
+        total = amounts.doubles(begins) if isinstance(amounts, Totals) else amounts.sums(begins)
         with np.errstate(all="ignore"):
             found.append(_given(total / (ends - begins).astype(np.float64) + 0.0, column, begins))
     return found
@@ -65,7 +66,7 @@ def _mean(column: Column) -> list[pa.Array]:
 
 def _stddev(column: Column) -> list[pa.Array]:
     amounts = column.amounts
-    return [_given(amounts.spreads(begins, column.spans.ends), column, begins, 2) for begins in column.spans.begins]
+    return [_given(amounts.spreads(begins), column, begins, 2) for begins in column.spans.begins]
 
 
 def _min(column: Column) -> list[pa.Array]:
