@@ -4,6 +4,7 @@ The others add doubles up in some order and round at each step; `differing_bits`
 Seconds are CPU seconds of the process, reading the file included.
 """
 
+import itertools
 import math
 import tempfile
 import time
@@ -25,6 +26,7 @@ SECOND, DAY = 10**6, 86_400 * 10**6
 YEAR = 365 * DAY
 HOURS = (1 / 6, 1 / 2, 1, 2, 4, 6, 8, 12, 24, 48, 72, 120, 168, 240, 336, 504, 720, 1080, 1440, 2160)
 WIDTHS = [round(3600 * hours) * SECOND for hours in HOURS]
+BUCKETS = 16
 CHECKED = 5000  # rows whose windows are added up one by one
 COLUMNS = ("key", "us", "amount")
 
@@ -50,20 +52,40 @@ def run(url: str, events: float = 1e6, rows: float = 1e5, keys: float = 1e4) -> 
 
 
 def kernel(folder: Path) -> pa.Table:
-    """A bucket of the copy: events in the order of (key, time), as its files are."""
-    events = pq.read_table(folder / "events.parquet", columns=list(COLUMNS))
-    rows = pq.read_table(folder / "rows.parquet")
+    """One bucket after the other, as the columnar copy is in buckets: events in the order of (key, time), as its files are."""
+    events = pq.read_table(folder / "events.parquet", columns=list(COLUMNS)).combine_chunks()
+    rows = pq.read_table(folder / "rows.parquet").sort_by("key")
+    of_events, of_rows = (table["key"].to_numpy() for table in (events, rows))
+    cuts = np.linspace(0, of_events[-1] + 1, BUCKETS + 1).astype(np.int64)
+    pieces = []
+    for begin, end in itertools.pairwise(cuts):
+        some = [
+            table.slice(first, last - first)
+            for table, keys in ((events, of_events), (rows, of_rows))
+            for first, last in [np.searchsorted(keys, (begin, end))]
+        ]
+        pieces.append(_bucket(*some))
+    return pa.concat_tables(pieces).sort_by("position").drop_columns("position")
+
+
+def _bucket(events: pa.Table, rows: pa.Table) -> pa.Table:
     asked = Asked([rows["key"]], rows["us"].to_numpy())
-    numbers = asked.find([events["key"].combine_chunks()])
-    there = np.flatnonzero(numbers >= 0)
     of_row = np.repeat(np.arange(asked.keys), np.diff(asked.starts))
     order = np.lexsort((asked.moments, of_row))  # neighbours in the file are asked for together
+    numbers = asked.find([events["key"].combine_chunks()])
+    there = np.flatnonzero(numbers >= 0)
     held = Events(numbers[there], events["us"].to_numpy()[there])
     spans = held.spans(of_row, asked.moments[order], WIDTHS)
     column = Column(events["amount"].combine_chunks().take(pa.array(there)), spans)
-    back = pa.array(np.argsort(asked.positions[order]))
-    made = {"count": AGGREGATES["count"](column), "sum": AGGREGATES["sum"](column)}
-    return pa.table({f"{name}_{n}": one.take(back) for name, columns in made.items() for n, one in enumerate(columns)})
+    made = {"position": [rows["position"].take(pa.array(asked.positions[order]))]}
+    made |= {name: AGGREGATES[name](column) for name in ("count", "sum")}
+    return pa.table(
+        {
+            name if name == "position" else f"{name}_{n}": one
+            for name, columns in made.items()
+            for n, one in enumerate(columns)
+        }
+    )
 
 
 def range_join(folder: Path) -> pa.Table:
