@@ -209,6 +209,84 @@ def test_not_by_a_condition_of_one_who_owns_nothing(shop: Shop, condition: str) 
     shop.owned(late)
 
 
+# A domain of the role's, whose check notes who runs it, and PostgreSQL's own functions and casts that make a value of it.
+WATCHED = """
+CREATE DOMAIN {o}.watched AS int CHECK ({o}.evil('watched', VALUE) = VALUE); CREATE TYPE {o}.pair AS (a {o}.watched);
+CREATE TYPE {o}.level AS ENUM ('low', 'high');
+CREATE FUNCTION {o}.to_json({o}.level) RETURNS json LANGUAGE plpgsql AS $$ BEGIN PERFORM {o}.note('cast'); RETURN '1'; END $$;
+CREATE CAST ({o}.level AS json) WITH FUNCTION {o}.to_json({o}.level);
+"""
+MADE = {
+    "a record from JSON": "(jsonb_populate_record(NULL::{o}.pair, '{\"a\": 1}'::jsonb)).a IS NULL",
+    "an array from text": "cardinality(('{' || OLD.k || '}')::{o}.watched[]) = 0",
+    "a record from text": "(('(' || OLD.k || ')')::{o}.pair) IS NULL",
+    "an input function": "array_in('{1}', '{o}.watched'::regtype, -1) IS NULL",
+    "another": "record_in('(1)', '{o}.pair'::regtype, -1) IS NULL",
+    "validity": "NOT pg_input_is_valid('1', '{o}.watched')",
+    "a validator": "fmgr_sql_validator('{o}.parsed'::regproc) IS NULL",
+    "a cast to JSON": "to_jsonb('low'::{o}.level) IS NULL",
+    "JSON_VALUE": "JSON_VALUE(jsonb '1', '$' RETURNING {o}.watched) IS NULL",
+}
+
+
+@pytest.mark.parametrize("how", MADE)
+def test_not_by_a_value_that_postgresql_makes(shop: Shop, how: str) -> None:
+    """What PostgreSQL's own functions do with a type of another's is code of that one."""
+    version = shop.fsdb.info.server_version // 10000
+    if version < {"validity": 16, "JSON_VALUE": 17}.get(how, 15):
+        return
+    table = _live(shop)
+    shop.owned(WATCHED)
+    shop.owned(
+        "SET check_function_bodies = off; CREATE FUNCTION {o}.parsed() RETURNS {o}.watched[] LANGUAGE sql AS $$ SELECT '{1}'::{o}.watched[] $$"
+    )
+    shop.owned("INSERT INTO account (k, a) VALUES (1, 1); DELETE FROM account")
+    shop.owned(
+        f"CREATE TRIGGER a_when BEFORE DELETE ON {table} FOR EACH ROW WHEN ({MADE[how]}) EXECUTE FUNCTION suppress_redundant_updates_trigger()"
+    )
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match=r"late row of account .*trigger a_when"):
+        shop.owned("INSERT INTO account (k, a, event_time) VALUES (1, 1, now() - interval '1 hour')")
+    shop.owner.rollback()
+    assert shop.caught() == set()
+
+
+def test_not_by_a_trigger_that_a_following_table_gets_later(shop: Shop) -> None:
+    """Plans are kept, and none depends on a table whose rows follow what is deleted: so that such a table is another's is enough."""
+    _live(shop)
+    shop.owned("INSERT INTO account (k, a) VALUES (1, 1); DELETE FROM account")
+    late = "INSERT INTO account (k, a, event_time) VALUES (1, 1, now() - interval '1 hour')"
+    shop.owned("CREATE TABLE {o}.line (k int REFERENCES account ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED)")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match=r"late row of account .*foreign key .*line"):
+        shop.owned(late)
+    shop.owner.rollback()
+    shop.owned("INSERT INTO account (k, a) VALUES (1, 1); UPDATE account SET a = 2; DELETE FROM account")
+    shop.owned("DROP TABLE {o}.line")
+    shop.owned(late)
+
+
+def test_a_member_that_cannot_act_as_the_role_is_not_trusted(shop: Shop) -> None:
+    """Membership alone lets nobody act as a role since PostgreSQL 16."""
+    if shop.fsdb.info.server_version < 160000:
+        return
+    keeper = f"{OWNER}_keeper"
+    acts = f"SELECT fsdb.acts_as('{OWNER}'::regrole, '{keeper}'::regrole)"
+    shop.fsdb.execute(f"CREATE ROLE {keeper}")  # type: ignore[arg-type]
+    try:
+        found = []
+        for options in (
+            "INHERIT FALSE, SET FALSE",
+            "INHERIT FALSE, SET TRUE",
+            "INHERIT TRUE, SET FALSE",
+            "ADMIN TRUE, INHERIT FALSE, SET FALSE",
+        ):
+            shop.fsdb.execute(f"GRANT {keeper} TO {OWNER} WITH {options}")  # type: ignore[arg-type]
+            found.append(shop.fsdb.execute(acts).fetchone())  # type: ignore[arg-type]
+            shop.fsdb.execute(f"REVOKE {keeper} FROM {OWNER}")  # type: ignore[arg-type]
+        assert found == [(False,), (True,), (True,), (True,)]
+    finally:
+        shop.fsdb.execute(f"DROP ROLE {keeper}")  # type: ignore[arg-type]
+
+
 def test_not_by_a_trigger_on_history(shop: Shop) -> None:
     _live(shop)
     shop.fsdb.execute(

@@ -3,7 +3,8 @@
 
 CREATE FUNCTION fsdb.acts_as(who oid, executing oid) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT pg_has_role(who, executing, 'MEMBER')
+    -- Since PostgreSQL 16 a member need not be able to act as the role, unless it may let itself.
+    SELECT pg_has_role(who, executing, CASE WHEN current_setting('server_version_num')::integer < 160000 THEN 'MEMBER' ELSE 'SET, USAGE, MEMBER WITH ADMIN OPTION' END)
         OR who = (SELECT c.relowner FROM pg_class c WHERE c.oid = to_regclass('fsdb.catalog_version'))
            AND pg_has_role(executing, who, 'MEMBER') AND NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.oid = executing)
 $$;
@@ -22,9 +23,21 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION fsdb.called_functions IS 'The functions that a stored expression calls, as pg_node_tree tells; functions of PostgreSQL itself are not in pg_depend.';
 
+CREATE FUNCTION fsdb.made_types(expression text) RETURNS SETOF oid
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- Arrays by what is in them. Values of columns are made already, and enumerations run nothing but casts, as to JSON.
+    SELECT DISTINCT t.oid FROM regexp_matches(expression, ':(\w*type|typid|\w*typeid) (\d+)', 'gi') m(found)
+    JOIN pg_type a ON a.oid = (m.found)[2]::oid JOIN pg_type t ON t.oid = CASE WHEN a.typelem >= 16384 AND a.typtype = 'b' THEN a.typelem ELSE a.oid END
+    WHERE (m.found)[1] <> 'vartype' AND a.oid >= 16384 AND (t.typtype <> 'e' OR EXISTS (SELECT FROM pg_cast c WHERE c.castsource = t.oid AND c.castfunc <> 0))
+$$;
+COMMENT ON FUNCTION fsdb.made_types IS
+    'The types, not PostgreSQL''s own, of which a stored expression makes values: that runs the checks of domains, also inside of rows and arrays.';
+
 CREATE FUNCTION fsdb.harmless(called pg_proc) RETURNS boolean LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT (called).oid < 16384 AND ((called).provolatile = 'i' OR (called).provolatile = 's' AND (called).proname !~ '_to_xml' OR (called).proname IN
+    -- What takes a type or a function by its number or name does what that one does: input functions (cstring), validators.
+    SELECT (called).oid < 16384 AND 2275 <> ALL ((called).proargtypes) AND (called).proname !~ '^pg_input_|_validator$'
+           AND ((called).provolatile = 'i' OR (called).provolatile = 's' AND (called).proname !~ '_to_xml' OR (called).proname IN
                ('nextval', 'currval', 'clock_timestamp', 'timeofday', 'random', 'gen_random_uuid', 'uuidv4', 'uuidv7'))
         OR (called).proname = 'owns' AND (called).pronamespace = to_regnamespace('fsdb');
 END;
@@ -37,27 +50,27 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         SELECT r.oid FROM pg_roles r WHERE r.rolname = executing
     ), trusted AS MATERIALIZED (
         SELECT r.oid FROM pg_roles r CROSS JOIN acting a WHERE fsdb.acts_as(r.oid, a.oid)
-    ), reached (oid, written) AS (
-        SELECT relation::oid, writes
+    ), reached (oid, written, followed) AS (
+        SELECT relation::oid, writes, false
         UNION
-        SELECT next.oid, next.written FROM reached r CROSS JOIN LATERAL (
+        SELECT next.oid, next.written, next.followed FROM reached r CROSS JOIN LATERAL (
             -- Children, and partitions.
-            SELECT i.inhrelid, r.written FROM pg_inherits i WHERE i.inhparent = r.oid
+            SELECT i.inhrelid, r.written, r.followed FROM pg_inherits i WHERE i.inhparent = r.oid
             UNION ALL
             -- Tables that follow what is deleted here or gets another key: their AFTER triggers run as whoever did that.
-            SELECT k.conrelid, true FROM pg_trigger t JOIN pg_constraint k ON k.oid = t.tgconstraint
+            SELECT k.conrelid, true, true FROM pg_trigger t JOIN pg_constraint k ON k.oid = t.tgconstraint
             WHERE r.written AND t.tgrelid = r.oid AND t.tgisinternal AND k.contype = 'f' AND k.confrelid = r.oid
                   AND (k.confdeltype IN ('c', 'n', 'd') OR k.confupdtype IN ('c', 'n', 'd'))
             UNION ALL
             -- What views, rules and policies read.
-            SELECT d.refobjid, r.written FROM pg_rewrite w JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
+            SELECT d.refobjid, r.written, r.followed FROM pg_rewrite w JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
             WHERE w.ev_class = r.oid AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.oid
             UNION ALL
-            SELECT d.refobjid, false FROM pg_policy p JOIN pg_depend d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid
+            SELECT d.refobjid, false, false FROM pg_policy p JOIN pg_depend d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid
             WHERE p.polrelid = r.oid AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.oid
-        ) next (oid, written)
+        ) next (oid, written, followed)
     ), tables AS (
-        SELECT c.oid, c.relkind, c.relowner AS owner, c.relowner IN (SELECT r.oid FROM trusted r) AS trusted, bool_or(r.written) AS written
+        SELECT c.oid, c.relkind, c.relowner AS owner, c.relowner IN (SELECT r.oid FROM trusted r) AS trusted, bool_or(r.written) AS written, bool_or(r.followed) AS followed
         FROM reached r JOIN pg_class c ON c.oid = r.oid WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
         GROUP BY c.oid, c.relkind, c.relowner
     ), types (relation, oid, parts) AS (
@@ -109,8 +122,18 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         FROM calls c
         WHERE NOT (c.trusted OR c.harmless) OR c.function_owner NOT IN (SELECT r.oid FROM trusted r)
         UNION ALL
+        -- Others may make triggers there at any moment: no plan depends on such a table, and it cannot be locked.
+        SELECT t.oid, 'the foreign key by which it follows', NULL, t.owner FROM tables t WHERE deletes AND t.followed AND NOT t.trusted
+        UNION ALL
+        SELECT t.oid, 'the right to make triggers', NULL, a.grantee
+        FROM tables t JOIN pg_class c ON c.oid = t.oid CROSS JOIN LATERAL aclexplode(c.relacl) a
+        WHERE deletes AND t.followed AND a.privilege_type = 'TRIGGER' AND a.grantee NOT IN (SELECT r.oid FROM trusted r)
+        UNION ALL
         -- What a query of another's reads, or a type of another's does, is not known.
         SELECT e.relation, e.what, NULL, e.author FROM expressions e WHERE NOT e.trusted AND e.expression ~ '\{(QUERY|SUBLINK|COERCETODOMAIN) '
+        UNION ALL
+        SELECT e.relation, e.what, NULL, y.typowner FROM expressions e CROSS JOIN LATERAL fsdb.made_types(e.expression) m (oid) JOIN pg_type y ON y.oid = m.oid
+        WHERE NOT e.trusted AND y.typowner NOT IN (SELECT r.oid FROM trusted r)
         UNION ALL
         SELECT s.relation, format('type %s', format_type(s.oid, NULL)), NULL, y.typowner FROM types s JOIN pg_type y ON y.oid = s.oid
         WHERE y.typtype NOT IN ('d', 'e') AND y.typelem = 0 AND y.typowner NOT IN (SELECT r.oid FROM trusted r)
@@ -150,7 +173,7 @@ COMMENT ON FUNCTION fsdb.plainly_own IS
 
 -- Called immutable so that the planner asks once a plan, before it looks at the relation. Whatever changes the relation makes plans anew, so what
 -- is asked there is never out of date, and a statement pays nothing for it.
-CREATE FUNCTION fsdb.own_code(relation text, purpose text, writes boolean) RETURNS boolean
+CREATE FUNCTION fsdb.own_code(relation text, purpose text, writes boolean, deletes boolean DEFAULT false) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     code record;
@@ -159,7 +182,10 @@ BEGIN
         RETURN true;
     END IF;
     SELECT * INTO code FROM fsdb.foreign_code(to_regclass(relation), current_user, writes) LIMIT 1;
-    IF FOUND THEN
+    IF NOT FOUND AND deletes THEN
+        SELECT * INTO code FROM fsdb.foreign_code(to_regclass(relation), current_user, true, true) LIMIT 1;
+    END IF;
+    IF code.what IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format(
             'fsdb: %s would run code of role %s as %s: %s of %s%s.', purpose, code.owner, current_user, code.what, code.relation_name,
             coalesce(format(' calls %s', code.function_name), '')),

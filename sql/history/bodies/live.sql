@@ -5,7 +5,7 @@
 
 -- name: own_code
 -- True, once the planner has asked whether code of others would run with fsdb's rights where fsdb writes the live table.
-fsdb.own_code({live_name}, {late_purpose}, true)
+fsdb.own_code({live_name}, {late_purpose}, true, true)
 
 -- name: settle_late
 -- Rows whose key has a tombstone of their moment or newer: those whose event_time was taken from the clock in this statement
