@@ -8,7 +8,7 @@ import typer
 
 from fsdb.cli.output import YesOption, confirmed, counted, note, say
 from fsdb.cli.session import UrlOption, opened, own_transaction, reached
-from fsdb.migrate import catalog, project, revisions, starter
+from fsdb.migrate import catalog, project, revisions, settings, starter
 from fsdb.migrate.repair import left, repair
 
 MigrationsOption = Annotated[
@@ -72,7 +72,7 @@ def upgrade(
             say(f"Installed the objects of {repaired} again.")
         for sentence in left(connection):
             note(sentence)
-    found = project.find_project(Path(), migrations)
+    found = settings.find_project(Path(), migrations)
     if not found.exists:
         say(f"Project: no migrations in {found.folder}.")
         return
@@ -95,7 +95,7 @@ def downgrade(
 ) -> None:
     """Undo the project's migrations in this folder. Without such, or with --catalog, undo those of the catalog. Asks before it drops anything."""
     where = reached(url, make=False).url
-    found = project.find_project(Path(), migrations)
+    found = settings.find_project(Path(), migrations)
     if found.exists and not of_catalog:
         destructive = () if yes else [c for c in project.downgrade_changes(where, found, revision) if c.destructive]
         if destructive:

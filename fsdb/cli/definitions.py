@@ -7,12 +7,13 @@ from typing import Annotated
 import typer
 
 from fsdb.cli.output import JsonOption, YesOption, confirmed, counted, note, out, say, show, show_json
-from fsdb.cli.session import UrlOption, opened
+from fsdb.cli.session import UrlOption, looked, opened
 from fsdb.errors import ColumnsLeftOut
-from fsdb.migrate import project
 from fsdb.migrate.diff import Definition
 from fsdb.migrate.modules import load_definitions
 from fsdb.migrate.plan import Plan
+from fsdb.migrate.plan import plan as compared
+from fsdb.migrate.settings import find_project
 
 WhereArgument = Annotated[
     str | None,
@@ -32,8 +33,8 @@ def plan(
 ) -> None:
     """Show what `fsdb apply` would change. Exit status 1 if something is in the way."""
     definitions = _loaded(where)
-    with opened(url) as store:
-        made = store.plan(definitions, prune=prune)
+    with looked(url) as connection:
+        made = compared(connection, definitions, prune)
     _show(made, as_json)
     if made.obstacles:
         raise typer.Exit(1)
@@ -103,7 +104,7 @@ def track(
 
 
 def _loaded(where: str | None) -> list[Definition]:
-    return load_definitions(project.find_project(Path(), definitions=where).definitions)
+    return load_definitions(find_project(Path(), definitions=where).definitions)
 
 
 def _show(made: Plan, as_json: bool) -> None:

@@ -9,7 +9,7 @@ from fsdb.cli.catalog import MigrationsOption
 from fsdb.cli.output import note, say
 from fsdb.cli.session import UrlOption, reached
 from fsdb.errors import ChangeRefused
-from fsdb.migrate import project
+from fsdb.migrate import project, settings
 from fsdb.migrate.modules import load_definitions
 
 
@@ -29,7 +29,7 @@ def revision(
     url: UrlOption = None,
 ) -> None:
     """Write an Alembic migration into the project's folder. Creates the folder the first time."""
-    found = project.find_project(Path(), migrations, definitions)
+    found = settings.find_project(Path(), migrations, definitions)
     loaded = load_definitions(found.definitions) if autogenerate else []
     where = reached(url).url
     if project.scaffold(found):
@@ -49,7 +49,7 @@ def merge(
     url: UrlOption = None,  # noqa: ARG001 - every command takes it
 ) -> None:
     """Join branches of migrations by one more migration that follows them all. It changes nothing itself."""
-    found = project.find_project(Path(), migrations)
+    found = settings.find_project(Path(), migrations)
     if not found.exists:
         raise ChangeRefused(f"There are no migrations in {found.folder}: fsdb revision writes the first.")
     written = project.merge(found, message)

@@ -8,10 +8,8 @@ from psycopg import Connection, errors
 
 from fsdb.access.giving import give
 from fsdb.errors import ChangeRefused
-from fsdb.migrate import locking
 from fsdb.migrate.changes import Change, DropFeatureSet
 from fsdb.migrate.diff import Definition, diff
-from fsdb.migrate.perform import perform
 from fsdb.migrate.reading import lock, read
 from fsdb.migrate.standing import standing
 from fsdb.migrate.uses import Uses, uses
@@ -113,6 +111,9 @@ def apply(
     Raises ChangeRefused where something is in the way, where destructive changes are not allowed, and where the
     database has changed since the plan was made.
     """
+    from fsdb.migrate import locking  # with every part of fsdb, which making a plan does not wait for
+    from fsdb.migrate.perform import perform
+
     lock(connection)
     now = plan(connection, planned.definitions, planned.prune)
     if planned and not now:

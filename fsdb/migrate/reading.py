@@ -8,7 +8,6 @@ from fsdb import history
 from fsdb.catalog.feature_sets import RegisteredFeature, RegisteredSet, list_sets
 from fsdb.catalog.training import list_views
 from fsdb.history.live import Needs, find
-from fsdb.migrate.engine import hold
 from fsdb.migrate.registered import Moved, Registered, set_definition
 from fsdb.sql import query
 
@@ -47,4 +46,6 @@ def own_tables(connection: Connection[Any]) -> set[tuple[str, str]]:
 
 def lock(connection: Connection[Any]) -> None:
     """Waits until no other change of definitions is under way, and keeps others waiting until the transaction ends."""
+    from fsdb.migrate.engine import hold  # with SQLAlchemy
+
     hold(connection)

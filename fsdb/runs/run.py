@@ -1,6 +1,6 @@
 """A run: versions that lie by key, and of each key by (event_time, version_id)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,20 +17,33 @@ Numbers = NDArray[np.int64]
 class Run:
     """Versions in any order: one that is not sorted costs a sort.
 
-    keys: columns without NULLs, in the order of the spine's. event_time: microseconds, any. places: a number of each version by
+    keys: columns without NULLs, in the order of the spine's. event_time: microseconds, any. version_id: of each version, or what reads them: they
+    count only among versions of one key and one event_time, and most runs have none such. places: a number of each version by
     which who reads the winners finds it, not below 0 where `NOTHING` is to be told from it. since: from when on each version counts, where
     that is not its event_time: when it was recorded as well.
     """
 
     keys: Sequence[pa.Array]
     event_time: Numbers
-    version_id: Numbers
+    version_id: Numbers | Callable[[], Numbers]
     places: Numbers
     since: Numbers | None = None
 
     def __len__(self) -> int:
         """How many versions it has."""
         return len(self.event_time)
+
+    def ids(self) -> Numbers:
+        """The version_id of each version, read now where it was not before."""
+        if callable(self.version_id):
+            object.__setattr__(self, "version_id", self.version_id())
+        assert not callable(self.version_id)
+        return self.version_id
+
+    @property
+    def knows_ids(self) -> bool:
+        """Whether the version ids are there without being read."""
+        return not callable(self.version_id)
 
     def only(self, rows: Numbers | NDArray[np.bool_]) -> "Run":
         """The run of some of the versions: their numbers, or whether each is one of them."""
@@ -40,7 +53,7 @@ class Run:
         return Run(
             [key.take(pa.array(numbers_of)) for key in self.keys],
             self.event_time[numbers_of],
-            self.version_id[numbers_of],
+            self.ids()[numbers_of] if self.knows_ids else lambda: self.ids()[numbers_of],
             self.places[numbers_of],
             None if self.since is None else self.since[numbers_of],
         )
@@ -61,11 +74,11 @@ class Run:
 
     def in_order(self, begins: Numbers) -> bool:
         """Whether of each range from one of these rows to the next the versions are by (event_time, version_id)."""
-        return falls(self.event_time, begins, self.version_id) is None
+        return falls(self.event_time, begins, self.ids) is None
 
 
-def falls(values: Numbers, begins: Numbers, ties: Numbers | None = None) -> Numbers | None:
-    """Rows that are less than the one before in the same range, equal ones by their `ties`; None where there is none."""
+def falls(values: Numbers, begins: Numbers, ties: Callable[[], Numbers] | None = None) -> Numbers | None:
+    """Rows that are less than the one before in the same range, equal ones by what `ties` gives; None where there is none."""
     less = values[1:] < values[:-1]
     less[begins[1:] - 1] = False
     if ties is not None:
@@ -73,5 +86,6 @@ def falls(values: Numbers, begins: Numbers, ties: Numbers | None = None) -> Numb
         equal[begins[1:] - 1] = False
         if equal.any():
             rows = np.flatnonzero(equal)
-            less[rows[ties[rows + 1] < ties[rows]]] = True
+            by = ties()
+            less[rows[by[rows + 1] < by[rows]]] = True
     return np.flatnonzero(less) + 1 if less.any() else None

@@ -1,6 +1,6 @@
 """Which version of a run holds for each row of a spine, and of several runs which of their winners."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,26 +13,34 @@ from fsdb.runs.search import not_after, ranges
 
 Numbers = NDArray[np.int64]
 NOTHING = np.iinfo(np.int64).min  # the place of no version
+_UNREAD = NOTHING  # a version_id that was not read
 
 
 @dataclass(frozen=True)
 class Holding:
-    """Rows of what is asked, each once, and the version of one run that holds for each."""
+    """Rows of what is asked, each once, and the version of one run that holds for each: `won` of the run's."""
 
     rows: Numbers
+    run: Run
+    won: Numbers
     event_time: Numbers
-    version_id: Numbers
     places: Numbers
+
+    def ids(self, some: Numbers) -> Numbers:
+        """The version ids of some of the rows."""
+        return self.run.ids()[self.won[some]]
 
 
 class Winners:
     """The best of what several runs hold, for each row of the spine."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: Asked, ids_of: Callable[[Numbers], Numbers] | None = None) -> None:
+        """ids_of: reads the version ids of places, where runs do not have them at hand."""
         self._asked = asked
+        self._ids_of = ids_of
         least = np.iinfo(np.int64).min
         self._event_time = np.full(len(asked), least)
-        self._version_id = np.full(len(asked), least)
+        self._version_id = np.full(len(asked), _UNREAD)
         self._places = np.full(len(asked), NOTHING)
 
     def holding(self, run: Run) -> Holding | None:
@@ -70,18 +78,32 @@ class Winners:
         won = after[found] - 1
         if winner is not None:
             won = winner[won]
-        return Holding(rows[found], run.event_time[won], run.version_id[won], run.places[won])
+        return Holding(rows[found], run, won, run.event_time[won], run.places[won])
 
     def take(self, held: Holding | None) -> None:
         """Lets the winners of a run compete by (event_time, version_id)."""
         if held is None:
             return
         time, now = held.event_time, self._event_time[held.rows]
-        better = (time > now) | ((time == now) & (held.version_id > self._version_id[held.rows]))
+        alone = self._places[held.rows] == NOTHING
+        better = (time > now) | alone
+        ties = np.flatnonzero((time == now) & ~alone)
+        if len(ties):
+            better[ties] = held.ids(ties) > self._ids(held.rows[ties])
         rows = held.rows[better]
-        self._version_id[rows] = held.version_id[better]
+        self._version_id[rows] = held.ids(np.flatnonzero(better)) if held.run.knows_ids else _UNREAD
         self._places[rows] = held.places[better]
         self._event_time[rows] = time[better]
+
+    def _ids(self, rows: Numbers) -> Numbers:
+        """The version ids of the best of these rows so far."""
+        ids = self._version_id[rows]
+        unread = np.flatnonzero(ids == _UNREAD)
+        if len(unread):
+            assert self._ids_of is not None
+            ids[unread] = self._ids_of(self._places[rows[unread]])
+            self._version_id[rows] = ids
+        return ids
 
     def found(self) -> tuple[Numbers, Numbers]:
         """The positions in the spine for whose rows a version holds, and the place of each one's, in the order of the places."""
@@ -102,7 +124,7 @@ def _sorted(run: Run, begins: Numbers, ends: Numbers, ids: Numbers) -> tuple[Run
     """The rows of these ranges, which have keys of these numbers, by key, event_time and version_id; and the ranges of their keys."""
     rows, of = ranges(begins, ends)
     keys = ids[of]
-    order = np.lexsort((run.version_id[rows], run.event_time[rows], keys))
+    order = np.lexsort((run.ids()[rows], run.event_time[rows], keys))
     keys = keys[order]
     first = np.flatnonzero(np.append(True, keys[1:] != keys[:-1]))
     return run.only(rows[order]), first, np.append(first[1:], len(keys)), keys[first]

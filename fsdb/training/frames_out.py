@@ -52,9 +52,12 @@ def to_pandas(table: pa.Table) -> Any:
         ],
     )
     wide = {pa.int64(): pd.Int64Dtype(), pa.uint64(): pd.UInt64Dtype()}
-    frame = table.to_pandas(types_mapper=wide.get, date_as_object=False)
     columns = list(zip(table.column_names, table.columns, strict=True))
-    frame = frame.astype({name: str(c.type) for name, c in columns if c.type in wide and not c.null_count})
+    if any(column.type in wide and column.null_count for column in table.columns):
+        frame = table.to_pandas(types_mapper=wide.get, date_as_object=False)
+        frame = frame.astype({name: str(c.type) for name, c in columns if c.type in wide and not c.null_count})
+    else:  # without integers of pandas' own kind, which would be copied twice
+        frame = table.to_pandas(date_as_object=False)
     for name, column in columns:
         if pa.types.is_decimal(column.type):
             frame[name] = pd.Series([None if v is None else int(v) for v in column.to_pylist()], dtype=object)

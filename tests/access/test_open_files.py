@@ -12,7 +12,7 @@ import pytest
 from fsdb import ownership
 from fsdb.errors import InvalidData, InvalidDefinition
 from fsdb.exchange.files import read_files
-from fsdb.migrate import project
+from fsdb.migrate import project, settings
 from fsdb.migrate.modules import load_definitions
 
 SET = (
@@ -23,7 +23,7 @@ SET = (
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project whose code leaves a mark."""
-    found = project.find_project(tmp_path)
+    found = settings.find_project(tmp_path)
     project.scaffold(found)
     (tmp_path / "features.py").write_text(SET)
     (tmp_path / "beside.py").write_text(f"import pathlib\npathlib.Path({str(tmp_path / 'mark')!r}).touch()\n")
@@ -57,7 +57,7 @@ def test_migrations_that_everybody_may_write_are_not_run(folder: Path, place: st
     (folder / place).chmod(0o777)
     for call in (project.head_revision, lambda found: project.merge(found, "m")):
         with pytest.raises(InvalidDefinition, match="Every user of this machine may"):
-            call(project.find_project(folder))
+            call(settings.find_project(folder))
     assert not (folder / "mark").exists()
 
 
@@ -77,7 +77,7 @@ def test_the_word_that_takes_them(folder: Path, monkeypatch: pytest.MonkeyPatch)
     (folder / "features.py").chmod(0o777)
     monkeypatch.setenv(ownership.TRUST_VARIABLE, "1")
     assert load_definitions("features.py")
-    assert project.head_revision(project.find_project(folder)) == "one"
+    assert project.head_revision(settings.find_project(folder)) == "one"
 
 
 @pytest.mark.parametrize(
@@ -95,19 +95,19 @@ def test_the_word_that_takes_them(folder: Path, monkeypatch: pytest.MonkeyPatch)
 def test_settings_that_are_none(folder: Path, text: bytes) -> None:
     (folder / "pyproject.toml").write_bytes(text)
     with pytest.raises(InvalidDefinition, match=r"pyproject\.toml"):
-        project.find_project(folder)
+        settings.find_project(folder)
 
 
 def test_settings_that_everybody_may_write(folder: Path) -> None:
     (folder / "pyproject.toml").write_text("[tool.fsdb]\ndefinitions = 'elsewhere.py'\n")
     (folder / "pyproject.toml").chmod(0o666)
     with pytest.raises(InvalidDefinition, match=r"may write .*pyproject\.toml"):
-        project.find_project(folder)
+        settings.find_project(folder)
     (folder / "pyproject.toml").write_text("[tool.other]\n")
-    assert project.find_project(folder).definitions == "features.py"
+    assert settings.find_project(folder).definitions == "features.py"
     (folder / "pyproject.toml").unlink()
     os.mkfifo(folder / "pyproject.toml")
-    assert project.find_project(folder).definitions == "features.py"
+    assert settings.find_project(folder).definitions == "features.py"
 
 
 def test_what_is_no_ordinary_file_is_no_data(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import fsdb
 from fsdb.cli.commands import COMMANDS
@@ -21,10 +22,17 @@ sys.stderr.write(json.dumps(told))
 """
 
 
-def test_a_command_that_looks_loads_no_heavy_library(database: TestDatabase) -> None:
+def test_a_command_that_looks_loads_no_heavy_library(database: TestDatabase, tmp_path: Path) -> None:
+    definitions = tmp_path / "features.py"
+    definitions.write_text(
+        "import fsdb\nsets = [fsdb.FeatureSet('city', {'id': 'bigint'}, [fsdb.Feature('size', 'real')])]"
+    )
     with fsdb.connect(database.url) as store:
         store.apply([fsdb.FeatureSet("weather", keys={"origin": "text"}, features=[fsdb.Feature("temp", "real")])])
-    commands = [[*words, *(["--url", database.url] if "--version" not in words else [])] for words in LOOKING]
+    commands = [
+        [*words, *(["--url", database.url] if "--version" not in words else [])]
+        for words in (*LOOKING, ["plan", str(definitions)])
+    ]
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, json.dumps(commands)], capture_output=True, text=True, check=True, timeout=120
     )

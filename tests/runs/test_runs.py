@@ -71,12 +71,12 @@ def numbers(values: Sequence[int]) -> np.ndarray:
     return np.array(values, np.int64)
 
 
-def run_of(versions: Sequence[Made], kind: Kind, known: str) -> Run:
+def run_of(versions: Sequence[Made], kind: Kind, known: str, lazy: bool = False) -> Run:
     since = None if known == "now" else numbers([max(v.event, v.recorded) for v in versions])
     return Run(
         keys([v.key for v in versions], kind),
         numbers([v.event for v in versions]),
-        numbers([v.version for v in versions]),
+        (lambda: numbers([v.version for v in versions])) if lazy else numbers([v.version for v in versions]),
         numbers([v.place for v in versions]),
         since,
     )
@@ -125,6 +125,13 @@ def check(spine: Sequence[tuple[Key, int]], parts: Sequence[Sequence[Made]], kin
     positions, places = match(asked, (run_of(part, kind, known) for part in parts))
     assert (np.diff(places) >= 0).all()
     wanted = brute(spine, [version for part in parts for version in part], known)
+    assert dict(zip(positions.tolist(), places.tolist(), strict=True)) == wanted
+    # Again with version ids that are read where times tie.
+    ids = {v.place: v.version for part in parts for v in part}
+    winners = Winners(asked, lambda some: numbers([ids[place] for place in some.tolist()]))
+    for number, part in enumerate(parts):
+        winners.take(winners.holding(run_of(part, kind, known, lazy=number % 3 != 1)))
+    positions, places = winners.found()
     assert dict(zip(positions.tolist(), places.tolist(), strict=True)) == wanted
 
 

@@ -8,7 +8,7 @@ winners compete. The tail comes from PostgreSQL in no order, and is sorted batch
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ from fsdb.runs import Asked, Run, Winners
 PLACE_BITS = 40  # of a place in the copy that number the row in its file; above them is the file's number
 _MOST_PIECE = 16 << 20  # bytes of a piece's columns
 _SHARE = 16  # of the memory is what the pieces may take that are read at a time
+_ID = "version_id"
 _MICROSECOND = timedelta(microseconds=1)
 Numbers = NDArray[np.int64]
 
@@ -86,29 +87,35 @@ def match(
     memory: int,
 ) -> Found:
     """Matches what is asked with copy and tail. moments: the first and the last; memory: bytes. Raises CopyBroken."""
-    winners = Winners(asked)
+    wanted = None
+    if needed is not None and files is not None and needed.files:
+        wanted = _Columns(needed, files, description, read)
+    winners = Winners(asked, None if wanted is None else wanted.ids_of)
     taken = 0
     # The tail is the newest, and what it wins need not be looked for in older files.
     for run in tail.runs(connection, description, read, copy, moments):
         winners.take(winners.holding(run))
         taken += len(run)
     counts = [0, 0]
-    if needed is not None and files is not None and needed.files:
-        wanted = _Columns(needed, files, description, read)
+    if wanted is not None and needed is not None and files is not None:
         pieces = _pieces(asked, needed, files, wanted, moments[1], memory, counts)
-        for held in ahead(lambda piece: winners.holding(wanted.run(piece)), pieces):
+        read_piece = wanted.run
+        for held in ahead(lambda piece: winners.holding(read_piece(piece)), pieces):
             winners.take(held)
     positions, places = winners.found()
     return Found(positions, places, counts[0], counts[1], taken)
 
 
 class _Columns:
-    """What is read of a copy's files to match them: keys, times, version ids, and xids where the reader may not see all."""
+    """What is read of a copy's files to match them: keys and times; version ids and xids where the reader may not see all. Else version ids are read
+    where versions of one key have one time.
+    """
 
     def __init__(self, needed: Needed, files: Files, description: AsOf, read: SetRead) -> None:
         of_copy = {column.name: column for column in needed.copy.columns}
         # Keys and what every copy has are in each file and are never renamed, so they are found by name.
         self.keys = [(of_copy[key.column].name_in_files, key_type(key)) for key in read.keys]
+        self._needed = needed
         self._files = files
         self._read = read
         self._description = description
@@ -117,32 +124,56 @@ class _Columns:
 
     def names(self, number: int) -> list[str]:
         """The columns of the file of this number."""
-        names = [*(name for name, _ in self.keys), "event_time", "version_id"]
+        names = [*(name for name, _ in self.keys), "event_time"]
         if isinstance(self._known, Then | At):
             names.append("recorded_at")
-        return [*names, "xid"] if number in self._unseen else names
+        return [*names, "version_id", "xid"] if number in self._unseen else names
 
     def run(self, piece: _Piece) -> Run:
         """A piece's versions that count."""
         names = self.names(piece.number)
-        with self._files.opened(piece.file) as opened:
-            table = opened.read_row_groups(piece.groups, columns=names, use_threads=False)
-            for name in names:
-                if table.column_names.count(name) != 1 or table.column(name).null_count:
-                    raise self._files.damaged(piece.file, f"column {name} is not there once, without gaps")
-            keys = [_as(table.column(name), kind) for name, kind in self.keys]
-            held = {name: _as(table.column(name), _PLAIN).to_numpy() for name in names[len(keys) :]}
-        event_time, version_id = held["event_time"], held["version_id"]
+        table = self._table(piece.file, piece.groups, names)
+        keys = [_as(table.column(name), kind) for name, kind in self.keys]
+        held = {name: _as(table.column(name), _PLAIN).to_numpy() for name in names[len(keys) :]}
+        event_time = held["event_time"]
         since = np.maximum(event_time, held["recorded_at"]) if isinstance(self._known, Then) else None
-        run = Run(keys, event_time, version_id, self._places(piece, len(event_time)), since)
+        ids = held.get("version_id", partial(self._ids, piece.file, piece.groups))
+        run = Run(keys, event_time, ids, self._places(piece, len(event_time)), since)
         counts = None
         if isinstance(self._known, At):
             micros = (self._known.moment.astimezone(UTC).replace(tzinfo=None) - datetime(1970, 1, 1)) // _MICROSECOND
             counts = held["recorded_at"] <= micros
         if "xid" in held:
-            visible = seen(self._read.feature_set, self._description.snapshot, version_id, held["xid"])
+            visible = seen(self._read.feature_set, self._description.snapshot, held["version_id"], held["xid"])
             counts = visible if counts is None else counts & visible
         return run if counts is None else run.only(counts)
+
+    def ids_of(self, places: Numbers) -> Numbers:
+        """The version ids at these places, of the tail's or of files'."""
+        ids = -places
+        of_file = places >> PLACE_BITS
+        rows = places & ((1 << PLACE_BITS) - 1)
+        for number in np.unique(of_file[places >= 0]).tolist():
+            file = self._needed.files[number]
+            first = np.cumsum([0, *row_counts(self._files.footer(file))])
+            here = np.flatnonzero(of_file == number)
+            groups = np.searchsorted(first, rows[here], "right") - 1
+            for group in np.unique(groups).tolist():
+                some = here[groups == group]
+                ids[some] = self._ids(file, [group])[rows[some] - first[group]]
+        return ids
+
+    def _ids(self, file: CopyFile, groups: list[int]) -> Numbers:
+        found: Numbers = _as(self._table(file, groups, [_ID]).column(_ID), _PLAIN).to_numpy()
+        return found
+
+    def _table(self, file: CopyFile, groups: list[int], names: list[str]) -> pa.Table:
+        with self._files.opened(file) as opened:
+            table = opened.read_row_groups(groups, columns=names, use_threads=False)
+            for name in names:
+                if table.column_names.count(name) != 1 or table.column(name).null_count:
+                    raise self._files.damaged(file, f"column {name} is not there once, without gaps")
+            return table
 
     @staticmethod
     def _places(piece: _Piece, rows: int) -> Numbers:
