@@ -1,11 +1,14 @@
 """The commands by name. Each one's module is loaded when the command is asked for: what one command imports, the others do not wait for."""
 
+import ast
 import importlib
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 # Each command with its module in fsdb.cli and its function there.
@@ -100,12 +103,37 @@ class _Built(MutableMapping[str, Any]):
 
 
 class CommandGroup(TyperGroup):
-    """fsdb with its commands. Only its help loads them all."""
+    """fsdb with its commands. The list of them, in its help and in a shell's completion, loads none."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self.commands = _Built()
+        self._asked: str | None = None
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - Typer's own asks for the commands themselves
         """The names, in their order."""
         return list(self.commands)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that the arguments begin with, to run or to tell its own help."""
+        self._asked = args[0]
+        return super().resolve_command(ctx, args)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command that is asked for; of another one, its name and what it does."""
+        if cmd_name == self._asked or cmd_name not in _PLACES:
+            return super().get_command(ctx, cmd_name)
+        return TyperCommand(cmd_name, help=_told(cmd_name), rich_markup_mode="rich")
+
+
+def _told(name: str) -> str:
+    """What a command does: its docstring, read without loading its module."""
+    module, _, function = _PLACES[name].partition(".")
+    return _docstrings(module)[function]
+
+
+@cache
+def _docstrings(module: str) -> dict[str, str]:
+    text = (Path(__file__).parent / f"{module}.py").read_text(encoding="utf-8")
+    found = [one for one in ast.parse(text).body if isinstance(one, ast.FunctionDef)]
+    return {one.name: ast.get_docstring(one) or "" for one in found}

@@ -1,16 +1,20 @@
 """A command that only looks waits for no library that it does not use, and loads no other command."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import fsdb
+from fsdb.cli.app import main
 from fsdb.cli.commands import COMMANDS
 from tests.conftest import TestDatabase
 
 HEAVY = {"alembic", "duckdb", "fsspec", "numpy", "onnx", "pandas", "polars", "pyarrow", "pyiceberg", "pyspark", "scipy", "sklearn", "sqlalchemy"}  # fmt: skip
-LOOKING = (["--version"], ["url"], ["list"], ["list", "feature-sets"], ["status"], ["search", "weather"], ["describe", "weather"], ["audit"], ["roles"])  # fmt: skip
+LOOKING = (["--version"], ["--help"], ["url"], ["list"], ["list", "feature-sets"], ["status"], ["search", "weather"], ["describe", "weather"], ["audit"], ["roles"])  # fmt: skip
 PROGRAM = """
 import json, sys
 from fsdb.cli import main
@@ -30,7 +34,7 @@ def test_a_command_that_looks_loads_no_heavy_library(database: TestDatabase, tmp
     with fsdb.connect(database.url) as store:
         store.apply([fsdb.FeatureSet("weather", keys={"origin": "text"}, features=[fsdb.Feature("temp", "real")])])
     commands = [
-        [*words, *(["--url", database.url] if "--version" not in words else [])]
+        [*words, *(["--url", database.url] if not words[0].startswith("-") else [])]
         for words in (*LOOKING, ["plan", str(definitions)])
     ]
     done = subprocess.run(
@@ -43,5 +47,9 @@ def test_a_command_that_looks_loads_no_heavy_library(database: TestDatabase, tmp
         assert "fsdb.cli.models" not in loaded, words
 
 
-def test_each_command_is_where_the_list_says() -> None:
-    assert all(callable(COMMANDS[name]) for name in COMMANDS)
+def test_each_command_is_where_the_list_says_and_does_what_the_list_tells(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    shown = re.sub(r"[\s│]+", " ", capsys.readouterr().out)
+    for name in COMMANDS:
+        told = re.sub(r"\s+", " ", (COMMANDS[name].__doc__ or "").strip()).replace("`", "")
+        assert f" {name} {told}" in shown.replace("`", ""), name
