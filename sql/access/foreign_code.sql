@@ -24,7 +24,7 @@ FROM pg_catalog.pg_namespace n
 CROSS JOIN (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) current_user) me
 LEFT JOIN pg_catalog.pg_class c ON c.relname OPERATOR(pg_catalog.=) 'catalog_version' AND c.relnamespace OPERATOR(pg_catalog.=) pg_catalog.to_regnamespace('fsdb')
 WHERE n.nspname OPERATOR(pg_catalog.=) ANY (%(schemas)s::pg_catalog.text[])
-      AND (NOT pg_catalog.pg_has_role(n.nspowner, coalesce(c.relowner, me.oid), 'MEMBER') OR c.relkind OPERATOR(pg_catalog.<>) 'r')
+      AND (NOT pg_catalog.pg_has_role(n.nspowner, coalesce(c.relowner, me.oid), CASE WHEN pg_catalog.current_setting('server_version_num')::pg_catalog.int4 OPERATOR(pg_catalog.<) 160000 THEN 'MEMBER' ELSE 'SET, USAGE, MEMBER WITH ADMIN OPTION' END) OR c.relkind OPERATOR(pg_catalog.<>) 'r')
 ORDER BY n.nspname
 
 -- name: stranger
@@ -36,7 +36,7 @@ SELECT pg_catalog.pg_get_userbyid(c.relowner)::pg_catalog.text, current_user::pg
 FROM pg_catalog.pg_class c CROSS JOIN pg_catalog.pg_database d
 WHERE c.relname OPERATOR(pg_catalog.=) 'catalog_version' AND c.relnamespace OPERATOR(pg_catalog.=) pg_catalog.to_regnamespace('fsdb')
       AND d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
-      AND NOT pg_catalog.pg_has_role(c.relowner, current_user, 'MEMBER') AND NOT pg_catalog.pg_has_role(c.relowner, d.datdba, 'MEMBER')
+      AND NOT pg_catalog.pg_has_role(c.relowner, current_user, CASE WHEN pg_catalog.current_setting('server_version_num')::pg_catalog.int4 OPERATOR(pg_catalog.<) 160000 THEN 'MEMBER' ELSE 'SET, USAGE, MEMBER WITH ADMIN OPTION' END) AND NOT pg_catalog.pg_has_role(c.relowner, d.datdba, CASE WHEN pg_catalog.current_setting('server_version_num')::pg_catalog.int4 OPERATOR(pg_catalog.<) 160000 THEN 'MEMBER' ELSE 'SET, USAGE, MEMBER WITH ADMIN OPTION' END)
       AND NOT EXISTS (SELECT FROM pg_catalog.aclexplode(d.datacl) a
                       WHERE a.privilege_type OPERATOR(pg_catalog.=) 'CREATE' AND a.is_grantable AND a.grantee OPERATOR(pg_catalog.<>) 0::pg_catalog.oid
                             AND pg_catalog.pg_has_role(c.relowner, a.grantee, 'USAGE'))
@@ -44,7 +44,7 @@ WHERE c.relname OPERATOR(pg_catalog.=) 'catalog_version' AND c.relnamespace OPER
 -- name: catalog_is_of
 -- The role to which the catalog belongs, and whether it could act as another one.
 SELECT pg_catalog.pg_get_userbyid(c.relowner)::pg_catalog.text,
-       coalesce((SELECT pg_catalog.pg_has_role(c.relowner, r.oid, 'MEMBER') FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) %(role)s), false)
+       coalesce((SELECT pg_catalog.pg_has_role(c.relowner, r.oid, CASE WHEN pg_catalog.current_setting('server_version_num')::pg_catalog.int4 OPERATOR(pg_catalog.<) 160000 THEN 'MEMBER' ELSE 'SET, USAGE, MEMBER WITH ADMIN OPTION' END) FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) %(role)s), false)
 FROM pg_catalog.pg_class c
 WHERE c.relname OPERATOR(pg_catalog.=) 'catalog_version' AND c.relnamespace OPERATOR(pg_catalog.=) pg_catalog.to_regnamespace('fsdb')
 
@@ -53,7 +53,7 @@ WHERE c.relname OPERATOR(pg_catalog.=) 'catalog_version' AND c.relnamespace OPER
 SELECT pg_catalog.pg_get_userbyid(c.relowner)::pg_catalog.text, current_user::pg_catalog.text, pg_catalog.pg_has_role(c.relowner, 'MEMBER'),
        pg_catalog.current_setting('role')
 FROM pg_catalog.pg_class c
-WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass('fsdb.catalog_version') AND NOT pg_catalog.pg_has_role(c.relowner, current_user, 'MEMBER')
+WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass('fsdb.catalog_version') AND NOT pg_catalog.pg_has_role(c.relowner, current_user, CASE WHEN pg_catalog.current_setting('server_version_num')::pg_catalog.int4 OPERATOR(pg_catalog.<) 160000 THEN 'MEMBER' ELSE 'SET, USAGE, MEMBER WITH ADMIN OPTION' END)
 
 -- name: act
 -- Another role for the rest of the transaction, or until the next.
@@ -72,7 +72,7 @@ SELECT pg_catalog.format('%%s of %%I', o.name, pg_catalog.pg_get_userbyid(o.owne
     SELECT pg_catalog.format('relation %%s', c.oid::pg_catalog.regclass), c.relowner FROM schemas s JOIN pg_catalog.pg_class c ON c.relnamespace OPERATOR(pg_catalog.=) s.oid
     WHERE c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p', 'v', 'm', 'f', 'S']::"char"[])
 ) o CROSS JOIN catalog c
-WHERE NOT pg_catalog.pg_has_role(o.owner, c.owner, 'MEMBER')
+WHERE NOT pg_catalog.pg_has_role(o.owner, c.owner, CASE WHEN pg_catalog.current_setting('server_version_num')::pg_catalog.int4 OPERATOR(pg_catalog.<) 160000 THEN 'MEMBER' ELSE 'SET, USAGE, MEMBER WITH ADMIN OPTION' END)
 ORDER BY 1
 
 -- name: unfit_sources
@@ -105,7 +105,7 @@ SELECT pg_catalog.format('%%s may make triggers on %%s', CASE WHEN a.grantee OPE
                          c.oid::pg_catalog.regclass)
 FROM pg_catalog.pg_class c CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) a
 WHERE c.relkind OPERATOR(pg_catalog.=) 'r' AND a.privilege_type OPERATOR(pg_catalog.=) 'TRIGGER' AND a.grantee OPERATOR(pg_catalog.<>) c.relowner
-      AND (a.grantee OPERATOR(pg_catalog.=) 0::pg_catalog.oid OR NOT pg_catalog.pg_has_role(a.grantee, c.relowner, 'MEMBER'))
+      AND (a.grantee OPERATOR(pg_catalog.=) 0::pg_catalog.oid OR NOT pg_catalog.pg_has_role(a.grantee, c.relowner, CASE WHEN pg_catalog.current_setting('server_version_num')::pg_catalog.int4 OPERATOR(pg_catalog.<) 160000 THEN 'MEMBER' ELSE 'SET, USAGE, MEMBER WITH ADMIN OPTION' END))
       AND c.relnamespace OPERATOR(pg_catalog.=) ANY (ARRAY(
           SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname OPERATOR(pg_catalog.=) ANY (%(schemas)s::pg_catalog.text[])))
 ORDER BY 1

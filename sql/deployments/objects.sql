@@ -28,7 +28,7 @@ WHERE n.nspname = %(schema)s AND c.relname = %(table)s AND NOT t.tgisinternal
 -- Of some functions of models those whose owner could not act as this user anyway, with their owners: they would run with this user's rights.
 SELECT p.proname::text, pg_catalog.pg_get_userbyid(p.proowner)::text
 FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace JOIN pg_catalog.pg_roles o ON o.oid = p.proowner
-WHERE n.nspname = %(models)s AND p.proname = ANY (%(names)s::text[]) AND NOT o.rolsuper AND NOT pg_has_role(o.oid, (SELECT u.oid FROM pg_catalog.pg_roles u WHERE u.rolname = current_user), 'MEMBER')
+WHERE n.nspname = %(models)s AND p.proname = ANY (%(names)s::text[]) AND NOT fsdb.acts_as(o.oid, (SELECT u.oid FROM pg_catalog.pg_roles u WHERE u.rolname = current_user))
   AND o.oid <> (SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid = 'fsdb.feature_sets'::regclass)
 ORDER BY 1
 

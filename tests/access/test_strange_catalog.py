@@ -78,10 +78,10 @@ def test_who_is_told_and_what_settles_it(
 
         monkeypatch.setenv("FSDB_OWNER", named["shop role"])
         for role in ("reader", "superuser", "mallory"):
-            with pytest.raises(ChangeRefused, match=f"FSDB_OWNER says {named['shop role']}"):
+            with pytest.raises(ChangeRefused, match=f"FSDB_OWNER names {named['shop role']}"):
                 fsdb.connect(named[role])
         monkeypatch.setenv("FSDB_OWNER", "nobody_of_that_name")
-        with pytest.raises(ChangeRefused, match="FSDB_OWNER says nobody_of_that_name"):
+        with pytest.raises(ChangeRefused, match="FSDB_OWNER names nobody_of_that_name"):
             fsdb.connect(named["reader"])
         monkeypatch.setenv("FSDB_OWNER", named["mallory role"])
         quietly(named["reader"])
