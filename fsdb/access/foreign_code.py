@@ -5,9 +5,9 @@ them when a statement is planned only. Such code may run as a role only if its o
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopg import Connection
 from psycopg.rows import tuple_row
@@ -48,6 +48,25 @@ def refuse(
         f"{doing} would run code of role {owner} with the rights of {role}: {what} of {relation}{calls}. "
         f"Do it as {run_as}, take that code away, or grant {role} to {owner}."
     )
+
+
+class Following(NamedTuple):
+    """A table whose rows follow by a foreign key what is deleted elsewhere. trusted: whether its owner could act as this session's role."""
+
+    schema: str
+    table: str
+    owner: str
+    lockable: bool
+    trusted: bool
+    role: str
+
+
+def following(connection: Connection[Any], relations: Iterable[tuple[str, str]]) -> list[Following]:
+    """Tables whose rows follow by foreign keys what is deleted from some relations, each a schema and a name."""
+    schemas, tables = zip(*relations, strict=True)
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        values = {"schemas": list(schemas), "tables": list(tables)}
+        return [Following(*row) for row in cursor.execute(query(FILE, "following"), values)]
 
 
 def among_strangers(connection: Connection[Any]) -> bool:

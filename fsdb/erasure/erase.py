@@ -82,9 +82,19 @@ def hold(connection: Connection[Any], registered: RegisteredSet) -> None:
         (CATALOG_SCHEMA, "training_sets"): Mode.SHARE_ROW_EXCLUSIVE,
     }
     wanted = locks.together(own, places.locks_of(connection, registered))
-    locks.take(connection, wanted)
+    # A table that follows by a foreign key must get no trigger between the question whose code runs there and the delete.
+    ruled = {
+        (t.schema, t.table): Mode.SHARE_ROW_EXCLUSIVE for t in foreign_code.following(connection, wanted) if t.lockable
+    }
+    locks.take(connection, locks.together(wanted, ruled))
     for schema, table in wanted:
         foreign_code.refuse(connection, schema, table, f"Erasing from {schema}.{table}", deletes=True)
+    for one in foreign_code.following(connection, wanted):
+        if not one.trusted and (one.schema, one.table) not in ruled:
+            raise ChangeRefused(
+                f"Rows of {one.schema}.{one.table}, of role {one.owner}, would follow what is erased, and {one.role} may not lock that table against new triggers. "
+                f"Nothing was erased: GRANT DELETE ON {one.schema}.{one.table} TO {one.role}, or delete those rows first and drop the foreign key."
+            )
 
 
 def has_copy(connection: Connection[Any], registered: RegisteredSet) -> bool:

@@ -16,6 +16,24 @@ CROSS JOIN LATERAL fsdb.foreign_code(c.oid, current_user, %(writes)s, %(deletes)
 WHERE n.nspname OPERATOR(pg_catalog.=) %(schema)s AND c.relname OPERATOR(pg_catalog.=) %(table)s
 LIMIT 1
 
+-- name: following
+-- Tables whose rows go, or change, with rows of some relations by foreign keys: whose they are, whether this session may lock them, and whether that
+-- role could act as this session's anyway.
+WITH RECURSIVE following (oid, first) AS (
+    SELECT c.oid, true FROM unnest(%(schemas)s::pg_catalog.text[], %(tables)s::pg_catalog.text[]) AS given(schema, name)
+    JOIN pg_catalog.pg_namespace n ON n.nspname OPERATOR(pg_catalog.=) given.schema
+    JOIN pg_catalog.pg_class c ON c.relnamespace OPERATOR(pg_catalog.=) n.oid AND c.relname OPERATOR(pg_catalog.=) given.name
+    UNION
+    SELECT k.conrelid, false FROM following f JOIN pg_catalog.pg_constraint k ON k.confrelid OPERATOR(pg_catalog.=) f.oid AND k.contype OPERATOR(pg_catalog.=) 'f'
+    WHERE k.confdeltype OPERATOR(pg_catalog.=) ANY (ARRAY['c', 'n', 'd']::"char"[])
+)
+SELECT n.nspname::pg_catalog.text, c.relname::pg_catalog.text, pg_catalog.pg_get_userbyid(c.relowner)::pg_catalog.text,
+       pg_catalog.has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE'),
+       fsdb.acts_as(c.relowner, (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) current_user)), current_user::pg_catalog.text
+FROM (SELECT DISTINCT f.oid FROM following f WHERE NOT f.first) f
+JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) f.oid JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+ORDER BY 1, 2
+
 -- name: schemas
 -- fsdb's schemas that belong to a role that cannot act as the one to which the catalog belongs, or as this one where there is no catalog; with that
 -- role, and whether there is a catalog.

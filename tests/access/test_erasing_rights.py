@@ -9,6 +9,8 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 import fsdb
+from fsdb.catalog.feature_sets import get_set
+from fsdb.erasure.erase import hold
 from fsdb.errors import ChangeRefused, FsdbError
 from fsdb.training.saved import delete
 from tests.access.everything import tables_with
@@ -109,6 +111,31 @@ def test_a_deployer_s_code_does_not_run_as_who_erases(picked: Ruled, kind: str) 
             for statement in FOREIGN[kind][len(statements) :]:
                 connection.execute(statement)  # type: ignore[call-overload]
             connection.execute("DROP TABLE caught")
+
+
+def test_a_table_that_follows_is_locked_against_new_triggers_or_refused(picked: Ruled) -> None:
+    """Whose it is could make a trigger there after it was looked at, and before rows of it are deleted."""
+    stranger, keeper = (psycopg.sql.Identifier(picked.user(role)) for role in ("nobody", "keeper"))
+    run = psycopg.sql.SQL
+    with picked.administrator() as connection:
+        connection.execute("CREATE TABLE public.following (id bigint REFERENCES picked ON DELETE CASCADE)")
+        connection.execute(run("ALTER TABLE public.following OWNER TO {}").format(stranger))
+        try:
+            with picked.store("keeper") as store:
+                with pytest.raises(
+                    ChangeRefused, match=r"may not lock that table .* GRANT DELETE ON public\.following TO"
+                ):
+                    store.erase("shop.stock", {"item": "nothing"}, "asked")
+                connection.execute(run("GRANT DELETE ON public.following TO {}").format(keeper))
+                with store.transaction() as held:
+                    hold(held, get_set(held, "shop.stock"))
+                    modes = connection.execute(
+                        "SELECT mode FROM pg_locks WHERE relation = 'public.following'::regclass"
+                    )
+                    assert ("ShareRowExclusiveLock",) in modes.fetchall()
+                assert store.erase("shop.stock", {"item": "nothing"}, "asked").counts["live"] == 0
+        finally:
+            connection.execute("DROP TABLE public.following")
 
 
 def test_a_trigger_for_what_an_erasure_does_not_do_is_in_nobody_s_way(picked: Ruled) -> None:

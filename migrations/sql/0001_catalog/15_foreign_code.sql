@@ -43,7 +43,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION fsdb.harmless IS 'Whether a function of PostgreSQL or of fsdb does nothing but compute, whoever made the expression that calls it.';
 
-CREATE FUNCTION fsdb.foreign_code(relation regclass, executing name DEFAULT current_user, writes boolean DEFAULT true, deletes boolean DEFAULT false)
+CREATE FUNCTION fsdb.foreign_code(relation regclass, executing name DEFAULT current_user, writes boolean DEFAULT true, deletes boolean DEFAULT false, follows boolean DEFAULT false)
 RETURNS TABLE (what text, relation_name text, function_name text, owner name)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH RECURSIVE acting AS (
@@ -123,11 +123,11 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         WHERE NOT (c.trusted OR c.harmless) OR c.function_owner NOT IN (SELECT r.oid FROM trusted r)
         UNION ALL
         -- Others may make triggers there at any moment: no plan depends on such a table, and it cannot be locked.
-        SELECT t.oid, 'the foreign key by which it follows', NULL, t.owner FROM tables t WHERE deletes AND t.followed AND NOT t.trusted
+        SELECT t.oid, 'the foreign key by which it follows', NULL, t.owner FROM tables t WHERE follows AND t.followed AND NOT t.trusted
         UNION ALL
         SELECT t.oid, 'the right to make triggers', NULL, a.grantee
         FROM tables t JOIN pg_class c ON c.oid = t.oid CROSS JOIN LATERAL aclexplode(c.relacl) a
-        WHERE deletes AND t.followed AND a.privilege_type = 'TRIGGER' AND a.grantee NOT IN (SELECT r.oid FROM trusted r)
+        WHERE follows AND t.followed AND a.privilege_type = 'TRIGGER' AND a.grantee NOT IN (SELECT r.oid FROM trusted r)
         UNION ALL
         -- What a query of another's reads, or a type of another's does, is not known.
         SELECT e.relation, e.what, NULL, e.author FROM expressions e WHERE NOT e.trusted AND e.expression ~ '\{(QUERY|SUBLINK|COERCETODOMAIN) '
@@ -143,7 +143,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     ORDER BY 1, 2, 3
 $$;
 COMMENT ON FUNCTION fsdb.foreign_code IS
-    'What would run with the rights of role executing where it writes a relation (or, with writes => false, reads it, or, with deletes => true, deletes from it), and belongs to a role that cannot act as it anyway. No row is good.';
+    'What would run with the rights of role executing where it writes a relation (or, with writes => false, reads it, or, with deletes => true, deletes from it), and belongs to a role that cannot act as it anyway. With follows => true also tables of others whose rows follow what is deleted, which may get triggers at any moment. No row is good.';
 
 CREATE FUNCTION fsdb.plainly_own(relation regclass) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -181,11 +181,8 @@ BEGIN
     IF fsdb.plainly_own(to_regclass(relation)) THEN
         RETURN true;
     END IF;
-    SELECT * INTO code FROM fsdb.foreign_code(to_regclass(relation), current_user, writes) LIMIT 1;
-    IF NOT FOUND AND deletes THEN
-        SELECT * INTO code FROM fsdb.foreign_code(to_regclass(relation), current_user, true, true) LIMIT 1;
-    END IF;
-    IF code.what IS NOT NULL THEN
+    SELECT * INTO code FROM fsdb.foreign_code(to_regclass(relation), current_user, writes, false, deletes) LIMIT 1;
+    IF FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format(
             'fsdb: %s would run code of role %s as %s: %s of %s%s.', purpose, code.owner, current_user, code.what, code.relation_name,
             coalesce(format(' calls %s', code.function_name), '')),
