@@ -102,7 +102,7 @@ def test_every_type_from_copy_and_tail_in_every_form(
     written = pq.read_table(tmp_path / "rows")
     assert written.column_names == wanted.column_names
     assert same(written.cast(wanted.schema), wanted)
-    with pytest.raises(InvalidData, match="there already"):
+    with pytest.raises(InvalidData, match="exists already"):
         given.to_parquet(tmp_path / "rows")
     frame = given.to_spark()
     assert frame.columns == wanted.column_names
