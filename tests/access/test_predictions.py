@@ -58,7 +58,7 @@ def test_nobody_chooses_a_number(module_database: TestDatabase, scorer: str) -> 
             "INSERT INTO numbers (prediction_id, x, scored_by) VALUES (7, 1, 'onnx')",
             "INSERT INTO numbers (prediction_id, x) SELECT max(prediction_id) + 1, 1 FROM numbers",
         ):
-            with pytest.raises(psycopg.errors.GeneratedAlways, match="drawn by fsdb"):
+            with pytest.raises(psycopg.errors.GeneratedAlways, match="numbered by fsdb"):
                 application.execute(text)
         with (
             pytest.raises(psycopg.errors.GeneratedAlways),
