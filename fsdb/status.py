@@ -132,9 +132,9 @@ def _sets(connection: Connection[Any]) -> Sequence[Part]:
     strangers = foreign_code.among_strangers(connection)
     tables = {name: sound.get(name) or closely[name] for name in names if name in sound or name in closely}
     wanted = [(one.live_schema, one.live_table) for one in tables.values()]
-    sizes = read_sizes(
-        connection, [*wanted, *((HISTORY_SCHEMA, one.history_table) for one in tables.values())], strangers
-    )
+    past_ones = [(HISTORY_SCHEMA, one.history_table) for one in tables.values()]
+    followed = {(one.live_schema, one.live_table) for one in tables.values() if one.tracked}
+    sizes = read_sizes(connection, [*wanted, *past_ones], strangers, followed)
     found = []
     for name, one in tables.items():
         objects = one.objects if isinstance(one, history.Sound) else tuple(history.status(connection, one))

@@ -304,7 +304,10 @@ def test_a_plan_that_is_out_of_date_is_not_applied(connection: psycopg.Connectio
 )
 def test_a_default_that_is_no_value_of_the_type(connection: psycopg.Connection, kind: str, default: Any) -> None:
     wrong = Feature("f", kind, default=default)
-    with pytest.raises(InvalidDefinition, match=rf"The default .* of s\.f is not of type {kind}"), connection.transaction():
+    with (
+        pytest.raises(InvalidDefinition, match=rf"The default .* of s\.f is not of type {kind}"),
+        connection.transaction(),
+    ):
         perform(connection, changes.CreateFeatureSet(FeatureSet("s", {"k": "text"}, [wrong])))
     apply(connection, FeatureSet("s", {"k": "text"}, [Feature("f", kind)]))
     for change in (

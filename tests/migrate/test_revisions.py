@@ -18,8 +18,9 @@ from fsdb.catalog.feature_sets import get_set
 from fsdb.errors import CatalogMissing, ChangeRefused, InvalidDefinition
 from fsdb.migrate import operations, project
 from fsdb.migrate.modules import load_definitions
-from fsdb.migrate.project import Project, find_project, scaffold, write_revision
+from fsdb.migrate.project import scaffold, write_revision
 from fsdb.migrate.reading import read
+from fsdb.migrate.settings import Project, find_project
 from tests.conftest import TestDatabase
 from tests.migrate.snapshot import difference, schema
 
