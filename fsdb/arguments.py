@@ -291,9 +291,8 @@ def _plain(value: Any, kind: type) -> Any:
 def _is_truth(value: Any) -> bool:
     if isinstance(value, bool):
         return True
-    numpy = sys.modules.get(
-        "numpy"
-    )  # who gives a value of numpy's has loaded it; a command that needs none does not wait for it
+    # Who gives a value of numpy's has loaded it. A command that needs none does not wait for it.
+    numpy = sys.modules.get("numpy")
     return numpy is not None and isinstance(value, numpy.bool_)
 
 

@@ -281,28 +281,26 @@ class _Single:
             self._pool = database._ready()
             self._connection = database._marked(self._pool.getconn())
         except Exception as error:
-            self._tell(error)
-            raise
+            with database._told():
+                raise error
         return self._connection
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         connection = self._connection
-        try:
-            if kind is not None or connection.pgconn.transaction_status != TransactionStatus.IDLE:
-                connection.__exit__(kind, error, trace)
-        finally:
+        if error is None and connection.pgconn.transaction_status == TransactionStatus.IDLE:
             self._pool.putconn(connection)
-        if isinstance(error, Exception):
-            self._tell(error)
-
-    def _tell(self, error: Exception) -> None:
-        """Raises what is said in place of the error, if there is something; else the error goes on."""
+            return
         try:
             with self._database._told():
-                raise error
-        except Exception as said:
+                try:
+                    connection.__exit__(kind, error, trace)
+                finally:
+                    self._pool.putconn(connection)  # before it is told, which may take another one
+                if error is not None:
+                    raise error
+        except BaseException as said:
             if said is not error:
                 raise
 
@@ -321,9 +319,8 @@ def _beginning(connection: Session, users: bool) -> Iterator[None]:
 
 def unreachable(url: str, error: psycopg.Error) -> ConnectionFailed:
     """What to say where no connection could be made."""
-    lines = [
-        line for line in str(error).strip().splitlines() if not line.startswith("\t")
-    ]  # libpq's guesses are indented
+    # What libpq guesses is indented.
+    lines = [line for line in str(error).strip().splitlines() if not line.startswith("\t")]
     said = without_secrets("; ".join(lines), url).rstrip(".")
     return ConnectionFailed(
         f"No PostgreSQL answers at {shown(url)}: {said}. Check FSDB_URL or the argument of connect()."

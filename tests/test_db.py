@@ -77,6 +77,23 @@ def test_a_single_statement_needs_no_transaction_but_joins_an_open_one(opened: D
         assert connection.execute("SELECT note FROM public.notes").fetchall() == [("kept",)]
 
 
+def test_a_server_that_goes_away_before_the_end_of_a_single_statement_says_so(
+    opened: Database, database: TestDatabase
+) -> None:
+    def left_open() -> None:
+        with opened.connection() as connection:
+            connection.pgconn.exec_(b"BEGIN")  # the end is a COMMIT
+            lost.append(connection.info.backend_pid)
+            with database.connect() as other:
+                other.execute("SELECT pg_terminate_backend(%s, 5000)", lost)
+
+    lost: list[int] = []
+    with pytest.raises(ConnectionFailed, match="went away"):
+        left_open()
+    with opened.connection() as connection:
+        assert [connection.info.backend_pid] != lost
+
+
 def test_connections_that_died_while_idle_are_replaced(opened: Database, database: TestDatabase) -> None:
     with opened.transaction() as first, first.cursor() as cursor:
         backend = first.info.backend_pid

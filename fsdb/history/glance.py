@@ -25,12 +25,8 @@ from fsdb.sql import data_folder, query
 
 FILE = "history/glance"
 _PACKAGE = Path(__file__).parent.parent
-_BESIDE = (
-    "config.py",
-    "definitions/feature_sets.py",
-    "sql.py",
-    "types.py",
-)  # what compiling uses, beside this folder and its texts
+# What compiling uses, beside this folder and its texts.
+_BESIDE = ("config.py", "definitions/feature_sets.py", "sql.py", "types.py")
 
 
 @dataclass(frozen=True)
