@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from psycopg import Connection, sql
-from psycopg.sql import Composable, Composed, Identifier, Literal
+from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 _PACKAGE = Path(__file__).parent
 _NAME_LINE = "-- name: "
@@ -45,6 +45,15 @@ def query(file: str, name: str, /, **parts: Composable) -> Composed:
     in the file.
     """
     return _template(file, name).format(**parts)
+
+
+def fragment(file: str, name: str, /, **parts: Composable) -> Composed:
+    """As `query`, without the comment: a part of a longer text, which a hundred comments would fill."""
+    head, *rest = query(file, name, **parts)
+    lines = head.as_string().split("\n")
+    while lines[0].startswith("--"):
+        del lines[0]
+    return Composed([SQL("\n".join(lines)), *rest])
 
 
 def run(connection: Connection[Any], statements: Sequence[Composable]) -> None:
