@@ -5,7 +5,7 @@ import logging as _logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fsdb.definitions import Feature, FeatureSet, TrainingView
+    from fsdb.definitions import BatchSet, Feature, FeatureSet, Schedule, TrainingView
     from fsdb.errors import (
         CatalogMissing,
         ChangeRefused,
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         PartlyErased,
         RetentionRefused,
         RightMissing,
+        RunFailed,
         StrangeCatalog,
         UnknownName,
         UnsupportedModel,
@@ -40,6 +41,7 @@ __version__ = "0.1.0"
 _logging.getLogger(__name__).addHandler(_logging.NullHandler())
 
 __all__ = [
+    "BatchSet",
     "CatalogMissing",
     "ChangeRefused",
     "ColumnsLeftOut",
@@ -63,6 +65,8 @@ __all__ = [
     "PartlyErased",
     "RetentionRefused",
     "RightMissing",
+    "RunFailed",
+    "Schedule",
     "Store",
     "StrangeCatalog",
     "Table",
@@ -75,8 +79,10 @@ __all__ = [
 # Each name is loaded when it is first used: a program that only reads settings, or a command that only prints help, waits for nothing.
 _PLACES = {
     "fsdb.definitions": (
+        "BatchSet",
         "Feature",
         "FeatureSet",
+        "Schedule",
         "TrainingView",
     ),
     "fsdb.errors": (
@@ -100,6 +106,7 @@ _PLACES = {
         "PartlyErased",
         "RetentionRefused",
         "RightMissing",
+        "RunFailed",
         "StrangeCatalog",
         "UnknownName",
         "UnsupportedModel",

@@ -45,6 +45,10 @@ class ParityFailed(FsdbError):
     """A deployed model did not give what the native predict gives."""
 
 
+class RunFailed(FsdbError):
+    """A run of a schedule failed: it left no row, and its record says why."""
+
+
 class RetentionRefused(FsdbError):
     """Versions may not leave PostgreSQL, or a read or change needs versions that have left."""
 

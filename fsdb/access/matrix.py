@@ -44,6 +44,7 @@ def _owners(names: str) -> list[Row]:
     return [Row(name) for name in names.split()]
 
 
+RUN_COLUMNS = "run_id, schedule, job, since, until, outcome, rows, changed, attempt, next_try, started_at, duration, by"
 _USED = {"reader": "USAGE", "deployer": "USAGE"}
 _NEW_DEPLOYMENT = "SELECT; INSERT; UPDATE; DELETE"
 
@@ -102,6 +103,10 @@ _CATALOG = [
         )
     ],
     *_owners("fsdb.scoring_queue fsdb.scoring_dead_letters fsdb.warehouse_claims fsdb.copy_leftovers"),
+    *_read("fsdb.schedules", "reader", "writer", "deployer"),
+    # What the database says of an error may quote rows.
+    Row("fsdb.runs", **dict.fromkeys(("reader", "writer", "deployer"), f"SELECT ({RUN_COLUMNS})")),
+    *_owners("fsdb.runs_run_id_seq"),
     *_owners("fsdb.audit fsdb.audit_audit_id_seq fsdb.turns fsdb.reading fsdb.written_ahead"),
     *_read("fsdb_iceberg.iceberg_tables fsdb_iceberg.iceberg_namespace_properties", "reader", "deployer"),
     # What numbers rows of the catalog does so by itself.

@@ -13,13 +13,16 @@ from fsdb.definitions.feature_sets import (
     fixed_duration,
     tags_of,
 )
+from fsdb.definitions.schedules import BatchSet, Schedule
 
 __all__ = [
     "MOST_FEATURES",
     "NAME",
     "RESERVED",
+    "BatchSet",
     "Feature",
     "FeatureSet",
+    "Schedule",
     "TrainingView",
     "checked_name",
     "checked_schema",

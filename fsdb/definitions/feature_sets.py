@@ -41,6 +41,7 @@ _ENDLESS = {
     "width": "nothing is to be counted",
     "offset": "windows end at the moment itself",
     "step": "windows begin at any moment",
+    "lookback": "each slot reads from the end of the one before",
 }
 # The longest that ahead= may be: the clock and it together stay within the times that events may have.
 MOST_AHEAD = timedelta(days=365_000)

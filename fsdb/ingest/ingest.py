@@ -49,6 +49,7 @@ def ingest(
     event_time: str | None = None,
     timezone: str | tzinfo | None = None,
     progress: Progress | None = None,
+    one_each: bool = False,
 ) -> IngestResult:
     """Takes the rows of `data` into a set, in the connection's transaction: all of them or, on any error, none.
 
@@ -57,7 +58,8 @@ def ingest(
     moment. Missing values of pandas (NaN, NaT, None) are NULL; NaN of Arrow and polars stays NaN.
 
     Each row is one version, also where several are of one entity; rows that say what is known already are none. Rows
-    are taken in the order of event time, those of one moment in the order of the data. Raises InvalidData and UnknownName.
+    are taken in the order of event time, those of one moment in the order of the data. one_each: two rows of one entity and moment are
+    refused instead. Raises InvalidData and UnknownName.
     """
     begun, zone = time.perf_counter(), zone_of(timezone)
     with refusing(registered), connection.transaction(), ExitStack() as staged:
@@ -74,7 +76,10 @@ def ingest(
         for column in (*matching.keys, *matching.features):
             _check_whole(connection, column, rows)
         staging = Staging(connection, registered, matching)
-        result = _merge(staging, staging.fill(rows))
+        total = staging.fill(rows)
+        if one_each:
+            staging.refuse_repeated()
+        result = _merge(staging, total)
         staging.drop()
     logger.info(
         "Ingested into %s: %s inserted, %s updated, %s late, %s unchanged, in %.3f s.",

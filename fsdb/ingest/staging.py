@@ -52,6 +52,16 @@ class Staging:
         self._run("analyze", columns=joined([Identifier(name) for name in [*(k for k, _ in self._keys), "t"]]))
         return self._check()
 
+    def refuse_repeated(self) -> None:
+        """Raises InvalidData, which names key and moment, where two rows are of one entity and moment."""
+        row = self._run("repeated", keys=self._listed("s", [staged for staged, _ in self._keys])).fetchone()
+        if row is not None:
+            count, moment, *values = row
+            named = ", ".join(f"{key} {value!r}" for (_, key), value in zip(self._keys, values, strict=True))
+            raise InvalidData(
+                f"{count:,} rows are of {named} at {moment.isoformat(sep=' ')}: an entity has one row a moment. Group them, or give each its event_time."
+            )
+
     def points(self) -> Composed:
         """The rows under the set's own names, as what stands after FROM."""
         pairs = [*self._keys, *((staged, f.name) for staged, f in self._features), ("t", "event_time")]

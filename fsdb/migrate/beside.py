@@ -17,7 +17,7 @@ from alembic.operations.ops import (
 )
 
 from fsdb.config import CATALOG_SCHEMA, HISTORY_SCHEMA, ICEBERG_SCHEMA, MODEL_SCHEMA, TRAINING_SCHEMA
-from fsdb.definitions import FeatureSet
+from fsdb.definitions import BatchSet, FeatureSet
 from fsdb.migrate.diff import Definition
 from fsdb.migrate.reading import own_tables
 from fsdb.sql import query
@@ -63,6 +63,7 @@ class Own:
 
 def own(connection: psycopg.Connection, definitions: Sequence[Definition], default_schema: str | None) -> Own:
     """What is fsdb's in the database, and the live tables that the definitions will make."""
-    wanted = {(one.schema, one.table_name) for one in definitions if isinstance(one, FeatureSet) and one.tracks is None}
+    plain = [one.parts()[0] if isinstance(one, BatchSet) else one for one in definitions]
+    wanted = {(one.schema, one.table_name) for one in plain if isinstance(one, FeatureSet) and one.tracks is None}
     columns = connection.execute(query("migrate/catalog", "own_columns")).fetchall()
     return Own(frozenset(own_tables(connection) | wanted), frozenset(columns), default_schema or "public")

@@ -5,19 +5,23 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from fsdb.catalog.references import chosen
-from fsdb.definitions import Feature, FeatureSet, TrainingView
+from fsdb.definitions import BatchSet, Feature, FeatureSet, Schedule, TrainingView
+from fsdb.definitions.circles import circle, ordered
 from fsdb.errors import InvalidDefinition
 from fsdb.history.live import table_of
 from fsdb.migrate.changes import (
     AddFeature,
     AlterFeature,
     AlterFeatureSet,
+    AlterSchedule,
     AlterTrainingView,
     Change,
     CreateFeatureSet,
+    CreateSchedule,
     CreateTrainingView,
     DropFeature,
     DropFeatureSet,
+    DropSchedule,
     DropTrainingView,
     FollowTable,
     RemakeLiveTable,
@@ -28,10 +32,10 @@ from fsdb.migrate.changes import (
 from fsdb.migrate.registered import Moved, Registered, qualified, same_default
 from fsdb.types import widens
 
-Definition = FeatureSet | TrainingView
-D = TypeVar("D", FeatureSet, TrainingView)
+Definition = FeatureSet | TrainingView | BatchSet | Schedule
+D = TypeVar("D", FeatureSet, TrainingView, Schedule)
 
-# A view may need what is added and must let go of what is dropped before it is.
+# A view may need what is added and must let go of what is dropped before it is. A schedule's query needs all that is there in the end.
 ORDER: tuple[type[Change], ...] = (
     RemakeLiveTable,
     FollowTable,
@@ -45,6 +49,9 @@ ORDER: tuple[type[Change], ...] = (
     CreateTrainingView,
     AlterTrainingView,
     DropFeature,
+    CreateSchedule,
+    AlterSchedule,
+    DropSchedule,
     DropFeatureSet,
 )
 
@@ -65,7 +72,7 @@ def diff(registered: Registered, definitions: Iterable[Definition], prune: bool 
 
     Raises InvalidDefinition where two definitions bear one name.
     """
-    given = list(definitions)
+    given = [part for d in definitions for part in (d.parts() if isinstance(d, BatchSet) else (d,))]
     sets = _by_name([d for d in given if isinstance(d, FeatureSet)], "feature set")
     views = _by_name([d for d in given if isinstance(d, TrainingView)], "training view")
     changes: list[Change] = []
@@ -81,9 +88,12 @@ def diff(registered: Registered, definitions: Iterable[Definition], prune: bool 
             changes.extend([follow] if follow is not None else [])
             changes.extend(_set_changes(old, wanted))
     changes.extend(_view_changes(registered.views, _whole_sets(views, registered, sets)))
+    schedules = _by_name([d for d in given if isinstance(d, Schedule)], "schedule")
+    changes.extend(_schedule_changes(registered.schedules, schedules))
     if prune:
         changes.extend(DropFeatureSet(old) for name, old in registered.sets.items() if name not in sets)
         changes.extend(DropTrainingView(old) for name, old in registered.views.items() if name not in views)
+        changes.extend(_dropped_schedules(registered.schedules, schedules))
     return Difference(tuple(sorted(changes, key=lambda change: ORDER.index(type(change)))), tuple(refusals))
 
 
@@ -174,6 +184,26 @@ def _view_changes(old: dict[str, TrainingView], wanted: dict[str, TrainingView])
             yield CreateTrainingView(view)
         elif old[name] != view:
             yield AlterTrainingView(old[name], view)
+
+
+def _schedule_changes(old: dict[str, Schedule], wanted: dict[str, Schedule]) -> Iterator[Change]:
+    """Each after those that it is declared to come after. Raises InvalidDefinition where they are a circle."""
+    waits = {name: one.after for name, one in {**old, **wanted}.items()}
+    for name in ordered(waits):
+        if (found := circle(waits, name)) is not None:
+            raise InvalidDefinition(
+                f"Schedule {name} would wait for itself: {' waits for '.join(found)}. Take one of them out."
+            )
+        if name in wanted and name not in old:
+            yield CreateSchedule(wanted[name])
+        elif name in wanted and old[name] != wanted[name]:
+            yield AlterSchedule(old[name], wanted[name])
+
+
+def _dropped_schedules(old: dict[str, Schedule], wanted: dict[str, Schedule]) -> Iterator[Change]:
+    """Those that come after others before these."""
+    left = {name: one.after for name, one in old.items() if name not in wanted}
+    return (DropSchedule(old[name]) for name in reversed(ordered(left)))
 
 
 def _whole_sets(

@@ -24,8 +24,9 @@ from sqlalchemy import Connection as SQLAlchemyConnection
 from fsdb import search_path
 from fsdb.access.giving import give
 from fsdb.catalog.feature_sets import DURATIONS, get_set
+from fsdb.catalog.schedules import get_schedule
 from fsdb.catalog.training import get_view
-from fsdb.definitions import Feature, FeatureSet, TrainingView, fixed_duration
+from fsdb.definitions import Feature, FeatureSet, Schedule, TrainingView, fixed_duration
 from fsdb.errors import ChangeRefused, UnknownName
 from fsdb.migrate import changes
 from fsdb.migrate.beside import SCHEMAS, own
@@ -57,6 +58,9 @@ OPERATIONS = (
     "create_training_view",
     "alter_training_view",
     "drop_training_view",
+    "create_schedule",
+    "alter_schedule",
+    "drop_schedule",
 )
 
 
@@ -210,6 +214,30 @@ class ChangeOperation(MigrateOperation):
         """Drops a training view; training sets saved from it stay."""
         with _pinned(operations) as connection:
             _performed(connection, changes.DropTrainingView(get_view(connection, name)))
+
+    @classmethod
+    def create_schedule(cls, operations: Operations, name: str, *, job: str, cron: str, **attributes: Any) -> None:
+        """Schedules a job. attributes: timezone, sets, query, lookback, retries, catch_up, after, description, tags, owner."""
+        schedule = Schedule(name, job, cron, **attributes)
+        with _pinned(operations) as connection:
+            _performed(connection, changes.CreateSchedule(schedule))
+
+    @classmethod
+    def alter_schedule(cls, operations: Operations, name: str, **attributes: Any) -> None:
+        """Changes what is given of a schedule; the rest stays, and where it stands in time."""
+        with _pinned(operations) as connection:
+            before = get_schedule(connection, name).definition
+            for listed in ("sets", "after"):
+                if listed in attributes:
+                    attributes[listed] = tuple(attributes[listed])
+            after = _replaced(before, attributes, "alter_schedule")
+            _performed(connection, changes.AlterSchedule(before, after))
+
+    @classmethod
+    def drop_schedule(cls, operations: Operations, name: str) -> None:
+        """Drops a schedule; the set that it fills stays."""
+        with _pinned(operations) as connection:
+            _performed(connection, changes.DropSchedule(get_schedule(connection, name).definition))
 
 
 def register() -> None:

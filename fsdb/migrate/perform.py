@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 from psycopg import Connection, sql
 
-from fsdb import deployments, history, training
+from fsdb import deployments, history, jobs, training
 from fsdb.access import audit
 from fsdb.catalog import feature_sets as catalog
 from fsdb.catalog.deployments import using_set
@@ -181,6 +181,18 @@ def _drop_view(connection: Connection[Any], change: changes.DropTrainingView) ->
     training.drop_view(connection, change.view.name)
 
 
+def _create_schedule(connection: Connection[Any], change: changes.CreateSchedule) -> None:
+    jobs.register(connection, change.schedule)
+
+
+def _alter_schedule(connection: Connection[Any], change: changes.AlterSchedule) -> None:
+    jobs.register(connection, change.after)
+
+
+def _drop_schedule(connection: Connection[Any], change: changes.DropSchedule) -> None:
+    jobs.drop(connection, change.schedule.name)
+
+
 def _recompile(connection: Connection[Any], set_name: str) -> None:
     """What has a set's max_age, defaults and reach compiled into it: functions, training views and deployments."""
     history.refresh(connection, get_set(connection, set_name))
@@ -221,4 +233,7 @@ PERFORMERS: dict[type[Change], Callable[[Connection[Any], Any], None]] = {
     changes.CreateTrainingView: _create_view,
     changes.AlterTrainingView: _alter_view,
     changes.DropTrainingView: _drop_view,
+    changes.CreateSchedule: _create_schedule,
+    changes.AlterSchedule: _alter_schedule,
+    changes.DropSchedule: _drop_schedule,
 }

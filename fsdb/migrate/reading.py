@@ -6,6 +6,7 @@ from psycopg import Connection
 
 from fsdb import history
 from fsdb.catalog.feature_sets import RegisteredFeature, RegisteredSet, list_sets
+from fsdb.catalog.schedules import list_schedules
 from fsdb.catalog.training import list_views
 from fsdb.history.live import Needs, find
 from fsdb.migrate.registered import Moved, Registered, set_definition
@@ -13,14 +14,16 @@ from fsdb.sql import query
 
 
 def read(connection: Connection[Any]) -> Registered:
-    """All feature sets and training views as definitions."""
+    """All feature sets, training views and schedules as definitions."""
     registered = list_sets(connection)
     sets = {name: set_definition(one) for name, one in registered.items()}
     tracked = [name for name, one in registered.items() if one.tracked]
     plain = history.plain(connection, tracked) if tracked else set()
     found = {name: _moved(connection, registered[name]) for name in tracked if name not in plain}
     moved = {name: one for name, one in found.items() if one is not None}
-    return Registered(sets, {view.name: view for view in list_views(connection)}, moved)
+    views = {view.name: view for view in list_views(connection)}
+    schedules = {name: one.definition for name, one in list_schedules(connection).items()}
+    return Registered(sets, views, moved, schedules)
 
 
 def _moved(connection: Connection[Any], registered: RegisteredSet) -> Moved | None:

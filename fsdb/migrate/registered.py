@@ -7,7 +7,7 @@ from typing import Any
 
 from fsdb.array_text import python_items
 from fsdb.catalog.feature_sets import RegisteredFeature, RegisteredSet, default_text
-from fsdb.definitions import Feature, FeatureSet, TrainingView
+from fsdb.definitions import Feature, FeatureSet, Schedule, TrainingView
 from fsdb.types import base_name
 
 
@@ -21,11 +21,12 @@ class Moved:
 
 @dataclass(frozen=True)
 class Registered:
-    """The feature sets and training views of a database by name, as definitions; and sets of which tables or columns were renamed."""
+    """The feature sets, training views and schedules of a database by name, as definitions; and sets of which tables or columns were renamed."""
 
     sets: dict[str, FeatureSet]
     views: dict[str, TrainingView]
     moved: dict[str, Moved] = field(default_factory=dict)
+    schedules: dict[str, Schedule] = field(default_factory=dict)
 
 
 def set_definition(registered: RegisteredSet) -> FeatureSet:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from fsdb.catalog.feature_sets import default_text
-from fsdb.definitions import Feature, FeatureSet, TrainingView, duration_text
+from fsdb.definitions import Feature, FeatureSet, Schedule, TrainingView, duration_text
 from fsdb.migrate import changes
 from fsdb.migrate.changes import Change
 from fsdb.migrate.registered import default_value
@@ -17,6 +17,7 @@ WIDTH = 112  # what is left of 120 columns inside `def upgrade():`, with the clo
 
 LOSSES: dict[type[Change], str] = {
     changes.DropFeatureSet: "deletes the set's values and history; the way back gives an empty set",
+    changes.DropSchedule: "the schedule's place in time goes; the way back begins anew",
     changes.DropFeature: "the feature leaves the set; its past stays in history and the way back restores it",
 }
 
@@ -80,7 +81,7 @@ def _feature(feature: Feature) -> tuple[list[Any], dict[str, Any]]:
     }
 
 
-def _described(definition: FeatureSet | TrainingView) -> dict[str, Any]:
+def _described(definition: FeatureSet | TrainingView | Schedule) -> dict[str, Any]:
     rest = {"description": definition.description, "tags": list(definition.tags), "owner": definition.owner}
     return {key: value for key, value in rest.items() if value}
 
@@ -130,6 +131,22 @@ def _create_view(change: Any) -> tuple[str, list[Any], dict[str, Any]]:
     return "create_training_view", [view.name], {**own, **_described(view)}
 
 
+def _create_schedule(change: Any) -> tuple[str, list[Any], dict[str, Any]]:
+    schedule = change.schedule
+    own = {
+        "job": schedule.job,
+        "cron": schedule.cron,
+        "timezone": schedule.timezone,
+        **({"sets": list(schedule.sets)} if schedule.sets else {}),
+        **({"query": schedule.query} if schedule.query is not None else {}),
+        **({"lookback": schedule.lookback} if schedule.lookback is not None else {}),
+        **({"retries": schedule.retries} if schedule.retries != Schedule.retries else {}),
+        **({} if schedule.catch_up else {"catch_up": False}),
+        **({"after": list(schedule.after)} if schedule.after else {}),
+    }
+    return "create_schedule", [schedule.name], {**own, **_described(schedule)}
+
+
 # How each change is called in a migration: operation, positional and keyword arguments.
 CALLS: dict[type[Change], Callable[[Any], tuple[str, list[Any], dict[str, Any]]]] = {
     changes.CreateFeatureSet: _create_set,
@@ -159,4 +176,11 @@ CALLS: dict[type[Change], Callable[[Any], tuple[str, list[Any], dict[str, Any]]]
         _changed(change.before, change.after),
     ),
     changes.DropTrainingView: lambda change: ("drop_training_view", [change.view.name], {}),
+    changes.CreateSchedule: _create_schedule,
+    changes.AlterSchedule: lambda change: (
+        "alter_schedule",
+        [change.after.name],
+        _changed(change.before, change.after),
+    ),
+    changes.DropSchedule: lambda change: ("drop_schedule", [change.schedule.name], {}),
 }

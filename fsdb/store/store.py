@@ -5,6 +5,7 @@ from fsdb.migrate.opening import ready
 from fsdb.store.catalog import CatalogStore
 from fsdb.store.copies import CopyStore
 from fsdb.store.definitions import DefinitionStore
+from fsdb.store.jobs import JobStore
 from fsdb.store.mending import MendingStore
 from fsdb.store.models import ModelStore
 from fsdb.store.reading import ReadingStore
@@ -35,7 +36,9 @@ def opened(url: str | None, warehouse: str | None = None, make: bool = True, cre
     return Store(ready(url, make, create), warehouse)
 
 
-class Store(DefinitionStore, RowStore, MendingStore, ReadingStore, CopyStore, ModelStore, RoleStore, CatalogStore):
+class Store(
+    DefinitionStore, RowStore, MendingStore, ReadingStore, CopyStore, JobStore, ModelStore, RoleStore, CatalogStore
+):
     """A PostgreSQL database as feature store and model server. Each call is one transaction. An error changes nothing.
 
     Calls inside `with store.transaction():` are one transaction together.

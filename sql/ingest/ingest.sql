@@ -23,6 +23,10 @@ SELECT count(*) FROM (
 -- How many rows share their key with an earlier one.
 SELECT count(*) - count(DISTINCT ({keys})) FROM pg_temp.{staging}
 
+-- name: repeated
+-- A key that comes more than once at one moment: how often, when, and the key.
+SELECT count(*), s.t, {keys} FROM pg_temp.{staging} s GROUP BY {keys}, s.t HAVING count(*) > 1 ORDER BY s.t, {keys} LIMIT 1
+
 -- name: analyze
 -- Tells the planner how many rows there are, and of the columns that rows are found by.
 ANALYZE pg_temp.{staging} ({columns})

@@ -1,0 +1,7 @@
+"""Schedules: what runs, when, and what became of it. A batch job fills a feature set by a query, one transaction a slot."""
+
+from fsdb.jobs.registering import drop, register
+from fsdb.jobs.running import Place, due_now, run, run_due, run_past
+from fsdb.jobs.standing import pause, resume
+
+__all__ = ["Place", "drop", "due_now", "pause", "register", "resume", "run", "run_due", "run_past"]

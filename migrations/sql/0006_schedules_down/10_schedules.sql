@@ -1,0 +1,2 @@
+DROP TABLE fsdb.runs;
+DROP TABLE fsdb.schedules;

@@ -1,0 +1,21 @@
+-- name: now
+-- The server's clock.
+SELECT clock_timestamp()
+
+-- name: hold
+-- One schedule, held until the transaction ends; an error where a run has it.
+SELECT FROM fsdb.schedules WHERE name = %(name)s FOR UPDATE NOWAIT
+
+-- name: hold_after_run
+-- One schedule, held until the transaction ends, once no other session holds it.
+SELECT FROM fsdb.schedules WHERE name = %(name)s FOR UPDATE
+
+-- name: followers
+-- The schedules that were declared to come after one.
+SELECT name FROM fsdb.schedules WHERE %(name)s = ANY (after) ORDER BY name
+
+-- name: due
+-- Schedules that may have something to run at a moment, those that others wait for as far as times tell first.
+SELECT name FROM fsdb.schedules
+WHERE paused_at IS NULL AND (coming[1] IS NULL OR coming[1] <= %(now)s) AND (next_try IS NULL OR next_try <= %(now)s)
+ORDER BY coming[1], name
