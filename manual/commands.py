@@ -19,7 +19,7 @@ All commands take `--url URL`: the database to work on. Without it, a command ta
 GROUPS = {
     "Start": "demo init url psql serve",
     "Definitions and migrations": "plan apply track revision merge upgrade downgrade",
-    "Data": "ingest training-set sync retain erase repair",
+    "Data": "ingest training-set sync retain run pause resume erase repair",
     "Models": "register deploy stage attach canary shadow rollback undeploy score replay worker costs",
     "Look": "status list search describe audit doctor calibrate",
     "Rights": "grant revoke roles",

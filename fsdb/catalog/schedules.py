@@ -68,7 +68,7 @@ class Run:
 def list_schedules(connection: Connection[Any], names: Sequence[str] | None = None) -> dict[str, RegisteredSchedule]:
     """The registered schedules by name, in order of name; only those of `names` that exist, where given."""
     with connection.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(query(FILE, "list"), {"names": names and list(names)}).fetchall()
+        rows = cursor.execute(query(FILE, "list"), {"names": None if names is None else list(names)}).fetchall()
     return {row["name"]: _registered(row) for row in rows}
 
 

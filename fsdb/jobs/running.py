@@ -28,7 +28,8 @@ from fsdb.catalog.schedules import (
     write_failed,
 )
 from fsdb.definitions.schedules import BATCH, RETAIN, SYNC
-from fsdb.errors import ChangeRefused, ConnectionFailed, FsdbError, RightMissing
+from fsdb.errors import ChangeRefused, ConnectionFailed, FsdbError, InvalidData, RightMissing
+from fsdb.exchange.queries import first_line
 from fsdb.jobs import clock
 from fsdb.jobs.batch import fill
 from fsdb.jobs.slots import Slot, coming, due, ends, held_by, last_end, next_try, slot_ending
@@ -215,13 +216,15 @@ def _recorded(
     return done
 
 
-def _sentence(connection: Connection[Any], error: Exception) -> str:
+def _sentence(connection: Connection[Any], error: FsdbError | psycopg.Error) -> str:
     """Why a run failed, in a sentence; raises the error itself where the session or the server ended, which is no fault of the run."""
     if connection.closed or (isinstance(error, psycopg.Error) and db.went_away(error)):
         raise error
     if isinstance(error, ConnectionFailed) and not isinstance(error, RightMissing):
         raise error
+    if isinstance(error, InvalidData) and isinstance(error.__cause__, psycopg.Error):
+        said = error.__cause__.diag.message_primary or first_line(error.__cause__)
+        return f"The query failed, or gave what does not fit: {said}."
     if isinstance(error, FsdbError):
         return str(error)
-    first = str(error).strip().partition("\n")[0].rstrip(".")
-    return f"The query failed: {first}."
+    return f"The run failed: {first_line(error)}."

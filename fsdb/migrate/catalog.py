@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 VERSION_TABLE = "catalog_version"
 WITH_COPIES = "0002"  # the revision that brought columnar copies and retention
+WITH_SCHEDULES = "0006"  # the revision that brought schedules
 WITH_RUNTIMES = "0003"  # the revision that brought runtimes, canaries and attached tables
 
 
@@ -82,6 +83,8 @@ def downgrade(url: str, revision: str, confirm: Callable[[Sequence[str]], object
             _refuse_while_versions_have_left(connection)
         if WITH_RUNTIMES in leaving and scripts.get_base() not in leaving:
             _refuse_while_deployed(connection)
+        if WITH_SCHEDULES in leaving and scripts.get_base() not in leaving:
+            _refuse_while_scheduled(connection)
         if scripts.get_base() in leaving:
             _refuse_while_registered(connection)
         if leaving and confirm is not None:
@@ -140,6 +143,14 @@ def _refuse_while_deployed(connection: sa.Connection) -> None:
     if deployed:
         raise ChangeRefused(
             f"Models are deployed as {', '.join(deployed[:10])}{', …' if len(deployed) > 10 else ''}, whose tables and functions belong to this revision: stay at it, or undeploy them first."
+        )
+
+
+def _refuse_while_scheduled(connection: sa.Connection) -> None:
+    scheduled = [name for (name,) in driver(connection).execute(query("migrate/catalog", "scheduled"))]
+    if scheduled:
+        raise ChangeRefused(
+            f"Schedules belong to this revision: stay at it, or drop {', '.join(scheduled[:10])}{', …' if len(scheduled) > 10 else ''} first."
         )
 
 

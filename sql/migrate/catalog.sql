@@ -7,6 +7,10 @@ UNION ALL SELECT 'deployment', name FROM fsdb.deployments
 UNION ALL SELECT 'model', name FROM fsdb.models
 ORDER BY kind, name
 
+-- name: scheduled
+-- The schedules.
+SELECT name FROM fsdb.schedules ORDER BY name
+
 -- name: revision
 -- The catalog's revision; fails where there is no catalog.
 SELECT version_num FROM fsdb.catalog_version

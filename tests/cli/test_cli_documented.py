@@ -55,7 +55,7 @@ def test_every_command_and_parameter_says_what_it_is(command: str) -> None:
 
 
 def test_the_design_s_commands_are_there() -> None:
-    wanted = "demo init upgrade downgrade status plan apply revision merge track ingest training-set sync retain calibrate register deploy score replay worker stage attach canary shadow rollback undeploy costs list search describe audit erase url psql serve doctor repair grant revoke roles"
+    wanted = "demo init upgrade downgrade status plan apply revision merge track ingest training-set sync retain run pause resume calibrate register deploy score replay worker stage attach canary shadow rollback undeploy costs list search describe audit erase url psql serve doctor repair grant revoke roles"
     assert set(COMMANDS) == set(wanted.split())
 
 

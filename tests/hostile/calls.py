@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pandas as pd
@@ -50,6 +50,41 @@ def definitions() -> list[Call]:
             fsdb.TrainingView,
             {"name": "v", "spine": "SELECT 1", "timestamp": "at", "features": ["w.t"], "label": "y", **named},
         ),
+        Call(
+            "BatchSet",
+            fsdb.BatchSet,
+            {
+                **sets,
+                "query": "SELECT 'A' AS origin, 1.0::float8 AS temp",
+                "schedule": "0 3 * * *",
+                "timezone": "UTC",
+                "lookback": "1 hour",
+                "retries": 1,
+                "catch_up": True,
+                "after": ["other"],
+                "max_age": "1 hour",
+                "retention": "1 day",
+                "ahead": "1 day",
+                **named,
+            },
+        ),
+        Call(
+            "Schedule",
+            fsdb.Schedule,
+            {
+                "name": "nightly",
+                "job": "batch",
+                "cron": "0 3 * * *",
+                "timezone": "UTC",
+                "sets": [],
+                "query": "SELECT 1",
+                "lookback": "1 hour",
+                "retries": 1,
+                "catch_up": True,
+                "after": ["other"],
+                **named,
+            },
+        ),
         Call("OnnxModel", fsdb.OnnxModel, {"model": b"", "classes": (0, 1), "translate": True}),
         Call("Table.of", fsdb.Table.of, {"columns": ["a"], "rows": [[1]], "title": "t"}),
         Call("connect", fsdb.connect, {"url": "postgresql://127.0.0.1:1/none", "warehouse": None, "create": False}),
@@ -70,7 +105,14 @@ def make_world(store: fsdb.Store) -> list[Call]:
     )
     spine_query = "SELECT 'A' AS origin, timestamptz '2024-02-02Z' AS at, 1.0::float8 AS y"
     view = fsdb.TrainingView("at_noon", spine=spine_query, timestamp="at", features=["weather.temp"], label="y")
-    store.apply([weather, view])
+    daily = fsdb.BatchSet(
+        "daily",
+        keys={"origin": "text"},
+        features=[fsdb.Feature("temp", "double precision")],
+        query="SELECT 'A' AS origin, 1.0::float8 AS temp",
+        schedule="0 3 * * *",
+    )
+    store.apply([weather, view, daily])
     store.grant("reader", "pg_monitor")
     rows = pd.DataFrame({"origin": ["A", "B"], "temp": [1.0, 2.0], "wind": [3, 4], "event_time": [AT, AT]})
     store.ingest("weather", rows)
@@ -156,6 +198,11 @@ def make_world(store: fsdb.Store) -> list[Call]:
         "describe": {"name": "weather", "kind": "feature set"},
         **{kind: {} for kind in ("feature_sets", "training_views", "training_sets", "models", "deployments")},
         "status": {},
+        "run": {"schedule": "daily", "since": AT, "until": AT + timedelta(days=1)},
+        "schedules": {},
+        "runs": {"schedule": "daily", "most": 10},
+        "pause_schedule": {"schedule": "daily"},
+        "resume_schedule": {"schedule": "daily"},
         "grant": {"role": "reader", "to": "pg_monitor", "on": []},
         "revoke": {"role": "reader", "users": "pg_monitor", "on": []},
         "roles": {},

@@ -65,7 +65,7 @@ def test_it_stays_while_something_is_registered(database: TestDatabase) -> None:
             "VALUES ('weather', 'public', 'public', 'weather', 'weather', false)"
         )
         before = schema(connection)
-        for revision in ("base", "-5"):
+        for revision in ("base", "-6"):
             with pytest.raises(ChangeRefused, match=r"while things are registered in it: feature set weather\. Drop"):
                 catalog.downgrade(database.url, revision)
         assert difference(before, schema(connection)) == {}

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from fsdb.catalog.feature_sets import default_text
-from fsdb.definitions import Feature, FeatureSet, TrainingView
+from fsdb.definitions import BatchSet, Feature, FeatureSet, Schedule, TrainingView
 from fsdb.errors import InvalidDefinition
 from fsdb.migrate import changes
 from fsdb.migrate.diff import ORDER, diff
@@ -25,6 +25,8 @@ ORDERS = FeatureSet(
     "order_state", {"id": "bigint"}, [Feature("total", "numeric(10,2)")], tracks="shop.orders", event_time="updated_at"
 )
 DELAYS = TrainingView("delays", "SELECT * FROM flights", "scheduled_at", ("airport_weather.temp",), label="late")
+
+NIGHTLY = Schedule("nightly", "sync", "0 3 * * *")
 
 
 def registered(*definitions: FeatureSet | TrainingView) -> Registered:
@@ -157,6 +159,9 @@ EVERY = [
     changes.DropFeatureSet(ORDERS),
     changes.DropFeatureSet(WEATHER),
     changes.DropTrainingView(DELAYS),
+    changes.CreateSchedule(NIGHTLY),
+    changes.AlterSchedule(NIGHTLY, replace(NIGHTLY, cron="0 4 * * *")),
+    changes.DropSchedule(NIGHTLY),
 ]
 
 
@@ -169,6 +174,41 @@ def test_undoing_twice_is_doing(change: changes.Change) -> None:
         assert again == change
     assert change.sentence.endswith(".")
     assert change.subject in change.sentence or change.subject.rpartition(".")[2] in change.sentence
+
+
+def batch(name: str, *after: str) -> BatchSet:
+    return BatchSet(
+        name, {"id": "bigint"}, [Feature("total", "real")], query="SELECT 1", schedule="0 3 * * *", after=after
+    )
+
+
+def test_a_batch_set_is_a_feature_set_and_a_schedule() -> None:
+    daily = batch("daily")
+    assert kinds(diff(registered(), [daily]).changes) == ["CreateFeatureSet", "CreateSchedule"]
+    found = Registered({"daily": daily.parts()[0]}, {}, schedules={"daily": daily.parts()[1]})
+    assert diff(found, [daily]).changes == ()
+    later = replace(daily, schedule="0 4 * * *", owner="us")
+    assert kinds(diff(found, [later]).changes) == ["AlterFeatureSet", "AlterSchedule"]
+    assert kinds(diff(found, [], prune=True).changes) == ["DropSchedule", "DropFeatureSet"]
+    assert kinds(diff(found, [daily.parts()[0]], prune=True).changes) == ["DropSchedule"]
+
+
+def test_schedules_are_made_after_those_that_they_come_after_and_dropped_before_them() -> None:
+    given = [batch("a", "b"), batch("b", "c"), batch("c")]
+    made = [
+        change.subject for change in diff(registered(), given).changes if isinstance(change, changes.CreateSchedule)
+    ]
+    assert made == ["c", "b", "a"]
+    found = Registered({}, {}, schedules={one.name: one.parts()[1] for one in given})
+    assert [change.subject for change in diff(found, [], prune=True).changes] == ["a", "b", "c"]
+
+
+def test_a_circle_of_schedules_is_refused() -> None:
+    with pytest.raises(
+        InvalidDefinition,
+        match=r"would wait for itself: . waits for . waits for . waits for .\. Take one of them out\.",
+    ):
+        diff(registered(), [batch("a", "b"), batch("b", "c"), batch("c", "a")])
 
 
 def test_every_change_has_its_place_in_the_order() -> None:
