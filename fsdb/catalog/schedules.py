@@ -11,7 +11,7 @@ from psycopg.sql import SQL
 
 from fsdb.catalog.nearest import nearest
 from fsdb.definitions import Schedule
-from fsdb.errors import UnknownName
+from fsdb.errors import InvalidData, UnknownName
 from fsdb.sql import query
 from fsdb.table import Table
 
@@ -140,7 +140,9 @@ def schedules_table(connection: Connection[Any], now: datetime) -> Table:
 
 
 def runs_table(connection: Connection[Any], schedule: str | None, most: int) -> Table:
-    """The runs of one schedule or of all, the newest first."""
+    """The runs of one schedule or of all, the newest first. Raises InvalidData for a number of lines that is none."""
+    if not 0 <= most < 2**63:
+        raise InvalidData(f"most={most} is not a number of lines: give 0 or more.")
     return _table(connection, "runs", {"schedule": schedule, "most": most}, "Runs")
 
 

@@ -13,6 +13,7 @@ from fsdb.errors import InvalidDefinition
 _ANCHOR = datetime(2000, 1, 1, tzinfo=UTC)
 # How far back the last time is looked for: those of frequent schedules are found in the first of them.
 _BACK = tuple(timedelta(days=days) for days in (0.1, 1.5, 8, 33, 370, 3_000, 14_700))
+_FIRST = datetime(1, 1, 5, tzinfo=UTC)
 LAST_YEAR = 9990  # beyond it days cannot be counted on
 
 
@@ -55,9 +56,9 @@ def times_after(cron: str, zone: tzinfo, after: datetime) -> Iterator[datetime]:
     """The moments later than `after`, in order and each once, in UTC; they end with the years."""
     from cronsim import CronSim
 
-    last = after
     if after.year >= LAST_YEAR:
         return
+    last = after = max(after.astimezone(UTC) if after.year > 1 else _FIRST, _FIRST)
     # An hour earlier: of a time that comes twice, the clock shows less the second time.
     for found in CronSim(cron, (after - timedelta(hours=3)).astimezone(zone)):
         moment = found.astimezone(UTC)
@@ -72,7 +73,7 @@ def last_time(cron: str, zone: tzinfo, at: datetime) -> datetime | None:
     """The latest of the moments up to and including `at`, in UTC; None where there was none within forty years."""
     for back in _BACK:
         latest = None
-        for moment in times_after(cron, zone, at - back):
+        for moment in times_after(cron, zone, at - back if at - _FIRST > back else _FIRST):
             if moment > at:
                 break
             latest = moment

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice, takewhile
 from typing import Any
 
 import psycopg
@@ -38,6 +39,7 @@ from fsdb.sql import query
 logger = logging.getLogger(__name__)
 
 FILE = "jobs/schedules"
+MOST_SLOTS = 20_000  # at once by hand: as many transactions
 Transaction = Callable[[], AbstractContextManager[Connection[Any]]]
 
 
@@ -104,16 +106,18 @@ def run_past(place: Place, name: str, since: datetime, until: datetime) -> Itera
         raise ChangeRefused(f"Schedule {name} has no past to run: only batch sets are of a time.")
     if until > now:
         raise ChangeRefused(f"Slots of {name} up to {until} have not come yet: it is {now}.")
-    past = ends(found.definition, since)
-    end = next(past, None)
-    if end is None or end > until:
+    past = list(islice(takewhile(lambda end: end <= until, ends(found.definition, since)), MOST_SLOTS + 1))
+    if not past:
         raise ChangeRefused(f"Schedule {name} has no slot that ends after {since} and up to {until}.")
-    while end is not None and end <= until:
+    if len(past) > MOST_SLOTS:
+        raise ChangeRefused(
+            f"Schedule {name} has more than {MOST_SLOTS:,} slots from {since} to {until}: run them in parts."
+        )
+    for end in past:
         done = _by_hand(place, found.name, end, False)
         yield done
         if done.outcome == "failed":
             return
-        end = next(past, None)
 
 
 def _by_hand(place: Place, name: str, until: datetime, moves_on: bool) -> Run:
