@@ -14,6 +14,7 @@ from fsdb.catalog.feature_sets import RegisteredSet, list_sets
 from fsdb.columnar.health import copy_problems
 from fsdb.config import MINIMUM_SERVER
 from fsdb.errors import FsdbError
+from fsdb.jobs.health import problems as schedule_problems
 from fsdb.migrate import revisions
 from fsdb.search_path import of_user
 from fsdb.sql import query
@@ -244,6 +245,16 @@ def _backlog(connection: Connection[Any]) -> Iterator[Check]:
         )
 
 
+def _schedules(connection: Connection[Any]) -> Iterator[Check]:
+    """Schedules; nothing where there are none."""
+    count, found = schedule_problems(connection)
+    for problem in found:
+        state: State = "wrong" if problem.wrong else "advice"
+        yield Check(f"schedule {problem.schedule}", state, problem.found, problem.advice)
+    if count and not found:
+        yield Check("schedules", "good", "run at their times")
+
+
 def _copies(connection: Connection[Any]) -> Iterator[Check]:
     found = copy_problems(connection)
     for problem in found:
@@ -355,6 +366,7 @@ PARTS: dict[str, Callable[[Connection[Any]], Iterator[Check]]] = {
     "columnar copies": _copies,
     "models of runtime onnx": _models,
     "rows for a worker": _backlog,
+    "schedules": _schedules,
     "rights": _rights,
     "rights: roles": _roles,
     "policies on history": _policies,

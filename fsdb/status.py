@@ -1,4 +1,4 @@
-"""How a database stands: server, catalog, and for each set, view and deployment whether everything is installed."""
+"""How a database stands: server, catalog, for each set, view and deployment whether everything is installed, and how schedules go."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from fsdb import history
 from fsdb.access import foreign_code
 from fsdb.catalog.deployments import list_deployments
 from fsdb.catalog.feature_sets import list_sets
+from fsdb.catalog.schedules import standing
 from fsdb.catalog.training import list_views
 from fsdb.config import HISTORY_SCHEMA
 from fsdb.history.status import ObjectStatus
@@ -25,7 +26,7 @@ from fsdb.table import Table
 
 @dataclass(frozen=True)
 class Part:
-    """A feature set, training view or deployment with the objects that it needs in the database.
+    """A feature set, training view, deployment or schedule with the objects that it needs in the database.
 
     rows and versions: of the live or model table, and of history. estimated: which of the two the planner estimates, as in large tables.
     """
@@ -121,7 +122,7 @@ def read_status(connection: Connection[Any]) -> Status:
     row = connection.execute(query("status/status", "server")).fetchone()
     assert row is not None
     version, database, revision = row
-    parts = (*_sets(connection), *_views(connection), *_deployments(connection))
+    parts = (*_sets(connection), *_views(connection), *_deployments(connection), *_schedules(connection))
     return Status(version, database, revision, revisions.head_revision(), parts)
 
 
@@ -159,6 +160,10 @@ def _views(connection: Connection[Any]) -> Sequence[Part]:
         Part("training view", name, None, None, "" if objects else "too wide for SQL", objects)
         for name, objects in states.items()
     ]
+
+
+def _schedules(connection: Connection[Any]) -> Sequence[Part]:
+    return [Part("schedule", name, None, None, said, ()) for name, said in standing(connection).items()]
 
 
 def _deployments(connection: Connection[Any]) -> Sequence[Part]:

@@ -9,6 +9,7 @@ from psycopg import Connection
 from psycopg.rows import dict_row
 from psycopg.sql import SQL
 
+from fsdb import clock
 from fsdb.catalog.nearest import nearest
 from fsdb.definitions import Schedule
 from fsdb.errors import InvalidData, UnknownName
@@ -132,6 +133,20 @@ def write_paused(connection: Connection[Any], name: str, paused: bool, now: date
 def record_run(connection: Connection[Any], run: Run) -> None:
     """Writes a run down."""
     connection.execute(query(FILE, "record"), vars(run))
+
+
+def last_error(connection: Connection[Any], name: str) -> str | None:
+    """Why the last run of a schedule failed; None where it did not, or the caller may not read that."""
+    if connection.execute(query(FILE, "sees_errors")).fetchone() != (True,):
+        return None
+    row = connection.execute(query(FILE, "last_error"), {"name": name}).fetchone()
+    return None if row is None else row[0]
+
+
+def standing(connection: Connection[Any]) -> dict[str, str]:
+    """Where each schedule stands, in words: its last run, and when it runs next."""
+    rows = connection.execute(query(FILE, "standing"), {"now": clock.now(connection)}).fetchall()
+    return dict(rows)
 
 
 def schedules_table(connection: Connection[Any], now: datetime) -> Table:

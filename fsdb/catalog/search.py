@@ -91,4 +91,5 @@ KINDS: dict[str, Callable[[Connection[Any], str], Table]] = {
     "training view": _other("training_view"),
     "training set": _other("training_set"),
     "deployment": _other("deployment"),
+    "schedule": _other("schedule"),
 }

@@ -28,7 +28,7 @@ def list_(
     kind: Annotated[
         str | None,
         typer.Argument(
-            help="feature-sets, training-views, training-sets, models or deployments. Without one, how many there are of each.",
+            help="feature-sets, training-views, training-sets, models, deployments or schedules. Without one, how many there are of each.",
             show_default=False,
         ),
     ] = None,

@@ -2,6 +2,6 @@
 
 from fsdb.jobs.registering import drop, register
 from fsdb.jobs.running import Place, due_now, run, run_due, run_past
-from fsdb.jobs.standing import pause, resume
+from fsdb.jobs.standing import look_ahead, pause, resume
 
-__all__ = ["Place", "drop", "due_now", "pause", "register", "resume", "run", "run_due", "run_past"]
+__all__ = ["Place", "drop", "due_now", "look_ahead", "pause", "register", "resume", "run", "run_due", "run_past"]

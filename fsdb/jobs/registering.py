@@ -5,12 +5,12 @@ from typing import Any
 import psycopg
 from psycopg import Connection
 
+from fsdb import clock
 from fsdb.catalog.feature_sets import get_set, list_sets
 from fsdb.catalog.schedules import delete_schedule, list_schedules, put_schedule, write_coming
 from fsdb.definitions import Schedule
 from fsdb.definitions.circles import circle
 from fsdb.errors import ChangeRefused, InvalidDefinition
-from fsdb.jobs import clock
 from fsdb.jobs.queries import check, users_path
 from fsdb.jobs.slots import coming, last_end
 from fsdb.sql import query

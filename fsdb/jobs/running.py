@@ -8,7 +8,7 @@ free at once. Sync and retain commit as they go and take turns by themselves, so
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice, takewhile
@@ -17,7 +17,7 @@ from typing import Any
 import psycopg
 from psycopg import Connection
 
-from fsdb import columnar, db, retention
+from fsdb import clock, columnar, db, retention
 from fsdb.catalog.schedules import (
     RegisteredSchedule,
     Run,
@@ -31,7 +31,6 @@ from fsdb.catalog.schedules import (
 from fsdb.definitions.schedules import BATCH, RETAIN, SYNC
 from fsdb.errors import ChangeRefused, ConnectionFailed, FsdbError, InvalidData, RightMissing
 from fsdb.exchange.queries import first_line
-from fsdb.jobs import clock
 from fsdb.jobs.batch import fill
 from fsdb.jobs.slots import Slot, coming, due, ends, held_by, last_end, next_try, slot_ending
 from fsdb.sql import query
@@ -138,6 +137,9 @@ def _batch(
     slot = slot_ending(found.definition, until)
     began, started_at = time.perf_counter(), clock.now(connection)
     rows = changed = error = None
+    # Where the server's system cannot tell, it is no error of the run.
+    with suppress(psycopg.DataError, psycopg.NotSupportedError), connection.transaction():
+        connection.execute(query(FILE, "watchful"))
     try:
         with connection.transaction():
             rows, changed = fill(connection, found, slot)

@@ -2,11 +2,10 @@
 
 from datetime import datetime
 
-from fsdb import jobs
+from fsdb import clock, jobs
 from fsdb.arguments import checked_calls
 from fsdb.catalog.schedules import MOST_RUNS, Run, get_schedule, runs_table, schedules_table
 from fsdb.errors import ChangeRefused, InvalidArgument, RunFailed
-from fsdb.jobs import clock
 from fsdb.store.base import BaseStore
 from fsdb.table import Table
 

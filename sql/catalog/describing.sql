@@ -7,6 +7,7 @@ SELECT kind FROM (
     UNION ALL SELECT 'training view', 4 FROM fsdb.training_views WHERE name = %(name)s
     UNION ALL SELECT 'training set', 5 FROM fsdb.training_sets WHERE name = %(name)s
     UNION ALL SELECT 'deployment', 6 FROM fsdb.deployments WHERE name = %(name)s
+    UNION ALL SELECT 'schedule', 7 FROM fsdb.schedules WHERE name = %(name)s
 ) AS found ORDER BY position
 
 -- name: training_view
@@ -49,3 +50,19 @@ FROM fsdb.deployments AS d JOIN fsdb.deployment_releases AS r USING (deployment_
 LEFT JOIN fsdb.deployment_releases AS c ON (c.deployment_id, c.release) = (d.deployment_id, d.canary_release)
 LEFT JOIN fsdb.deployment_feeds AS f ON f.deployment_id = d.deployment_id
 WHERE d.name = %(name)s
+
+-- name: schedule
+-- The next slots of a schedule, and its last runs.
+(SELECT NULL::timestamptz AS since, c.until, 'to come' AS outcome, NULL::bigint AS rows, NULL::bigint AS changed, NULL::integer AS attempt, s.next_try,
+        NULL::timestamptz AS started_at, NULL AS duration
+ FROM fsdb.schedules s CROSS JOIN LATERAL unnest(s.coming[1:2]) WITH ORDINALITY c (until, place) WHERE s.name = %(name)s ORDER BY c.place DESC)
+UNION ALL
+(SELECT since, until, outcome, rows, changed, attempt, next_try, started_at, duration::text
+ FROM fsdb.runs WHERE schedule = %(name)s ORDER BY run_id DESC LIMIT 10)
+
+-- name: schedule_said
+-- What a schedule's title says.
+SELECT ARRAY['Schedule ' || name, nullif(description, ''), job || ' at ' || cron, timezone, 'sets ' || nullif(array_to_string(sets, ', '), ''), 'lookback ' || lookback,
+             CASE WHEN catch_up THEN NULL ELSE 'the last slot alone' END, 'after ' || nullif(array_to_string(after, ', '), ''),
+             'reads ' || nullif(array_to_string(reads, ', '), ''), 'done until ' || done_until, 'paused since ' || paused_at, 'owner ' || nullif(owner, ''), 'query: ' || query]
+FROM fsdb.schedules WHERE name = %(name)s

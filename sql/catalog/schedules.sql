@@ -50,6 +50,23 @@ VALUES (%(schedule)s, %(job)s, %(since)s, %(until)s, %(outcome)s, %(rows)s, %(ch
 -- Whether the caller may read why runs failed.
 SELECT has_column_privilege('fsdb.runs', 'error', 'SELECT')
 
+-- name: last_error
+-- Why the last run failed.
+SELECT error FROM fsdb.runs WHERE schedule = %(name)s ORDER BY run_id DESC LIMIT 1
+
+-- name: standing
+-- Where each schedule stands, in words.
+SELECT s.name, concat_ws('; ', s.job || ' at ' || s.cron || ', ' || s.timezone,
+    CASE WHEN r.run_id IS NULL THEN 'never ran'
+         ELSE format('last run %%s, %%s', date_trunc('second', r.started_at), CASE WHEN r.outcome = 'done' THEN coalesce(r.rows, 0) || ' rows' ELSE 'failed' END) END,
+    CASE WHEN s.paused_at IS NOT NULL THEN format('paused since %%s', date_trunc('second', s.paused_at))
+         WHEN s.attempt > 0 THEN format('failing, %%s times in a row; tried again at %%s', s.attempt, date_trunc('second', s.next_try))
+         WHEN s.coming[1] <= %(now)s THEN format('due since %%s', s.coming[1])
+         ELSE 'next run ' || s.coming[1] END)
+FROM fsdb.schedules s
+LEFT JOIN LATERAL (SELECT r.run_id, r.started_at, r.outcome, r.rows FROM fsdb.runs r WHERE r.schedule = s.name ORDER BY r.run_id DESC LIMIT 1) r ON true
+ORDER BY s.name
+
 -- name: table
 -- Every schedule, when it ran last and how that went, and when it runs next.
 SELECT s.name, s.job, s.cron, s.timezone,

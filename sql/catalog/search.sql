@@ -11,6 +11,8 @@ WITH entries (kind, name, description, tags, owner) AS (
     UNION ALL
     SELECT 'model', name, description, tags, owner FROM fsdb.models
     UNION ALL
+    SELECT 'schedule', name, concat_ws(' ', nullif(description, ''), job, cron, timezone), tags, owner FROM fsdb.schedules
+    UNION ALL
     SELECT 'deployment', name, 'model ' || model || ' version ' || version, '{{}}'::text[], '' FROM fsdb.deployments
 )
 SELECT kind, name, description, tags, owner

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 import fsdb
-from fsdb.jobs import clock
+from fsdb import clock
 from tests.conftest import TestDatabase
 
 QUERY = "SELECT m, sum(amount) AS total, count(*) AS n FROM pay WHERE at > :since AND at <= :until GROUP BY m"

@@ -1,4 +1,4 @@
-"""What time it is: the server's clock, on which all workers agree. Tests set another."""
+"""What time it is for schedules: the server's clock, on which all workers agree. Tests set another, so none waits."""
 
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from fsdb.sql import query
 
 def now(connection: Connection[Any]) -> datetime:
     """This moment."""
-    row = connection.execute(query("jobs/schedules", "now")).fetchone()
+    row = connection.execute(query("clock", "now")).fetchone()
     assert row is not None
     moment: datetime = row[0]
     return moment

@@ -1,0 +1,3 @@
+-- name: now
+-- The server's clock.
+SELECT clock_timestamp()
