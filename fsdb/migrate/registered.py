@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from fsdb.array_text import python_items
@@ -30,10 +31,11 @@ class Registered:
 
 
 def set_definition(registered: RegisteredSet) -> FeatureSet:
-    """The definition that declares a registered set as it is now."""
-    return FeatureSet(
-        registered.name,
-        keys=registered.keys,
+    """The definition that declares a registered set as it is now. Its parts were checked when they were written, or when they were read."""
+    made = object.__new__(FeatureSet)
+    made.__dict__.update(
+        name=registered.name,
+        keys=MappingProxyType(dict(registered.keys)),
         features=tuple(feature_definition(feature) for feature in registered.features),
         max_age=registered.max_age,
         description=registered.description,
@@ -44,6 +46,7 @@ def set_definition(registered: RegisteredSet) -> FeatureSet:
         retention=registered.retention,
         ahead=registered.ahead,
     )
+    return made
 
 
 def feature_definition(registered: RegisteredFeature) -> Feature:

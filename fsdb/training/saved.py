@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 from psycopg import Connection
 from psycopg.sql import Identifier
-from rich.table import Table as RichTable
+from rich.console import RenderableType
 
 from fsdb.access import erasures
 from fsdb.access.giving import give
@@ -100,7 +100,7 @@ class SavedTrainingSet:
     def __repr__(self) -> str:
         return repr(self._shown())
 
-    def __rich__(self) -> RichTable:
+    def __rich__(self) -> RenderableType:
         return self._shown().__rich__()
 
     def _repr_html_(self) -> str:

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from rich.console import Group
-from rich.table import Table as RichTable
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from fsdb.arguments import checked_calls
@@ -205,7 +204,7 @@ class TrainingSet:
     def __repr__(self) -> str:
         return repr(self._shown()) if self.notice is None else f"{repr(self._shown()).rstrip()}\n{self.notice}"
 
-    def __rich__(self) -> RichTable | Group:
+    def __rich__(self) -> RenderableType:
         table = self._shown().__rich__()
         return table if self.notice is None else Group(table, Text(self.notice))
 
