@@ -1,8 +1,6 @@
 """How long `fsdb status`, `plan` and `search` take in a large catalog, on a running server: the whole command, Python's start and all.
 
-The baseline of each is `fsdb --version`, the least that a command takes. Each set has some rows. Bytecode is there, as it is of an installed
-package, in a folder of the run's own. Other programs disturb the clock more than they disturb the seconds of the processor that a command itself
-takes, so these are told, too.
+The baseline of each is `fsdb --version`, the least that a command takes. Each set has some rows.
 """
 
 import os
@@ -72,12 +70,7 @@ def _make(url: str, definitions: str) -> None:
 def _seconds(url: str, project: Path, arguments: Sequence[str]) -> float:
     """The median of some runs of a command."""
     code = [sys.executable, "-m", "fsdb", *arguments]
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    environment = kept | {
-        "FSDB_URL": url,
-        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-        "PYTHONPYCACHEPREFIX": str(project / "bytecode"),
-    }
+    environment = os.environ | {"FSDB_URL": url, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     taken = []
     for _ in range(ROUNDS):
         begin = time.perf_counter()

@@ -5,7 +5,7 @@ import logging as _logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fsdb.definitions import BatchSet, Feature, FeatureSet, Schedule, TrainingView
+    from fsdb.definitions import BatchSet, EventTable, Feature, FeatureSet, Schedule, TrainingView, Window, WindowSet
     from fsdb.errors import (
         CatalogMissing,
         ChangeRefused,
@@ -50,6 +50,7 @@ __all__ = [
     "EnginePassedOver",
     "EngineUnavailable",
     "Erased",
+    "EventTable",
     "Feature",
     "FeatureSet",
     "FsdbError",
@@ -73,6 +74,8 @@ __all__ = [
     "TrainingView",
     "UnknownName",
     "UnsupportedModel",
+    "Window",
+    "WindowSet",
     "connect",
 ]
 
@@ -80,10 +83,13 @@ __all__ = [
 _PLACES = {
     "fsdb.definitions": (
         "BatchSet",
+        "EventTable",
         "Feature",
         "FeatureSet",
         "Schedule",
         "TrainingView",
+        "Window",
+        "WindowSet",
     ),
     "fsdb.errors": (
         "CatalogMissing",

@@ -233,12 +233,9 @@ def _list(value: Any, hint: Any, arguments: tuple[Any, ...]) -> Any:
         raise _Misfit(_words(hint), value)  # a frame's items are its columns' names
     item = arguments[0] if arguments else Any
     items = []
-    ours = isinstance(item, type) and item.__module__.startswith(
-        "fsdb."
-    )  # as the features of large sets, looked at when they were made
     for position, one in enumerate(value):
         try:
-            items.append(one if ours and type(one) is item else fitted(one, item))
+            items.append(fitted(one, item))
         except _Misfit as misfit:
             raise misfit.inside(f"[{position}]") from None
     return tuple(items) if isinstance(value, tuple) or get_origin(hint) is tuple else items

@@ -16,12 +16,14 @@ from fsdb.catalog.deployments import list_deployments
 from fsdb.catalog.feature_sets import list_sets
 from fsdb.catalog.schedules import standing
 from fsdb.catalog.training import list_views
+from fsdb.catalog.window_sets import list_window_sets
 from fsdb.config import HISTORY_SCHEMA
 from fsdb.history.status import ObjectStatus
 from fsdb.migrate import revisions
 from fsdb.sizes import read_sizes
 from fsdb.sql import query
 from fsdb.table import Table
+from fsdb.windows import windows_status
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,13 @@ def read_status(connection: Connection[Any]) -> Status:
     row = connection.execute(query("status/status", "server")).fetchone()
     assert row is not None
     version, database, revision = row
-    parts = (*_sets(connection), *_views(connection), *_deployments(connection), *_schedules(connection))
+    parts = (
+        *_sets(connection),
+        *_windows(connection),
+        *_views(connection),
+        *_deployments(connection),
+        *_schedules(connection),
+    )
     return Status(version, database, revision, revisions.head_revision(), parts)
 
 
@@ -146,6 +154,16 @@ def _sets(connection: Connection[Any]) -> Sequence[Part]:
             notes.append(f"rows are not counted without SELECT on {one.live_schema}.{one.live_table}")
         estimated = tuple(kind for kind, size in {"rows": live, "versions": past}.items() if size.estimated)
         found.append(Part("feature set", name, live.rows, past.rows, "; ".join(notes), objects, estimated))
+    return found
+
+
+def _windows(connection: Connection[Any]) -> Sequence[Part]:
+    """Window sets: of each what it reads, and how its objects stand."""
+    found = []
+    for name, one in list_window_sets(connection).items():
+        assert one.windows is not None
+        events = one.windows.events.name
+        found.append(Part("window set", name, None, None, f"of {events}", tuple(windows_status(connection, one))))
     return found
 
 

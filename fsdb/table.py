@@ -8,9 +8,7 @@ from io import StringIO
 from typing import Any
 
 from rich import box
-from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, RenderResult
-from rich.segment import Segment
+from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -42,14 +40,10 @@ class Table:
         """The rows as JSON can carry them: times in ISO format, other objects as text."""
         return [{column: _plain(value) for column, value in row.items()} for row in self]
 
-    def __rich__(self) -> "_Printed":
-        return _Printed(self)
-
-    def folded(self) -> RichTable:
-        """As Rich prints it: long cells fold into several lines."""
+    def __rich__(self) -> RichTable:
         table = RichTable(title=self.title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
         for position, column in enumerate(self.columns):
-            table.add_column(column, justify="right" if self.is_number(position) else "left", overflow="fold")
+            table.add_column(column, justify="right" if self._is_number(position) else "left", overflow="fold")
         for row in self.rows:
             table.add_row(*(Text(shown(value)) for value in row))
         return table
@@ -62,7 +56,7 @@ class Table:
 
     def _repr_html_(self) -> str:
         # Notebooks align every cell to the right, whose style only a cell's own overrules.
-        sides = ["right" if self.is_number(position) else "left" for position in range(len(self.columns))]
+        sides = ["right" if self._is_number(position) else "left" for position in range(len(self.columns))]
         styles = [f' style="text-align: {side}"' for side in sides]
         head = "".join(f"<th{style}>{escape(column)}</th>" for column, style in zip(self.columns, styles, strict=True))
         body = "".join(
@@ -72,47 +66,10 @@ class Table:
         caption = f"<caption>{escape(self.title)}</caption>" if self.title else ""
         return f'<table style="caption-side: top; text-align: left">{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
-    def is_number(self, position: int) -> bool:
+    def _is_number(self, position: int) -> bool:
         """Whether a column holds numbers alone, which stand on the right."""
         kinds = (int, float, type(None))
         return bool(self.rows) and all(isinstance(row[position], kinds) for row in self.rows)
-
-
-@dataclass(frozen=True)
-class _Printed:
-    """A table as a terminal shows it, the same characters as Rich's. Where no cell must fold, its lines are put together at once:
-    Rich lays out every cell by itself, which takes longer than all else for some hundred rows."""
-
-    table: Table
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        table = self.table
-        cells = [table.columns, *([shown(value) for value in row] for row in table.rows)]
-        plain = all(text.isprintable() for row in cells for text in row)
-        widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
-        across = sum(widths) + 2 * len(widths) + (len(widths) - 1) + 2
-        if table.title or not plain or not widths or across > options.max_width:
-            yield table.folded()
-            return
-        right = [table.is_number(position) for position in range(len(widths))]
-        header = console.get_style("table.header")
-        head = [Segment(f" {_padded(*cell)} ", header) for cell in zip(table.columns, widths, right, strict=True)]
-        empty, line = Segment(" " * across + "\n"), Segment(" " + "\u2500" * (across - 2) + " \n")
-        space = Segment(" ")
-        yield empty
-        yield from (part for cell in head for part in (space, cell))
-        yield Segment(" \n")
-        yield line
-        for row in cells[1:]:
-            padded = (_padded(*cell) for cell in zip(row, widths, right, strict=True))
-            yield Segment("  " + "   ".join(padded) + "  \n")
-        yield empty
-
-
-def _padded(text: str, width: int, right: bool) -> str:
-    """A cell's text in its column's width."""
-    space = " " * (width - cell_len(text))
-    return space + text if right else text + space
 
 
 def shown(value: Any) -> str:

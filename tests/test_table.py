@@ -1,12 +1,8 @@
 """Result tables: what people, notebooks and machines see of the same rows."""
 
-import io
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
-
-import pytest
-from rich.console import Console
 
 from fsdb.table import Table, shown
 
@@ -56,28 +52,3 @@ def test_values_as_people_read_them() -> None:
         "1.50",
         "",
     ]
-
-
-@pytest.mark.parametrize(
-    "table",
-    [
-        Table.of(("a", "rows", "long name"), [("x", 1, "y"), ("日本", 22222, ""), ("e\u0301", None, True)]),
-        Table.of(("name", "note"), [("two", "lines\nof it"), ("tab", "a\tb"), ("[red]", "[/]")]),
-        Table.of(("n",), [(1,), (None,)]),
-        Table.of(("none",), []),
-        TABLE,
-    ],
-)
-def test_lines_put_together_at_once_are_those_that_rich_lays_out(table: Table) -> None:
-    for width in range(8, 60):
-        for colours in (None, "truecolor"):
-            printed = [_printed(what, width, colours) for what in (table, table.folded())]
-            assert printed[0] == printed[1], (width, colours)
-
-
-def _printed(what: object, width: int, colours: str | None) -> str:
-    console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=colours)  # type: ignore[arg-type]
-    console.print(what)
-    assert isinstance(console.file, io.StringIO)
-    # Bold that ends and begins again is bold.
-    return console.file.getvalue().replace("\x1b[0m\x1b[1m", "")

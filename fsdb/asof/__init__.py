@@ -14,8 +14,10 @@ from fsdb.asof.description import (
     Snapshot,
     Spine,
     Then,
+    read_of,
     set_read,
 )
+from fsdb.asof.windows import EventColumns, WindowRead
 
 __all__ = [
     "NOW",
@@ -23,6 +25,7 @@ __all__ = [
     "AsOf",
     "At",
     "Column",
+    "EventColumns",
     "FeatureRead",
     "KeyBinding",
     "Known",
@@ -31,5 +34,7 @@ __all__ = [
     "Snapshot",
     "Spine",
     "Then",
+    "WindowRead",
+    "read_of",
     "set_read",
 ]

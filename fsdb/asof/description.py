@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from fsdb.asof.windows import WindowRead, window_read
 from fsdb.catalog.feature_sets import RegisteredFeature, RegisteredSet
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ class FeatureRead:
 class SetRead:
     """What is read of one feature set: the features of one version per spine row.
 
-    Values whose version is older than `max_age` at the moment asked for are NULL.
+    Values whose version is older than `max_age` at the moment asked for are NULL. windows: where the features are computed from events:
+    `history_table` is that of the events then, and `versions_of` their set; otherwise it is the feature set itself.
     """
 
     feature_set: str
@@ -55,6 +57,13 @@ class SetRead:
     keys: tuple[KeyBinding, ...]
     features: tuple[FeatureRead, ...]
     max_age: timedelta | None
+    windows: WindowRead | None = None
+    events: str | None = None
+
+    @property
+    def versions_of(self) -> str:
+        """The set whose versions are read."""
+        return self.events or self.feature_set
 
 
 @dataclass(frozen=True)
@@ -142,10 +151,26 @@ def set_read(
     bindings: Mapping[str, str] | None = None,
 ) -> SetRead:
     """What to read of a registered set: features with their output names; keys bind to columns of `bindings`, else by name."""
+    reads = tuple(
+        FeatureRead(f.feature_id, f.history_column, output, f.type, f.default_value) for f, output in features
+    )
+    return read_of(registered, reads, registered.max_age, bindings)
+
+
+def read_of(
+    registered: RegisteredSet,
+    features: tuple[FeatureRead, ...],
+    max_age: timedelta | None,
+    bindings: Mapping[str, str] | None = None,
+) -> SetRead:
+    """As `set_read`, of features that are described already, with a max_age of their own."""
+    windows = registered.windows
     return SetRead(
         registered.name,
         registered.history_table,
         tuple(KeyBinding(key, kind, (bindings or {}).get(key, key)) for key, kind in registered.keys.items()),
-        tuple(FeatureRead(f.feature_id, f.history_column, output, f.type, f.default_value) for f, output in features),
-        registered.max_age,
+        features,
+        max_age,
+        None if windows is None else window_read(windows, [feature.feature_id for feature in features]),
+        None if windows is None else windows.events.name,
     )

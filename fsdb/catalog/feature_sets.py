@@ -1,7 +1,7 @@
 """Registered feature sets: reading them from the catalog and writing them to it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -13,9 +13,9 @@ from psycopg.types.json import Jsonb
 
 from fsdb.array_text import texts_of, written
 from fsdb.catalog.nearest import nearest
-from fsdb.catalog.references import chosen, owners
 from fsdb.config import HISTORY_SCHEMA
 from fsdb.definitions import Feature, FeatureSet
+from fsdb.definitions.windows import WindowFeature
 from fsdb.errors import InvalidDefinition, UnknownName
 from fsdb.listing import listed
 from fsdb.sql import query
@@ -52,7 +52,8 @@ class RegisteredSet:
 
     reach: as of this moment or later PostgreSQL alone has every version; earlier ones are partly in the columnar copy alone. None
     where none ever left. event_time_rule: "clock" or "clock only" where the clock alone counts in a live table of fsdb's own.
-    ahead: how far an event_time may lie ahead of the clock.
+    ahead: how far an event_time may lie ahead of the clock. happens: of an event table, the column with the time of each event.
+    windows: of a set whose features are computed from events, what they are; its tables are then those of the events.
     """
 
     name: str
@@ -74,6 +75,8 @@ class RegisteredSet:
     reach: datetime | None = None
     event_time_rule: str | None = None
     ahead: timedelta | None = None
+    happens: str | None = None
+    windows: "RegisteredWindows | None" = None
 
     def __repr__(self) -> str:
         keys = ", ".join(f"{name} ({kind})" for name, kind in self.keys.items())
@@ -116,23 +119,27 @@ class RegisteredSet:
         return {feature.name: feature for feature in self.features}
 
 
+@dataclass(frozen=True)
+class RegisteredWindows:
+    """What a window set computes: of which events, whose `columns` (by key, as history calls them) hold its keys.
+
+    of: what each feature computes, by feature_id, under its column's name; dropped ones too. conditions: their `where` as documents of
+    expressions, whose inputs are the events' feature_ids. offset and step: as in the definition.
+    """
+
+    events: RegisteredSet
+    columns: dict[str, str]
+    of: dict[int, WindowFeature]
+    conditions: dict[int, Any]
+    offset: timedelta
+    step: timedelta | None
+
+
 def list_sets(connection: Connection[Any], names: Sequence[str] | None = None) -> dict[str, RegisteredSet]:
-    """The registered sets by name, in order of name; only those of `names` that exist, where given."""
+    """The registered sets that have tables of their own by name, in order of name; only those of `names` that exist, where given."""
     with connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(query("catalog/feature_sets", "list_sets"), {"names": names and list(names)}).fetchall()
-        found = {"names": [row["name"] for row in rows]}
-        keys = cursor.execute(query("catalog/feature_sets", "list_keys"), found).fetchall()
-    with connection.cursor(row_factory=tuple_row) as cursor:  # of which there may be tens of thousands
-        features = cursor.execute(query("catalog/feature_sets", "list_features"), found).fetchall()
-    key_columns: dict[str, dict[str, str]] = {name: {} for name in found["names"]}
-    for key in keys:
-        key_columns[key["feature_set"]][key["name"]] = read_type(key["type"], f"key {key['name']}")
-    members: dict[str, list[RegisteredFeature]] = {name: [] for name in found["names"]}
-    for feature in features:
-        owner, number, name, kind, column, description, tags, *rest = feature
-        if not keeps(kind):
-            read_type(kind, f"feature {name}")
-        members[owner].append(RegisteredFeature(owner, number, name, kind, column, description, tuple(tags), *rest))
+    key_columns, members = columns_of(connection, [row["name"] for row in rows])
     sets = {}
     for row in rows:
         name = row["name"]
@@ -146,50 +153,31 @@ def list_sets(connection: Connection[Any], names: Sequence[str] | None = None) -
     return sets
 
 
+def columns_of(
+    connection: Connection[Any], names: Sequence[str]
+) -> tuple[dict[str, dict[str, str]], dict[str, list[RegisteredFeature]]]:
+    """The keys and the features of the named sets, by set, in order; dropped features too."""
+    found = {"names": list(names)}
+    with connection.cursor(row_factory=tuple_row) as cursor:  # there may be tens of thousands
+        keys = cursor.execute(query("catalog/feature_sets", "list_keys"), found).fetchall()
+        features = cursor.execute(query("catalog/feature_sets", "list_features"), found).fetchall()
+    key_columns: dict[str, dict[str, str]] = {name: {} for name in names}
+    for owner, name, kind in keys:
+        key_columns[owner][name] = read_type(kind, f"key {name}")
+    members: dict[str, list[RegisteredFeature]] = {name: [] for name in names}
+    for owner, number, name, kind, column, description, tags, *rest in features:
+        if not keeps(kind):
+            read_type(kind, f"feature {name}")
+        members[owner].append(RegisteredFeature(owner, number, name, kind, column, description, tuple(tags), *rest))
+    return key_columns, members
+
+
 def get_set(connection: Connection[Any], name: str) -> RegisteredSet:
     """The registered set of that name. Raises UnknownName with the nearest names."""
     found = list_sets(connection, [name])
     if name not in found:
         raise UnknownName(f"There is no feature set {name!r}.{nearest(name, list(list_sets(connection)))}")
     return found[name]
-
-
-def resolve_features(
-    connection: Connection[Any], references: str | Sequence[str]
-) -> list[tuple[RegisteredSet, RegisteredFeature]]:
-    """The features with their sets, in the given order; "set.*" and "set" stand for all of a set's, in theirs. Raises UnknownName.
-
-    Set and feature may hold dots themselves ("schema.set.feature"): the longest registered set that fits is meant. A text is one reference.
-    """
-    given = [references] if isinstance(references, str) else list(references)
-    sets = list_sets(connection, sorted({name for reference in given for name in owners(reference)}))
-    features = {name: one.features_by_name for name, one in sets.items()}
-    resolved: list[tuple[RegisteredSet, RegisteredFeature]] = []
-    for reference in given:
-        found = chosen(reference, features)
-        if found is None:
-            raise _unknown(connection, reference)
-        owner, names = found
-        resolved.extend((sets[owner], sets[owner].feature(name)) for name in names)
-    return resolved
-
-
-def resolve_each(
-    connection: Connection[Any], references: Sequence[str]
-) -> list[tuple[RegisteredSet, RegisteredFeature]]:
-    """One feature for each reference: a whole set is none. Raises UnknownName."""
-    found = [resolve_features(connection, [reference]) for reference in references]
-    for reference, features in zip(references, found, strict=True):
-        if [feature.reference for _, feature in features] != [reference]:
-            raise _unknown(connection, reference)
-    return [features[0] for features in found]
-
-
-def _unknown(connection: Connection[Any], reference: str) -> UnknownName:
-    every = [feature.reference for one in list_sets(connection).values() for feature in one.features]
-    return UnknownName(
-        f"There is no feature {reference!r}; features are written 'set.feature'.{nearest(reference, every)}"
-    )
 
 
 def insert_set(
@@ -209,12 +197,16 @@ def insert_set(
             **_described(definition),
         },
     )
-    keys = definition.sql_keys
+    insert_keys(connection, definition.name, definition.sql_keys)
+    insert_features(connection, definition.name, definition.features)
+
+
+def insert_keys(connection: Connection[Any], set_name: str, keys: Mapping[str, str]) -> None:
+    """Registers the keys of a set with their types, in order."""
     connection.execute(
         query("catalog/feature_sets", "insert_keys"),
-        {"feature_set": definition.name, "names": list(keys), "types": list(keys.values())},
+        {"feature_set": set_name, "names": list(keys), "types": list(keys.values())},
     )
-    insert_features(connection, definition.name, definition.features)
 
 
 def insert_features(connection: Connection[Any], set_name: str, features: Sequence[Feature]) -> list[int]:
@@ -299,6 +291,7 @@ def _described(definition: FeatureSet) -> dict[str, Any]:
         "tags": list(definition.tags),
         "owner": definition.owner,
         "event_time_rule": definition.event_time if definition.tracks is None else None,
+        "happens": definition.happens,
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from psycopg import Connection
 from psycopg.rows import dict_row
-from rich.console import RenderableType
+from rich.table import Table as RichTable
 
 from fsdb import locks
 from fsdb.catalog.nearest import nearest
@@ -82,7 +82,7 @@ class ModelVersion:
     def __repr__(self) -> str:
         return repr(self.table)
 
-    def __rich__(self) -> RenderableType:
+    def __rich__(self) -> RichTable:
         return self.table.__rich__()
 
     def _repr_html_(self) -> str:

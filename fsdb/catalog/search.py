@@ -5,7 +5,8 @@ from typing import Any
 
 from psycopg import Connection
 
-from fsdb.catalog.feature_sets import RegisteredSet, list_sets
+from fsdb.catalog.feature_sets import RegisteredSet, RegisteredWindows
+from fsdb.catalog.readable import readable_sets
 from fsdb.definitions import duration_text
 from fsdb.errors import UnknownName
 from fsdb.sql import query
@@ -44,7 +45,7 @@ def describe(connection: Connection[Any], name: str, kind: str | None = None) ->
 
 
 def _described_set(connection: Connection[Any], name: str) -> Table:
-    title = _set_title(list_sets(connection, [name])[name])
+    title = _set_title(readable_sets(connection, [name])[name])
     return _table(connection, SEARCH, "set_columns", {"name": name, "feature": None}, title)
 
 
@@ -74,8 +75,17 @@ def _set_title(registered: RegisteredSet) -> str:
     parts += [f"in PostgreSQL as of {registered.reach} and later"] if registered.reach else []
     parts += [f"event_time by the {registered.event_time_rule}"] if registered.event_time_rule else []
     parts += [f"owner {registered.owner}"] if registered.owner else []
+    parts += [f"events happen at {registered.happens}"] if registered.happens else []
+    if registered.windows is not None:
+        return ", ".join(part for part in [*parts, *_windows_said(registered.windows)] if part)
     parts += [f"tracks {registered.live_schema}.{registered.live_table}"] if registered.tracked else []
     return ", ".join(part for part in parts if part)
+
+
+def _windows_said(windows: RegisteredWindows) -> list[str]:
+    parts = [f"computed from the events of {windows.events.name} by {', '.join(windows.columns.values())}"]
+    parts += [f"windows end {duration_text(windows.offset)} before"] if windows.offset else []
+    return parts + ([f"windows begin at multiples of {duration_text(windows.step)}"] if windows.step else [])
 
 
 def _table(connection: Connection[Any], file: str, name: str, values: dict[str, Any], title: str) -> Table:

@@ -11,8 +11,6 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-from fsdb.cli.texts import AsTyped
-
 # Each command with its module in fsdb.cli and its function there.
 _PLACES = {
     "demo": "demo.demo",
@@ -79,10 +77,6 @@ class _Commands(Mapping[str, Callable[..., Any]]):
 COMMANDS = _Commands()
 
 
-class _Command(AsTyped, TyperCommand):
-    """One of fsdb's commands."""
-
-
 class _Built(MutableMapping[str, Any]):
     """What Typer makes of each command, made when it is asked for."""
 
@@ -94,7 +88,7 @@ class _Built(MutableMapping[str, Any]):
             # A revision such as -1 is no option.
             settings = {"ignore_unknown_options": name == "downgrade", "help_option_names": ["-h", "--help"]}
             alone = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
-            alone.command(name, cls=_Command, context_settings=settings)(COMMANDS[name])
+            alone.command(name, context_settings=settings)(COMMANDS[name])
             self._made[name] = get_command(alone)
         return self._made[name]
 
@@ -111,7 +105,7 @@ class _Built(MutableMapping[str, Any]):
         return len({**_PLACES, **self._made})
 
 
-class CommandGroup(AsTyped, TyperGroup):
+class CommandGroup(TyperGroup):
     """fsdb with its commands. The list of them, in its help and in a shell's completion, loads none."""
 
     def __init__(self, **settings: Any) -> None:

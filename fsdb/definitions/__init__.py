@@ -1,5 +1,6 @@
 """What users declare: frozen, plain data without any input or output. Names are checked here, where they are written."""
 
+from fsdb.definitions.events import EventTable
 from fsdb.definitions.feature_sets import (
     MOST_FEATURES,
     NAME,
@@ -14,16 +15,20 @@ from fsdb.definitions.feature_sets import (
     tags_of,
 )
 from fsdb.definitions.schedules import BatchSet, Schedule
+from fsdb.definitions.windows import Window, WindowSet
 
 __all__ = [
     "MOST_FEATURES",
     "NAME",
     "RESERVED",
     "BatchSet",
+    "EventTable",
     "Feature",
     "FeatureSet",
     "Schedule",
     "TrainingView",
+    "Window",
+    "WindowSet",
     "checked_name",
     "checked_schema",
     "duration_text",

@@ -168,6 +168,7 @@ class FeatureSet:
             (`fsdb retain`). Without it, none do.
         ahead: How far an event_time may lie ahead of the server's clock when it is written; zero is allowed. A later time is refused; in a
             tracked table the clock counts instead. Without it, any time within the years of PostgreSQL and Python is taken.
+        happens: Of a table of events (`EventTable`): its column with the time at which each event happened. History goes by the clock.
     """
 
     name: str
@@ -181,6 +182,7 @@ class FeatureSet:
     event_time: str | None = None
     retention: timedelta | str | None = None
     ahead: timedelta | str | None = None
+    happens: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.name.removeprefix("public."))
@@ -200,6 +202,8 @@ class FeatureSet:
                 "Leave it out, or write 'clock' or 'clock only' where the clock alone counts."
             )
         self._check_columns()
+        if self.happens is not None:
+            self._check_events(self.happens)
 
     @classmethod
     def split(
@@ -262,6 +266,30 @@ class FeatureSet:
                     f"{name!r} appears twice in {self.name}: each key and feature needs a name of its own."
                 )
             seen.add(name)
+
+    def _check_events(self, happens: str) -> None:
+        types = {feature.name: feature.sql_type for feature in self.features}
+        if types.get(happens) != "timestamp with time zone":
+            kind = f"is {types[happens]}" if happens in types else "is no column of it"
+            raise InvalidDefinition(
+                f"{happens!r}, by which the events of {self.name} happen, {kind}: name a column of type timestamptz."
+            )
+        if len(self.keys) != 1:
+            raise InvalidDefinition(
+                f"Event table {self.name} has {len(self.keys)} keys: an event has one id, the column that identifies it."
+            )
+        by_clock = self.event_time in CLOCK_RULES if self.tracks is None else self.event_time is None
+        if not by_clock or self.max_age is not None:
+            raise InvalidDefinition(
+                f"History of event table {self.name} goes by the clock, whatever the time of an event: "
+                + (
+                    "leave max_age out."
+                    if by_clock
+                    else "leave event_time out."
+                    if self.tracks
+                    else "write event_time='clock'."
+                )
+            )
 
     @property
     def schema(self) -> str:

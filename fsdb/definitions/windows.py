@@ -39,6 +39,12 @@ class WindowFeature:
     width: timedelta
     where: str | None
 
+    @property
+    def said(self) -> str:
+        """What it is, in words: its description in the catalog."""
+        what = f"{self.function} of {self.column}" if self.column else "count of events"
+        return f"{what} over {duration_text(self.width)}" + (f" where {self.where}" if self.where else "")
+
     def type_of(self, column: str | None) -> str:
         """The feature's type, PostgreSQL's name of it, for a column of such a type. Raises InvalidDefinition where it has no such function."""
         if self.function == "count":
@@ -103,8 +109,7 @@ class Window:
         for function in self.functions:
             for width in self.widths:
                 assert isinstance(width, timedelta)
-                length = duration_text(width).replace(" ", "_")
-                name = "_".join(part for part in (self.name or self.column, function, length) if part)
+                name = "_".join(part for part in (self.name or self.column, function, _length(width)) if part)
                 yield WindowFeature(name, function, self.column, width, self.where)
 
 
@@ -168,6 +173,46 @@ class WindowSet:
     def computed(self) -> tuple[WindowFeature, ...]:
         """All features, in order."""
         return tuple(feature for window in self.features for feature in window.features())
+
+
+def grouped(features: Sequence[WindowFeature]) -> list[Window]:
+    """Windows that give these features in this order, as few as that takes."""
+    found: list[Window] = []
+    for feature in features:
+        joined = _joined(found[-1], feature) if found else None
+        if joined is not None:
+            found[-1] = joined
+        else:
+            found.append(_alone(feature))
+    return found
+
+
+def _alone(feature: WindowFeature) -> Window:
+    ending = f"{feature.function}_{_length(feature.width)}"
+    prefix = feature.name.removesuffix(ending).removesuffix("_")
+    return Window(
+        feature.column,
+        feature.function,
+        feature.width,
+        feature.where,
+        None if prefix == (feature.column or "") else prefix,
+    )
+
+
+def _joined(window: Window, feature: WindowFeature) -> Window | None:
+    """The window with one feature more at its end; None where none has just these."""
+    alone = _alone(feature)
+    if (window.column, window.where, window.name) != (alone.column, alone.where, alone.name):
+        return None
+    wanted = [*window.features(), feature]
+    functions = tuple(dict.fromkeys(one.function for one in wanted))
+    widths = tuple(dict.fromkeys(one.width for one in wanted))
+    wider = Window(window.column, functions, widths, window.where, window.name)
+    return wider if list(wider.features()) == wanted else None
+
+
+def _length(width: timedelta) -> str:
+    return duration_text(width).replace(" ", "_")
 
 
 def _width(given: str | timedelta, what: str) -> timedelta:

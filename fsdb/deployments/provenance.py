@@ -6,7 +6,8 @@ from typing import Any
 
 from psycopg import Connection
 
-from fsdb.catalog.feature_sets import list_sets, resolve_each
+from fsdb.catalog.feature_sets import list_sets
+from fsdb.catalog.readable import resolve_each
 from fsdb.catalog.training import get_saved
 from fsdb.errors import InvalidDefinition, UnknownName, UnsupportedModel
 from fsdb.training import TrainingSet, save

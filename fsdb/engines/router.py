@@ -50,7 +50,7 @@ def run(connection: Connection[Any], description: AsOf, name: str = "auto") -> A
     forced = name != "auto"
     todo = statistics.measure(connection, description)
     candidates = _estimated(connection, todo)
-    hidden = copy_refusal(connection, [read.feature_set for read in description.reads])
+    hidden = copy_refusal(connection, [read.versions_of for read in description.reads])
     in_turn = [one for one in candidates if not forced or one.engine == name]
     passed: dict[str, str] = {}
     for candidate in in_turn:

@@ -49,7 +49,7 @@ def measure(connection: Connection[Any], description: AsOf) -> Work:
             per_key=_per_key(read, versions, columns),
             tail=versions,
         )
-        copy = copies.get(read.feature_set)
+        copy = copies.get(read.versions_of)
         done.append(one if copy is None else _over_copy(one, read, copy, description, moments))
     row = connection.execute(query(FILE, "cache")).fetchone()
     assert row is not None
@@ -61,7 +61,7 @@ def _over_copy(
     one: ReadWork, read: SetRead, copy: "Copy", description: AsOf, moments: tuple[int, int] | None
 ) -> ReadWork:
     """The work where the set has a copy."""
-    position = description.snapshot.high.get(read.feature_set, 0)
+    position = description.snapshot.high.get(read.versions_of, 0)
     kept = [file for file in copy.files if _can_hold(file, moments, read.max_age)]
     tail = min(one.versions, max(0, position - copy.watermark.high))
     return replace(
@@ -82,7 +82,7 @@ def _sizes(connection: Connection[Any], reads: Sequence[SetRead], description: A
     rows = connection.execute(query(FILE, "statistics"), tables).fetchall()
     sizes = []
     for read, (counted, pages, heap, indexes) in zip(reads, rows, strict=True):
-        drawn = description.snapshot.high.get(read.feature_set, 0)
+        drawn = description.snapshot.high.get(read.versions_of, 0)
         density = counted / pages if counted > 0 and pages > 0 else _BLOCK / _LEAST_VERSION
         sizes.append((min(drawn, round(density * heap / _BLOCK)), heap + indexes))
     return sizes
@@ -135,7 +135,7 @@ def _per_key(read: SetRead, versions: int, columns: dict[tuple[str, str], _Colum
 
 def _copies(connection: Connection[Any], reads: Sequence[SetRead]) -> "dict[str, Copy]":
     """The copies that there are and that can be read; of others, whoever needs them says what is wrong."""
-    names = {"feature_sets": [read.feature_set for read in reads]}
+    names = {"feature_sets": [read.versions_of for read in reads]}
     copied = [name for (name,) in connection.execute(query(FILE, "copied"), names).fetchall()]
     if not copied:
         return {}

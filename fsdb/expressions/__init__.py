@@ -6,7 +6,7 @@ Nothing here imports sqlglot but `parsing` and `translation`, which are loaded w
 from fsdb.expressions.documents import from_document, to_document
 from fsdb.expressions.evaluation import evaluate
 from fsdb.expressions.statements import value_sql
-from fsdb.expressions.tree import Call, Case, Constant, Input, Node, inputs_of
+from fsdb.expressions.tree import Call, Case, Constant, Input, Node, inputs_of, renamed
 
 __all__ = [
     "Call",
@@ -17,6 +17,7 @@ __all__ = [
     "evaluate",
     "from_document",
     "inputs_of",
+    "renamed",
     "to_document",
     "value_sql",
 ]

@@ -1,6 +1,6 @@
 """The typed tree of an expression: plain data. Each node has one type, and what it does is a word of fsdb.expressions.operators."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 MOST_NODES = 2_000
@@ -61,6 +61,20 @@ def nodes(tree: Node) -> Iterator[Node]:
         node = waiting.pop()
         yield node
         waiting.extend(reversed(children(node)))
+
+
+def renamed(tree: Node, names: Mapping[str, str]) -> Node:
+    """The tree with other names of its inputs."""
+    match tree:
+        case Input(name, kind):
+            return Input(names[name], kind)
+        case Constant():
+            return tree
+        case Call(operator, arguments, kind):
+            return Call(operator, tuple(renamed(one, names) for one in arguments), kind)
+        case Case(conditions, results, otherwise, kind):
+            whens, thens = (tuple(renamed(one, names) for one in part) for part in (conditions, results))
+            return Case(whens, thens, renamed(otherwise, names), kind)
 
 
 def depth(tree: Node) -> int:

@@ -39,6 +39,7 @@ class SetAttributes:
     retention: timedelta | None = None
     event_time: str | None = None
     ahead: timedelta | None = None
+    happens: str | None = None
 
     @classmethod
     def of(cls, definition: FeatureSet) -> "SetAttributes":
@@ -48,7 +49,16 @@ class SetAttributes:
         assert not isinstance(retention, str)
         assert not isinstance(ahead, str)
         rule = definition.event_time if definition.tracks is None else None  # a tracked table keeps its column
-        return cls(max_age, definition.description, tuple(definition.tags), definition.owner, retention, rule, ahead)
+        return cls(
+            max_age,
+            definition.description,
+            tuple(definition.tags),
+            definition.owner,
+            retention,
+            rule,
+            ahead,
+            definition.happens,
+        )
 
 
 @dataclass(frozen=True)
@@ -297,7 +307,7 @@ class CreateTrainingView(Change):
 
     @property
     def sentence(self) -> str:
-        return f"Create training view {self.subject} of {_counted(len(self.view.features), 'feature')}."
+        return f"Create training view {self.subject} of {counted(len(self.view.features), 'feature')}."
 
     def reverse(self) -> Change:
         return DropTrainingView(self.view)
@@ -404,10 +414,11 @@ class AlterSchedule(Change):
 
 def _contents(definition: FeatureSet) -> str:
     keys = ", ".join(f"{name} ({kind})" for name, kind in definition.sql_keys.items())
-    return f"{'key' if len(definition.keys) == 1 else 'keys'} {keys}; {_counted(len(definition.features), 'feature')}"
+    return f"{'key' if len(definition.keys) == 1 else 'keys'} {keys}; {counted(len(definition.features), 'feature')}"
 
 
-def _counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """A number of things: '1 feature', '3 features'."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from fsdb.catalog.references import chosen
-from fsdb.definitions import BatchSet, Feature, FeatureSet, Schedule, TrainingView
+from fsdb.definitions import BatchSet, Feature, FeatureSet, Schedule, TrainingView, WindowSet
 from fsdb.definitions.circles import circle, ordered
 from fsdb.errors import InvalidDefinition
 from fsdb.history.live import table_of
@@ -30,10 +30,11 @@ from fsdb.migrate.changes import (
     WidenFeature,
 )
 from fsdb.migrate.registered import Moved, Registered, qualified, same_default
+from fsdb.migrate.window_changes import AlterWindowSet, CreateWindowSet, DropWindowSet
 from fsdb.types import widens
 
-Definition = FeatureSet | TrainingView | BatchSet | Schedule
-D = TypeVar("D", FeatureSet, TrainingView, Schedule)
+Definition = FeatureSet | TrainingView | WindowSet | BatchSet | Schedule
+D = TypeVar("D", FeatureSet, TrainingView, WindowSet, Schedule)
 
 # A view may need what is added and must let go of what is dropped before it is. A schedule's query needs all that is there in the end.
 ORDER: tuple[type[Change], ...] = (
@@ -46,8 +47,11 @@ ORDER: tuple[type[Change], ...] = (
     WidenFeature,
     AlterFeature,
     AlterFeatureSet,
+    CreateWindowSet,
+    AlterWindowSet,
     CreateTrainingView,
     AlterTrainingView,
+    DropWindowSet,
     DropFeature,
     CreateSchedule,
     AlterSchedule,
@@ -75,6 +79,7 @@ def diff(registered: Registered, definitions: Iterable[Definition], prune: bool 
     given = [part for d in definitions for part in (d.parts() if isinstance(d, BatchSet) else (d,))]
     sets = _by_name([d for d in given if isinstance(d, FeatureSet)], "feature set")
     views = _by_name([d for d in given if isinstance(d, TrainingView)], "training view")
+    windows = _by_name([d for d in given if isinstance(d, WindowSet)], "window set")
     changes: list[Change] = []
     refusals: list[str] = []
     for name, wanted in sets.items():
@@ -87,10 +92,19 @@ def diff(registered: Registered, definitions: Iterable[Definition], prune: bool 
         if not refused:
             changes.extend([follow] if follow is not None else [])
             changes.extend(_set_changes(old, wanted))
-    changes.extend(_view_changes(registered.views, _whole_sets(views, registered, sets)))
     schedules = _by_name([d for d in given if isinstance(d, Schedule)], "schedule")
     changes.extend(_schedule_changes(registered.schedules, schedules))
+    for name, wished in windows.items():
+        before = registered.windows.get(name)
+        refused = [] if before is None else list(_window_refusals(before, wished))
+        refusals.extend(refused)
+        if before is None:
+            changes.append(CreateWindowSet(wished))
+        elif not refused and _differ(before, wished):
+            changes.append(AlterWindowSet(before, wished))
+    changes.extend(_view_changes(registered.views, _whole_sets(views, registered, sets, windows)))
     if prune:
+        changes.extend(DropWindowSet(old) for name, old in registered.windows.items() if name not in windows)
         changes.extend(DropFeatureSet(old) for name, old in registered.sets.items() if name not in sets)
         changes.extend(DropTrainingView(old) for name, old in registered.views.items() if name not in views)
         changes.extend(_dropped_schedules(registered.schedules, schedules))
@@ -132,6 +146,21 @@ def _refusals(old: FeatureSet, wanted: FeatureSet) -> Iterator[str]:
         was = registered.get(new.name)
         if was is not None and was.sql_type != new.sql_type and not widens(was.sql_type, new.sql_type):
             yield type_refusal(f"{old.name}.{new.name}", was.sql_type, new.sql_type)
+
+
+def _window_refusals(old: WindowSet, wanted: WindowSet) -> Iterator[str]:
+    for what in ("events", "keys", "offset", "step"):
+        if getattr(old, what) != getattr(wanted, what):
+            yield (
+                f"Window set {old.name} has other {what} than it is defined with: these do not change, since values that were read by them would not come out "
+                "again. Define a set of another name, and drop this one."
+            )
+
+
+def _differ(old: WindowSet, wanted: WindowSet) -> bool:
+    """Whether two definitions of the same windows over the same events differ, features in whichever order."""
+    described = [(one.description, one.tags, one.owner) for one in (old, wanted)]
+    return described[0] != described[1] or set(old.computed) != set(wanted.computed)
 
 
 def _followed(old: FeatureSet, wanted: FeatureSet, moved: Moved | None) -> tuple[FollowTable | None, FeatureSet]:
@@ -207,12 +236,17 @@ def _dropped_schedules(old: dict[str, Schedule], wanted: dict[str, Schedule]) ->
 
 
 def _whole_sets(
-    views: dict[str, TrainingView], registered: Registered, sets: dict[str, FeatureSet]
+    views: dict[str, TrainingView],
+    registered: Registered,
+    sets: dict[str, FeatureSet],
+    windows: dict[str, WindowSet],
 ) -> dict[str, TrainingView]:
     """The views with the features that "set.*" and "set" stand for once the sets are as they are defined."""
     features = {name: [f.name for f in one.features] for name, one in registered.sets.items()}
-    for name, wanted in sets.items():
-        named = [feature.name for feature in wanted.features]
+    features |= {name: [f.name for f in one.computed] for name, one in registered.windows.items()}
+    defined = {name: [f.name for f in one.features] for name, one in sets.items()}
+    defined |= {name: [f.name for f in one.computed] for name, one in windows.items()}
+    for name, named in defined.items():
         # New features come after those that a set has.
         kept = [feature for feature in features.get(name, []) if feature in named]
         features[name] = kept + [feature for feature in named if feature not in kept]

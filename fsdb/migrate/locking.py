@@ -6,11 +6,12 @@ from typing import Any
 from psycopg import Connection
 
 from fsdb import deployments, history, locks, training
-from fsdb.catalog.feature_sets import list_sets
+from fsdb.catalog.feature_sets import RegisteredSet, list_sets
 from fsdb.catalog.training import list_views
+from fsdb.config import HISTORY_SCHEMA
 from fsdb.history.live import table_of
 from fsdb.locks import Locks, Mode
-from fsdb.migrate import changes
+from fsdb.migrate import changes, window_changes
 from fsdb.migrate.changes import Change
 from fsdb.migrate.registered import same_default
 
@@ -77,6 +78,18 @@ def _dropped_view(connection: Connection[Any], change: Any) -> Needed:
     return _training_views(connection, [change.view.name])
 
 
+def _created_windows(connection: Connection[Any], change: Any) -> Needed:
+    return {_history(one): Mode.SHARE for one in list_sets(connection, [change.definition.events]).values()}
+
+
+def _dropped_windows(connection: Connection[Any], change: Any) -> Needed:
+    return {_history(one): Mode.ACCESS_EXCLUSIVE for one in list_sets(connection, [change.definition.events]).values()}
+
+
+def _history(registered: RegisteredSet) -> locks.Relation:
+    return HISTORY_SCHEMA, registered.history_table
+
+
 def _sets(connection: Connection[Any], name: str) -> Needed:
     return locks.together(*map(history.all_locks, list_sets(connection, [name]).values()))
 
@@ -95,6 +108,8 @@ _KINDS: dict[type[Change], Callable[[Connection[Any], Any], Needed]] = {
     changes.RestoreFeature: _whole_set,
     changes.WidenFeature: _whole_set,
     changes.NarrowFeature: _whole_set,
+    window_changes.CreateWindowSet: _created_windows,
+    window_changes.DropWindowSet: _dropped_windows,
     changes.AlterTrainingView: _altered_view,
     changes.DropTrainingView: _dropped_view,
 }

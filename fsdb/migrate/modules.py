@@ -9,23 +9,20 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from fsdb.definitions import BatchSet, FeatureSet, Schedule, TrainingView
 from fsdb.errors import FsdbError, InvalidDefinition
 from fsdb.migrate.diff import Definition
 from fsdb.migrate.sources import SourceLoader, imported_from_source
 
 
 def load_definitions(where: str) -> list[Definition]:
-    """The feature sets, batch sets, schedules and training views that stand at the top of a Python file ("features.py") or module ("shop.features").
+    """The feature sets, window sets, batch sets, schedules and training views that stand at the top of a Python file ("features.py") or module ("shop.features").
 
     Those in lists and tuples there count too. Raises InvalidDefinition where the file cannot be read, raises itself, or has none.
     """
     found: list[Definition] = []
     for value in vars(_imported(where)).values():
         for item in value if isinstance(value, (list, tuple)) else (value,):
-            if isinstance(item, (FeatureSet, TrainingView, BatchSet, Schedule)) and not any(
-                item is known for known in found
-            ):
+            if isinstance(item, Definition) and not any(item is known for known in found):
                 found.append(item)
     if not found:
         raise InvalidDefinition(

@@ -26,18 +26,19 @@ from fsdb.access.giving import give
 from fsdb.catalog.feature_sets import DURATIONS, get_set
 from fsdb.catalog.schedules import get_schedule
 from fsdb.catalog.training import get_view
-from fsdb.definitions import Feature, FeatureSet, Schedule, TrainingView, fixed_duration
+from fsdb.definitions import Feature, FeatureSet, Schedule, TrainingView, Window, WindowSet, fixed_duration
 from fsdb.errors import ChangeRefused, UnknownName
-from fsdb.migrate import changes
+from fsdb.migrate import changes, window_changes
 from fsdb.migrate.beside import SCHEMAS, own
 from fsdb.migrate.changes import Change, SetAttributes
 from fsdb.migrate.diff import diff, type_refusal
 from fsdb.migrate.engine import driver
 from fsdb.migrate.perform import perform
 from fsdb.migrate.reading import read
-from fsdb.migrate.registered import feature_definition, set_definition
+from fsdb.migrate.registered import feature_definition, set_definition, window_definition
 from fsdb.migrate.render import rendered
 from fsdb.types import sql_type, widens
+from fsdb.windows import get_window_set
 
 PLUGIN = "fsdb"  # as `autogenerate_plugins` of Alembic's context.configure names the comparison
 DEFINITIONS = "fsdb_definitions"  # the option of context.configure that holds the definitions to compare with
@@ -61,6 +62,9 @@ OPERATIONS = (
     "create_schedule",
     "alter_schedule",
     "drop_schedule",
+    "create_window_set",
+    "alter_window_set",
+    "drop_window_set",
 )
 
 
@@ -238,6 +242,42 @@ class ChangeOperation(MigrateOperation):
         """Drops a schedule; the set that it fills stays."""
         with _pinned(operations) as connection:
             _performed(connection, changes.DropSchedule(get_schedule(connection, name).definition))
+
+    @classmethod
+    def create_window_set(
+        cls,
+        operations: Operations,
+        name: str,
+        *,
+        events: str,
+        keys: Mapping[str, str],
+        features: Iterable[Window],
+        **attributes: Any,
+    ) -> None:
+        """Creates a set of features that are computed from events. attributes: offset, step, description, tags, owner."""
+        definition = WindowSet(name, events=events, keys=keys, features=tuple(features), **attributes)
+        with _pinned(operations) as connection:
+            _performed(connection, window_changes.CreateWindowSet(definition))
+
+    @classmethod
+    def alter_window_set(cls, operations: Operations, name: str, **attributes: Any) -> None:
+        """Changes features, description, tags or owner of a window set; what is not given stays."""
+        with _pinned(operations) as connection:
+            before = window_definition(get_window_set(connection, name))
+            fixed = sorted({"events", "keys", "offset", "step"} & set(attributes))
+            if fixed:
+                raise ChangeRefused(
+                    f"{fixed[0]} of window set {name} does not change: create a set of another name, and drop this one."
+                )
+            _performed(
+                connection, window_changes.AlterWindowSet(before, _replaced(before, attributes, "alter_window_set"))
+            )
+
+    @classmethod
+    def drop_window_set(cls, operations: Operations, name: str) -> None:
+        """Drops a window set; its events stay."""
+        with _pinned(operations) as connection:
+            _performed(connection, window_changes.DropWindowSet(window_definition(get_window_set(connection, name))))
 
 
 def register() -> None:

@@ -8,16 +8,17 @@ from typing import Any
 import psycopg
 from psycopg import Connection, sql
 
-from fsdb import deployments, history, jobs, training
+from fsdb import deployments, history, jobs, training, windows
 from fsdb.access import audit
 from fsdb.catalog import feature_sets as catalog
 from fsdb.catalog.deployments import using_set
 from fsdb.catalog.feature_sets import default_text, get_set
+from fsdb.catalog.window_sets import list_window_sets, window_sets_of
 from fsdb.columnar.types import same_digits
 from fsdb.definitions import Feature
 from fsdb.errors import ChangeRefused, InvalidDefinition
 from fsdb.history.tables import comment_on_column, comment_on_table, live_comment
-from fsdb.migrate import changes, locking
+from fsdb.migrate import changes, locking, window_changes
 from fsdb.migrate.changes import Change
 from fsdb.migrate.reading import dropped_feature
 from fsdb.migrate.registered import feature_definition, same_default, set_definition
@@ -60,7 +61,10 @@ def _remake(connection: Connection[Any], change: changes.RemakeLiveTable) -> Non
 def _follow(connection: Connection[Any], change: changes.FollowTable) -> None:
     registered = get_set(connection, change.set_name)
     history.follow(connection, registered, change.after, change.event_time[1], dict(change.columns))
-    for view in training.views_of_sets(connection, [change.set_name]):
+    computed = window_sets_of(connection, change.set_name)
+    for one in list_window_sets(connection, computed).values():
+        windows.repair(connection, one)
+    for view in training.views_of_sets(connection, [change.set_name, *computed]):
         training.register_view(connection, training.get_view(connection, view))
     using = using_set(connection, change.set_name, current=True)
     if using:
@@ -193,6 +197,18 @@ def _drop_schedule(connection: Connection[Any], change: changes.DropSchedule) ->
     jobs.drop(connection, change.schedule.name)
 
 
+def _create_windows(connection: Connection[Any], change: window_changes.CreateWindowSet) -> None:
+    windows.create(connection, change.definition)
+
+
+def _alter_windows(connection: Connection[Any], change: window_changes.AlterWindowSet) -> None:
+    windows.alter(connection, change.after)
+
+
+def _drop_windows(connection: Connection[Any], change: window_changes.DropWindowSet) -> None:
+    windows.drop(connection, windows.get_window_set(connection, change.definition.name))
+
+
 def _recompile(connection: Connection[Any], set_name: str) -> None:
     """What has a set's max_age, defaults and reach compiled into it: functions, training views and deployments."""
     history.refresh(connection, get_set(connection, set_name))
@@ -230,6 +246,9 @@ PERFORMERS: dict[type[Change], Callable[[Connection[Any], Any], None]] = {
     changes.WidenFeature: _widen,
     changes.NarrowFeature: _narrow,
     changes.AlterFeature: _alter_feature,
+    window_changes.CreateWindowSet: _create_windows,
+    window_changes.AlterWindowSet: _alter_windows,
+    window_changes.DropWindowSet: _drop_windows,
     changes.CreateTrainingView: _create_view,
     changes.AlterTrainingView: _alter_view,
     changes.DropTrainingView: _drop_view,

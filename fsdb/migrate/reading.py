@@ -8,13 +8,14 @@ from fsdb import history
 from fsdb.catalog.feature_sets import RegisteredFeature, RegisteredSet, list_sets
 from fsdb.catalog.schedules import list_schedules
 from fsdb.catalog.training import list_views
+from fsdb.catalog.window_sets import list_window_sets
 from fsdb.history.live import Needs, find
-from fsdb.migrate.registered import Moved, Registered, set_definition
+from fsdb.migrate.registered import Moved, Registered, set_definition, window_definition
 from fsdb.sql import query
 
 
 def read(connection: Connection[Any]) -> Registered:
-    """All feature sets, training views and schedules as definitions."""
+    """All feature sets, window sets, training views and schedules as definitions."""
     registered = list_sets(connection)
     sets = {name: set_definition(one) for name, one in registered.items()}
     tracked = [name for name, one in registered.items() if one.tracked]
@@ -23,7 +24,8 @@ def read(connection: Connection[Any]) -> Registered:
     moved = {name: one for name, one in found.items() if one is not None}
     views = {view.name: view for view in list_views(connection)}
     schedules = {name: one.definition for name, one in list_schedules(connection).items()}
-    return Registered(sets, views, moved, schedules)
+    windows = {name: window_definition(one) for name, one in list_window_sets(connection).items()}
+    return Registered(sets, views, moved, schedules, windows)
 
 
 def _moved(connection: Connection[Any], registered: RegisteredSet) -> Moved | None:

@@ -3,12 +3,12 @@
 import json
 import re
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 from fsdb.array_text import python_items
 from fsdb.catalog.feature_sets import RegisteredFeature, RegisteredSet, default_text
-from fsdb.definitions import Feature, FeatureSet, Schedule, TrainingView
+from fsdb.definitions import Feature, FeatureSet, Schedule, TrainingView, WindowSet
+from fsdb.definitions.windows import grouped
 from fsdb.types import base_name
 
 
@@ -22,20 +22,20 @@ class Moved:
 
 @dataclass(frozen=True)
 class Registered:
-    """The feature sets, training views and schedules of a database by name, as definitions; and sets of which tables or columns were renamed."""
+    """The definitions of a database by name; and sets of which tables or columns were renamed."""
 
     sets: dict[str, FeatureSet]
     views: dict[str, TrainingView]
     moved: dict[str, Moved] = field(default_factory=dict)
     schedules: dict[str, Schedule] = field(default_factory=dict)
+    windows: dict[str, WindowSet] = field(default_factory=dict)
 
 
 def set_definition(registered: RegisteredSet) -> FeatureSet:
-    """The definition that declares a registered set as it is now. Its parts were checked when they were written, or when they were read."""
-    made = object.__new__(FeatureSet)
-    made.__dict__.update(
-        name=registered.name,
-        keys=MappingProxyType(dict(registered.keys)),
+    """The definition that declares a registered set as it is now."""
+    return FeatureSet(
+        registered.name,
+        keys=registered.keys,
         features=tuple(feature_definition(feature) for feature in registered.features),
         max_age=registered.max_age,
         description=registered.description,
@@ -45,8 +45,25 @@ def set_definition(registered: RegisteredSet) -> FeatureSet:
         event_time=registered.event_time_column if registered.tracked else registered.event_time_rule,
         retention=registered.retention,
         ahead=registered.ahead,
+        happens=registered.happens,
     )
-    return made
+
+
+def window_definition(registered: RegisteredSet) -> WindowSet:
+    """The definition that declares a registered window set as it is now."""
+    windows = registered.windows
+    assert windows is not None
+    return WindowSet(
+        registered.name,
+        events=windows.events.name,
+        keys=dict(windows.columns),
+        features=grouped([windows.of[feature.feature_id] for feature in registered.features]),
+        offset=windows.offset or None,
+        step=windows.step,
+        description=registered.description,
+        tags=registered.tags,
+        owner=registered.owner,
+    )
 
 
 def feature_definition(registered: RegisteredFeature) -> Feature:

@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 from fsdb.catalog.feature_sets import default_text
-from fsdb.definitions import Feature, FeatureSet, Schedule, TrainingView, duration_text
-from fsdb.migrate import changes
+from fsdb.definitions import Feature, FeatureSet, Schedule, TrainingView, Window, WindowSet, duration_text
+from fsdb.migrate import changes, window_changes
 from fsdb.migrate.changes import Change
 from fsdb.migrate.registered import default_value
 
@@ -18,6 +18,7 @@ WIDTH = 112  # what is left of 120 columns inside `def upgrade():`, with the clo
 LOSSES: dict[type[Change], str] = {
     changes.DropFeatureSet: "deletes the set's values and history; the way back gives an empty set",
     changes.DropSchedule: "the schedule's place in time goes; the way back begins anew",
+    window_changes.DropWindowSet: "training sets that were saved of it cannot be built again",
     changes.DropFeature: "the feature leaves the set; its past stays in history and the way back restores it",
 }
 
@@ -42,6 +43,8 @@ def source(value: Any) -> str:
     """A value as Python source; a longer list takes one line for each item, a longer text one for each of its lines."""
     if isinstance(value, Feature):
         return "\n".join(call("fsdb.Feature", *_feature(value)))
+    if isinstance(value, Window):
+        return "\n".join(call("fsdb.Window", *_window(value)))
     if isinstance(value, timedelta):
         return quoted(duration_text(value))
     if isinstance(value, str):
@@ -52,7 +55,11 @@ def source(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         items = [source(item) for item in value]
         line = f"[{', '.join(items)}]"
-        if len(line) <= WIDTH - 16 and "\n" not in line and not any(isinstance(item, Feature) for item in value):
+        if (
+            len(line) <= WIDTH - 16
+            and "\n" not in line
+            and not any(isinstance(item, Feature | Window) for item in value)
+        ):
             return line
         return "\n".join(["[", *(indented(item) + "," for item in items), "]"])
     if isinstance(value, Mapping):
@@ -81,7 +88,29 @@ def _feature(feature: Feature) -> tuple[list[Any], dict[str, Any]]:
     }
 
 
-def _described(definition: FeatureSet | TrainingView | Schedule) -> dict[str, Any]:
+def _window(window: Window) -> tuple[list[Any], dict[str, Any]]:
+    functions, widths = list(window.functions), window.widths
+    assert not isinstance(widths, str | timedelta)
+    rest = {"where": window.where, "name": window.name}
+    return [
+        window.column,
+        functions[0] if len(functions) == 1 else functions,
+        widths[0] if len(widths) == 1 else list(widths),
+    ], {key: value for key, value in rest.items() if value is not None}
+
+
+def _windows(definition: WindowSet) -> dict[str, Any]:
+    return {
+        "events": definition.events,
+        "keys": dict(definition.keys),
+        "features": list(definition.features),
+        **({"offset": definition.offset} if definition.offset else {}),
+        **({"step": definition.step} if definition.step else {}),
+        **_described(definition),
+    }
+
+
+def _described(definition: FeatureSet | TrainingView | WindowSet | Schedule) -> dict[str, Any]:
     rest = {"description": definition.description, "tags": list(definition.tags), "owner": definition.owner}
     return {key: value for key, value in rest.items() if value}
 
@@ -94,6 +123,7 @@ def _set(definition: FeatureSet) -> dict[str, Any]:
         **({"retention": definition.retention} if definition.retention else {}),
         **({"ahead": definition.ahead} if definition.ahead is not None else {}),
         **({"event_time": definition.event_time} if definition.event_time else {}),
+        **({"happens": definition.happens} if definition.happens else {}),
         **_described(definition),
     }
 
@@ -175,6 +205,20 @@ CALLS: dict[type[Change], Callable[[Any], tuple[str, list[Any], dict[str, Any]]]
         [change.after.name],
         _changed(change.before, change.after),
     ),
+    window_changes.CreateWindowSet: lambda change: (
+        "create_window_set",
+        [change.definition.name],
+        _windows(change.definition),
+    ),
+    window_changes.AlterWindowSet: lambda change: (
+        "alter_window_set",
+        [change.after.name],
+        {
+            key: list(value) if key == "features" else value
+            for key, value in _changed(change.before, change.after).items()
+        },
+    ),
+    window_changes.DropWindowSet: lambda change: ("drop_window_set", [change.definition.name], {}),
     changes.DropTrainingView: lambda change: ("drop_training_view", [change.view.name], {}),
     changes.CreateSchedule: _create_schedule,
     changes.AlterSchedule: lambda change: (

@@ -6,11 +6,12 @@ from typing import Any
 
 from psycopg import Connection
 
-from fsdb import deployments, history, locks, training
+from fsdb import deployments, history, locks, training, windows
 from fsdb.access import audit
 from fsdb.access.giving import give
 from fsdb.catalog import sequences
 from fsdb.catalog.feature_sets import RegisteredSet, list_sets
+from fsdb.catalog.window_sets import list_window_sets
 from fsdb.locks import Mode
 from fsdb.migrate.reading import lock
 from fsdb.migrate.registered import set_definition
@@ -29,6 +30,9 @@ def repair(connection: Connection[Any]) -> list[str]:
     gone = [one for one, found in states if history.can_remake(connection, one, found)]
     sets = [one for one, found in states if one not in gone and _can_refresh(found)]
     views = [one for one in training.list_views(connection) if _unsound(training.view_status(connection, one.name))]
+    computed = [
+        one for one in list_window_sets(connection).values() if _unsound(windows.windows_status(connection, one))
+    ]
     deployed = [one.name for one in deployments.list_deployments(connection)]
     deployed = [name for name in deployed if _can_refresh(deployments.status(connection, name))]
     wanted = locks.together(
@@ -45,12 +49,15 @@ def repair(connection: Connection[Any]) -> list[str]:
     for registered, found in states:
         if not _unsound(found):
             history.keep(connection, registered)  # by this fsdb: from here on it is seen at a glance
+    for one in computed:
+        windows.repair(connection, one)
     for view in views:
         training.register_view(connection, view)
     give(connection)
     repaired = [
         *(f"feature set {one.name}, with its live table from history," for one in gone),
         *(f"feature set {one.name}" for one in sets),
+        *(f"window set {one.name}" for one in computed),
         *(f"training view {one.name}" for one in views),
         *(f"deployment {name}" for name in deployed),
         *(f"sequence {one.name[1]}" for one in numbered),

@@ -6,7 +6,8 @@ from typing import Any
 
 from psycopg import Connection
 
-from fsdb.catalog.feature_sets import RegisteredSet, list_sets
+from fsdb.catalog.feature_sets import RegisteredSet
+from fsdb.catalog.readable import readable_sets
 from fsdb.migrate.changes import (
     AlterFeature,
     AlterFeatureSet,
@@ -18,24 +19,27 @@ from fsdb.migrate.changes import (
     NarrowFeature,
     WidenFeature,
 )
+from fsdb.migrate.window_changes import AlterWindowSet, DropWindowSet
 from fsdb.sql import query
 from fsdb.types import INTEGERS, base_name
 
-DEPLOYMENT, PAST_DEPLOYMENT, VIEW, TRAINING_SET, MODEL = (
+DEPLOYMENT, PAST_DEPLOYMENT, VIEW, TRAINING_SET, MODEL, WINDOWS = (
     "deployment",
     "past release of deployment",
     "training view",
     "training set",
     "model",
+    "window set",
 )
 # Dropping a feature leaves its past readable, dropping a set does not.
-HINDER_FEATURE = frozenset({DEPLOYMENT, VIEW})
-HINDER_SET = frozenset({DEPLOYMENT, PAST_DEPLOYMENT, VIEW, TRAINING_SET})
+HINDER_FEATURE = frozenset({DEPLOYMENT, VIEW, WINDOWS})
+HINDER_SET = frozenset({DEPLOYMENT, PAST_DEPLOYMENT, VIEW, TRAINING_SET, WINDOWS})
 ADVICE = {
     DEPLOYMENT: "undeploy it or deploy a version without it",
     PAST_DEPLOYMENT: "undeploy it",
     VIEW: "drop the view or take the feature out of it",
     TRAINING_SET: "it could no longer be rebuilt: keep the set",
+    WINDOWS: "drop it or take what is computed of the column out of it",
 }
 
 
@@ -52,6 +56,13 @@ class Uses:
         """Why the change cannot be made while these uses last, in one sentence; None where it can."""
         if isinstance(change, DropFeatureSet):
             kinds, what = HINDER_SET, f"Feature set {change.subject}"
+        elif isinstance(change, DropWindowSet):
+            kinds, what = HINDER_SET, f"Window set {change.subject}"
+        elif isinstance(change, AlterWindowSet):
+            kinds, what = HINDER_FEATURE, f"Feature {', '.join(change.dropped)} of {change.subject}"
+        elif isinstance(change, WidenFeature) and any(kind == WINDOWS for kind, _ in self.found):
+            sets = ", ".join(name for kind, name in self.found if kind == WINDOWS)
+            return f"Column {change.subject} stays {change.old_type} while window sets compute features of it (window set {sets}): drop these first, and define them again afterwards."
         elif isinstance(change, DropFeature):
             kinds, what = HINDER_FEATURE, f"Feature {change.subject}"
         elif (
@@ -82,12 +93,15 @@ def uses(connection: Connection[Any], change: Change, others: Sequence[Change] =
     """
     if isinstance(change, (DropTrainingView, AlterTrainingView)):
         return _found(connection, "saved_from", {"view": change.subject})
-    if not isinstance(
-        change, (DropFeatureSet, DropFeature, WidenFeature, NarrowFeature, AlterFeature, AlterFeatureSet)
-    ):
+    if isinstance(change, (DropFeatureSet, DropWindowSet)):
+        set_name = change.definition.name
+    elif isinstance(change, AlterWindowSet):
+        set_name = change.subject
+    elif isinstance(change, (DropFeature, WidenFeature, NarrowFeature, AlterFeature, AlterFeatureSet)):
+        set_name = change.set_name
+    else:
         return Uses()
-    set_name = change.definition.name if isinstance(change, DropFeatureSet) else change.set_name
-    registered = list_sets(connection, [set_name]).get(set_name)
+    registered = readable_sets(connection, [set_name]).get(set_name)
     if registered is None:
         return Uses()
     features = _features(registered, change)
@@ -99,10 +113,13 @@ def uses(connection: Connection[Any], change: Change, others: Sequence[Change] =
 def _features(registered: RegisteredSet, change: Change) -> dict[int, str]:
     """The features that the change touches by feature_id, with their full names; for a set also the dropped ones."""
     features = {feature.feature_id: feature.reference for feature in registered.features}
-    if isinstance(change, DropFeatureSet):
+    if isinstance(change, (DropFeatureSet, DropWindowSet)):
         return features | {feature.feature_id: feature.reference for feature in registered.dropped_features}
     if isinstance(change, AlterFeatureSet):
         return features
+    if isinstance(change, AlterWindowSet):
+        gone = {f"{change.subject}.{name}" for name in change.dropped}
+        return {feature_id: reference for feature_id, reference in features.items() if reference in gone}
     return {feature_id: reference for feature_id, reference in features.items() if reference == change.subject}
 
 
@@ -113,6 +130,7 @@ def _released(changes: Sequence[Change], references: Sequence[str]) -> set[tuple
         for change in changes
         if isinstance(change, AlterTrainingView) and not set(change.after.features) & set(references)
     }
+    dropped |= {(WINDOWS, change.subject) for change in changes if isinstance(change, DropWindowSet)}
     return dropped | altered
 
 

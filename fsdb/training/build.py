@@ -10,7 +10,7 @@ from psycopg.sql import Composable
 from fsdb.asof import NOW, THEN, AsOf, At, Column, Known, Snapshot, snapshots
 from fsdb.asof.binding import as_keys, bind
 from fsdb.catalog import training as catalog
-from fsdb.catalog.feature_sets import resolve_features
+from fsdb.catalog.readable import resolve_features
 from fsdb.db import Database
 from fsdb.definitions import TrainingView
 from fsdb.engines import query_log, router

@@ -77,9 +77,11 @@ def _reason(connection: Connection[Any], description: AsOf, result: Result, feat
     latest = _latest(description, result)
     row = connection.execute(query(FILE, "earliest", history=history), {"latest": latest}).fetchone()
     earliest, is_later = row or (None, None)
-    hidden = hiding(connection, [feature_set])
+    hidden = hiding(connection, [read.versions_of])
     if hidden is not None:
         return f"{hidden}, and of those that it sees none holds at these keys and moments."
+    if read.windows is not None:
+        return f"no event of {read.events} lies in its windows at these keys and moments."
     if earliest is None:
         return "it has no version in PostgreSQL. Ingest its rows, each with the event_time from which it holds."
     if is_later and latest is not None:

@@ -25,6 +25,11 @@ def spine(
     Raises InvalidDefinition where the sets do not have the same keys, RetentionRefused for the history of a set of which versions have left.
     """
     sets = list({owner.name: owner for owner, _ in chosen}.values())
+    for computed in sets:
+        if computed.windows is not None:
+            raise InvalidDefinition(
+                f"{computed.name} has a value at every moment, computed from events: give a spine of the moments that you want."
+            )
     for other in sets[1:]:
         if _keys(other) != _keys(sets[0]):
             raise InvalidDefinition(

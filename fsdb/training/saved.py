@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 from psycopg import Connection
 from psycopg.sql import Identifier
-from rich.console import RenderableType
+from rich.table import Table as RichTable
 
 from fsdb.access import erasures
 from fsdb.access.giving import give
@@ -100,7 +100,7 @@ class SavedTrainingSet:
     def __repr__(self) -> str:
         return repr(self._shown())
 
-    def __rich__(self) -> RenderableType:
+    def __rich__(self) -> RichTable:
         return self._shown().__rich__()
 
     def _repr_html_(self) -> str:
@@ -183,7 +183,7 @@ def rebuild(
     """
     snapshots.adopt(connection)
     hold(connection)
-    named = [read.feature_set for read in saved_asof(connection, saved).reads]
+    named = [read.versions_of for read in saved_asof(connection, saved).reads]
     require_all(connection, named, f"Building training set {saved.name} again")
     hold_history(connection, list_sets(connection, named).values())
     description = saved_asof(connection, saved)
@@ -227,7 +227,7 @@ def verify(connection: Connection[Any], saved: SavedSet, engine: str = "auto") -
 def _refuse_erased(connection: Connection[Any], training_set: TrainingSet, name: str) -> None:
     """Raises Erased where the training set may hold what was erased since it was built. To be asked once the set's row is written, which waits for erasures."""
     snapshot = training_set.description.snapshot
-    named = [read.feature_set for read in training_set.description.reads]
+    named = [read.versions_of for read in training_set.description.reads]
     erased = erasures.since(connection, named, snapshot.text, snapshot.own)
     if erased:
         raise Erased(

@@ -1,13 +1,13 @@
 """Between a point-in-time join and what the catalog keeps of a saved one."""
 
-from dataclasses import replace
 from typing import Any
 
 from psycopg import Connection
 
 from fsdb.access import erasures
-from fsdb.asof import NOW, THEN, AsOf, At, Column, FeatureRead, Known, SetRead, Snapshot, Spine, Then, set_read
-from fsdb.catalog.feature_sets import RegisteredFeature, RegisteredSet, list_sets
+from fsdb.asof import NOW, THEN, AsOf, At, Column, FeatureRead, Known, SetRead, Snapshot, Spine, Then, read_of
+from fsdb.catalog.feature_sets import RegisteredFeature, RegisteredSet
+from fsdb.catalog.readable import readable_sets
 from fsdb.catalog.training import SavedColumn, SavedSet, sets_of_features
 from fsdb.config import TRAINING_SCHEMA
 from fsdb.training.spine import free_name
@@ -39,7 +39,7 @@ def saved_asof(connection: Connection[Any], saved: SavedSet) -> AsOf:
     """
     given = spine_columns(saved)
     features = [c for c in saved.columns if c.feature_id is not None]
-    sets = list_sets(connection, sets_of_features(connection, [c.feature_id for c in features if c.feature_id]))
+    sets = readable_sets(connection, sets_of_features(connection, [c.feature_id for c in features if c.feature_id]))
     owners = {f.feature_id: (s, f) for s in sets.values() for f in (*s.features, *s.dropped_features)}
     by_set: dict[str, list[SavedColumn]] = {}
     for column in features:
@@ -84,4 +84,4 @@ def _read(
         for c in columns
         if c.feature_id is not None
     )
-    return replace(set_read(owner, []), features=reads, max_age=saved.max_ages[owner.name])
+    return read_of(owner, reads, saved.max_ages.get(owner.name))

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from rich.console import Group, RenderableType
+from rich.console import Group
+from rich.table import Table as RichTable
 from rich.text import Text
 
 from fsdb.arguments import checked_calls
@@ -204,7 +205,7 @@ class TrainingSet:
     def __repr__(self) -> str:
         return repr(self._shown()) if self.notice is None else f"{repr(self._shown()).rstrip()}\n{self.notice}"
 
-    def __rich__(self) -> RenderableType:
+    def __rich__(self) -> RichTable | Group:
         table = self._shown().__rich__()
         return table if self.notice is None else Group(table, Text(self.notice))
 

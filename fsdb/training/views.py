@@ -11,7 +11,7 @@ from psycopg.rows import dict_row
 from psycopg.sql import SQL, Composed, Identifier
 
 from fsdb.catalog import training as catalog
-from fsdb.catalog.feature_sets import resolve_features
+from fsdb.catalog.readable import resolve_features
 from fsdb.catalog.training import get_view, list_views, views_of_sets, views_using
 from fsdb.definitions import TrainingView
 from fsdb.errors import ChangeRefused, InvalidDefinition

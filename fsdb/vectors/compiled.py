@@ -12,7 +12,8 @@ from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from fsdb.asof import Column, SetRead, set_read
 from fsdb.asof.names import output_names
-from fsdb.catalog.feature_sets import RegisteredFeature, resolve_features
+from fsdb.catalog.feature_sets import RegisteredFeature
+from fsdb.catalog.readable import resolve_features
 from fsdb.engines.postgres.lookup import newest
 from fsdb.engines.postgres.packs import PackedRead, newest_packed, pack_values, packed
 from fsdb.engines.postgres.pieces import aliased, output_values

@@ -1,11 +1,11 @@
 """Windows over one entity's events as of a moment, as SQL: the piece that as-of functions, vectors, training sets and triggers share."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
+from fsdb.asof import EventColumns, WindowRead
 from fsdb.definitions.windows import WindowFeature
 from fsdb.sql import joined, query
 from fsdb.types import base_name
@@ -14,29 +14,6 @@ FILE = "windows/windows"
 _INTEGERS = frozenset({"smallint", "integer", "bigint"})
 _DOUBLES = frozenset({"real", "double precision"})
 _TEXTS = frozenset({"text", "character varying"})
-
-
-@dataclass(frozen=True)
-class EventColumns:
-    """An event table's columns as windows read them. id: its key. at: the time of each event. types: PostgreSQL's names, by column."""
-
-    id: str
-    at: str
-    types: dict[str, str]
-
-
-@dataclass(frozen=True)
-class WindowRead:
-    """What is computed for one entity: features over the events whose `keys` (columns of them, in order) are the entity's.
-
-    offset and step: as a window set has them.
-    """
-
-    events: EventColumns
-    keys: tuple[str, ...]
-    features: tuple[WindowFeature, ...]
-    offset: timedelta = timedelta()
-    step: timedelta | None = None
 
 
 def now(read: WindowRead, live: Composable, keys: Sequence[Composable], at: Composable) -> Composed:
@@ -57,7 +34,20 @@ def then(
     read: WindowRead, history: Composable, keys: Sequence[Composable], at: Composable, seen: Composable
 ) -> Composed:
     """As `now`, over the versions that history has and a reader saw. seen: a condition on `version`, beginning with AND, or nothing."""
+    return _state(read, keys, at, _events_then(read, history, keys, seen))
 
+
+def version(
+    read: WindowRead, history: Composable, keys: Sequence[Composable], at: Composable, seen: Composable
+) -> Composed:
+    """As `then`, with what else the row of a version has: version_id and event_time, both NULL; recorded_at, when the last of the events
+    was; and deleted, true where the longest window has no event."""
+    return _state(read, keys, at, _events_then(read, history, keys, seen), as_version=True)
+
+
+def _events_then(
+    read: WindowRead, history: Composable, keys: Sequence[Composable], seen: Composable
+) -> Callable[[Composable], Composed]:
     def events(columns: Composable) -> Composed:
         return query(
             FILE,
@@ -70,7 +60,7 @@ def then(
             seen=seen,
         )
 
-    return _state(read, keys, at, events)
+    return events
 
 
 def _compared(alias: str, read: WindowRead, keys: Sequence[Composable]) -> Composed:
@@ -84,10 +74,16 @@ def _compared(alias: str, read: WindowRead, keys: Sequence[Composable]) -> Compo
 
 
 def _state(
-    read: WindowRead, keys: Sequence[Composable], at: Composable, events: Callable[[Composable], Composed]
+    read: WindowRead,
+    keys: Sequence[Composable],
+    at: Composable,
+    events: Callable[[Composable], Composed],
+    as_version: bool = False,
 ) -> Composed:
     made = _Aggregates(read.events, query(FILE, "entity", keys=joined(list(keys))))
     outputs = [SQL("{} AS {}").format(made.value(feature), Identifier(feature.name)) for feature in read.features]
+    if as_version:
+        outputs.append(query(FILE, "version", recorded=made.recorded(), count=made.count()))
     return query(
         FILE,
         "state",
@@ -129,6 +125,14 @@ class _Aggregates:
         ]
         self._columns = _Named("event", "v")
         self._made = _Named("state", "a")
+
+    def recorded(self) -> Composable:
+        """When the last of the events was recorded."""
+        return self._made.name(query(FILE, "recorded", value=self._columns.name(Identifier("event", "recorded_at"))))
+
+    def count(self) -> Composable:
+        """How many events the longest window has."""
+        return self._made.name(query(FILE, "events"))
 
     @property
     def columns(self) -> list[Composable]:

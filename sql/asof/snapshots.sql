@@ -5,12 +5,13 @@ FROM fsdb.server AS s, fsdb.server_mark AS m, pg_control_system() AS c
 
 -- name: history_tables
 -- Every history table.
-SELECT history_table FROM fsdb.feature_sets ORDER BY history_table
+SELECT history_table FROM fsdb.feature_sets WHERE history_table IS NOT NULL ORDER BY history_table
 
 -- name: adopt_versions
 -- All versions that are there came with the dump, or were committed since.
 UPDATE fsdb.feature_sets
 SET restored_version = fsdb.last_version(history_table)
+WHERE history_table IS NOT NULL
 
 -- name: adopt_server
 -- New versions have this server's xids.
@@ -27,4 +28,4 @@ SELECT pg_current_snapshot()::text, pg_current_xact_id_if_assigned()::text::bigi
 -- name: positions
 -- How far the versions of every feature set had been counted, and up to where they came with a dump.
 SELECT name, fsdb.last_version(history_table), restored_version
-FROM fsdb.feature_sets
+FROM fsdb.feature_sets WHERE history_table IS NOT NULL

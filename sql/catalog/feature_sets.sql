@@ -1,11 +1,11 @@
 -- name: list_sets
--- Registered feature sets, in order of name; only those named where names are given.
+-- Registered feature sets that have tables, in order of name; only those named where names are given.
 SELECT name, schema_name, live_schema, live_table, history_table, event_time_column, event_time_rule, tracked,
        extract(epoch FROM max_age)::float8 AS max_age_seconds, extract(epoch FROM retention)::float8 AS retention_seconds,
        extract(epoch FROM ahead)::float8 AS ahead_seconds, reach,
-       description, tags, owner, created_at
+       happens_column AS happens, description, tags, owner, created_at
 FROM fsdb.feature_sets
-WHERE %(names)s::text[] IS NULL OR name = ANY (%(names)s::text[])
+WHERE history_table IS NOT NULL AND (%(names)s::text[] IS NULL OR name = ANY (%(names)s::text[]))
 ORDER BY name
 
 -- name: list_keys
@@ -20,9 +20,9 @@ FROM fsdb.features WHERE feature_set = ANY (%(names)s) ORDER BY feature_set, pos
 -- name: insert_set
 -- Registers a set.
 INSERT INTO fsdb.feature_sets
-    (name, schema_name, live_schema, live_table, history_table, event_time_column, event_time_rule, tracked, max_age, retention, ahead, description, tags, owner)
+    (name, schema_name, live_schema, live_table, history_table, event_time_column, event_time_rule, tracked, max_age, retention, ahead, happens_column, description, tags, owner)
 VALUES (%(name)s, %(schema_name)s, %(live_schema)s, %(live_table)s, %(history_table)s, %(event_time_column)s, %(event_time_rule)s, %(tracked)s,
-        make_interval(secs => %(max_age_seconds)s), make_interval(secs => %(retention_seconds)s), make_interval(secs => %(ahead_seconds)s), %(description)s, %(tags)s, %(owner)s)
+        make_interval(secs => %(max_age_seconds)s), make_interval(secs => %(retention_seconds)s), make_interval(secs => %(ahead_seconds)s), %(happens)s, %(description)s, %(tags)s, %(owner)s)
 
 -- name: insert_keys
 -- Registers the key columns of a set in order.
@@ -45,7 +45,7 @@ RETURNING feature_id
 -- Changes what describes a set.
 UPDATE fsdb.feature_sets
 SET event_time_rule = %(event_time_rule)s, max_age = make_interval(secs => %(max_age_seconds)s), retention = make_interval(secs => %(retention_seconds)s),
-    ahead = make_interval(secs => %(ahead_seconds)s), description = %(description)s, tags = %(tags)s, owner = %(owner)s
+    ahead = make_interval(secs => %(ahead_seconds)s), happens_column = %(happens)s, description = %(description)s, tags = %(tags)s, owner = %(owner)s
 WHERE name = %(name)s
 
 -- name: move_set

@@ -7,6 +7,13 @@ WHERE {keys} AND version.event_time OPERATOR(pg_catalog.<=) {at}{known}
 ORDER BY version.event_time DESC, version.version_id DESC
 LIMIT 1
 
+-- name: computed
+-- What is computed for one key at a moment, as the row of a version.
+SELECT {columns}
+FROM (
+    {computed}
+) AS version
+
 -- name: lookup
 -- One entity as of a moment: always one row, whether the entity is there or not.
 SELECT {outputs}

@@ -33,8 +33,7 @@ WHERE (n.nspname, c.relname) = (%(schema)s, %(name)s) OR c.oid IN (SELECT b.oid 
 
 -- name: plain
 -- Of the named sets, or of all, those whose live tables are plainly as they are needed: there, under their names, with the set's triggers,
--- and nothing about them that `relations`, `columns` and `unique_keys` would have to be asked for. One statement for hundreds of sets, in which
--- every list is read once and hashed: IS TRUE keeps the planner, which expects one set, from comparing each with each.
+-- and nothing about them that `relations`, `columns` and `unique_keys` would have to be asked for. One statement for hundreds of sets.
 WITH sets AS MATERIALIZED (
     SELECT s.name, s.history_table, s.tracked, s.event_time_column, c.oid AS live
     FROM fsdb.feature_sets s
@@ -44,15 +43,10 @@ WITH sets AS MATERIALIZED (
       AND c.relkind = 'r' AND c.relpersistence = 'p' AND NOT c.relispartition AND NOT c.relhassubclass
       AND NOT c.relrowsecurity AND NOT c.relhasrules
 ), borne AS MATERIALIZED (
-    SELECT p.proname::text AS function, min(t.tgrelid) AS first, max(t.tgrelid) AS last
+    SELECT p.proname AS function, min(t.tgrelid) AS first, max(t.tgrelid) AS last
     FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
     WHERE p.pronamespace = 'fsdb_history'::regnamespace AND p.pronargs = 0 AND p.proname LIKE '%%:inserted'
     GROUP BY p.proname
-), attributes AS MATERIALIZED (
-    SELECT a.attrelid AS relation, a.attnum AS number, a.attname::text AS name, pg_catalog.format_type(a.atttypid, a.atttypmod) AS type,
-           a.attgenerated = '' AS is_plain, a.attnotnull AND coalesce(l.collisdeterministic, true) AS can_be_key, a.attisdropped AS dropped
-    FROM pg_catalog.pg_attribute a LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
-    WHERE a.attnum > 0 AND (a.attrelid IN (SELECT live FROM sets)) IS TRUE
 ), wanted AS (
     SELECT k.feature_set, k.name, k.type, true AS is_key FROM fsdb.feature_set_keys k
     UNION ALL
@@ -60,20 +54,23 @@ WITH sets AS MATERIALIZED (
     UNION ALL
     SELECT s.name, s.event_time_column, 'timestamp with time zone', false FROM sets s WHERE s.event_time_column IS NOT NULL
 ), columns AS MATERIALIZED (
-    SELECT w.feature_set, bool_and(a.number IS NOT NULL AND a.is_plain AND a.type = w.type AND (NOT w.is_key OR a.can_be_key)) AS fit
+    SELECT w.feature_set,
+           bool_and(a.attnum IS NOT NULL AND a.attgenerated = '' AND pg_catalog.format_type(a.atttypid, a.atttypmod) = w.type
+                    AND (NOT w.is_key OR a.attnotnull AND coalesce(l.collisdeterministic, true))) AS fit
     FROM sets s JOIN wanted w ON w.feature_set = s.name
-    LEFT JOIN attributes a ON a.relation = s.live AND a.name = w.name AND NOT a.dropped
+    LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = s.live AND a.attname = w.name AND a.attnum > 0 AND NOT a.attisdropped
+    LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
     GROUP BY w.feature_set
 ), renamed AS MATERIALIZED (
     SELECT DISTINCT c.feature_set
-    FROM fsdb.live_columns c JOIN attributes a ON a.relation = c.relation AND a.number = c.number
-    WHERE a.name <> c.name
+    FROM fsdb.live_columns c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.relation AND a.attnum = c.number
+    WHERE a.attname <> c.name
 )
 SELECT s.name
 FROM sets s
-WHERE ((s.history_table || ':inserted', s.live) IN (SELECT b.function, b.first FROM borne b WHERE b.first = b.last)) IS TRUE
-  AND (s.name IN (SELECT w.feature_set FROM columns w WHERE w.fit)) IS TRUE
-  AND s.name NOT IN (SELECT r.feature_set FROM renamed r)
+JOIN borne b ON b.function = s.history_table || ':inserted' AND b.first = s.live AND b.last = s.live
+JOIN columns w ON w.feature_set = s.name AND w.fit
+WHERE s.name NOT IN (SELECT r.feature_set FROM renamed r)
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE s.live = i.inhrelid)
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_subscription_rel r WHERE r.srrelid = s.live)
   AND NOT EXISTS (

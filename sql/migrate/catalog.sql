@@ -46,7 +46,7 @@ SELECT current_setting('max_locks_per_transaction')::bigint
 
 -- name: own_tables
 -- Live tables that fsdb created, and model tables.
-SELECT live_schema, live_table FROM fsdb.feature_sets WHERE NOT tracked
+SELECT live_schema, live_table FROM fsdb.feature_sets WHERE NOT tracked AND live_table IS NOT NULL
 UNION SELECT schema_name, table_name FROM fsdb.deployments
 
 -- name: own_columns

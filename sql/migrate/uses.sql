@@ -1,6 +1,6 @@
 -- name: uses
 -- What uses any of the features, as kind and name: deployments by their current release or only by a past one, training views,
--- saved training sets, and registered model versions.
+-- saved training sets, registered model versions, and window sets.
 SELECT DISTINCT CASE WHEN i.release IN (d.release, d.canary_release) THEN 'deployment' ELSE 'past release of deployment' END AS kind, d.name
 FROM fsdb.deployments AS d JOIN fsdb.deployment_inputs AS i USING (deployment_id)
 WHERE i.feature_id = ANY (%(features)s)
@@ -13,6 +13,14 @@ UNION
 SELECT 'training set', c.training_set FROM fsdb.training_set_columns AS c WHERE c.feature_id = ANY (%(features)s)
 UNION
 SELECT 'model', m.model || ' version ' || m.version FROM fsdb.model_inputs AS m WHERE m.feature_id = ANY (%(features)s)
+UNION
+SELECT 'window set', f.feature_set FROM fsdb.windows AS w JOIN fsdb.features AS f USING (feature_id) WHERE w.column_id = ANY (%(features)s)
+UNION
+SELECT 'window set', k.feature_set FROM fsdb.window_keys AS k WHERE k.feature_id = ANY (%(features)s)
+UNION
+SELECT 'window set', w.feature_set FROM fsdb.window_sets AS w JOIN fsdb.feature_sets AS s ON s.name = w.events
+JOIN fsdb.features AS f ON (f.feature_set, f.name) = (s.name, s.happens_column) AND f.dropped_at IS NULL
+WHERE f.feature_id = ANY (%(features)s)
 ORDER BY kind, name
 
 -- name: saved_from

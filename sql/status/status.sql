@@ -3,8 +3,8 @@
 SELECT current_setting('server_version'), current_database(), (SELECT version_num FROM fsdb.catalog_version)
 
 -- name: sets
--- The names of all feature sets in order.
-SELECT name FROM fsdb.feature_sets ORDER BY name
+-- The names of all feature sets that have tables, in order.
+SELECT name FROM fsdb.feature_sets WHERE history_table IS NOT NULL ORDER BY name
 
 -- name: sizes
 -- Of some tables those that are there: how many rows the planner takes them to have (NULL where it never looked), whether counting them would

@@ -87,3 +87,13 @@ CASE WHEN {count} OPERATOR(pg_catalog.>=) 2 THEN pg_catalog.sqrt(fsdb.quotient(
 -- name: entity
 -- The key's values for an error.
 pg_catalog.concat_ws(', ', {keys})
+
+-- name: version
+-- What the row of a version has besides features.
+NULL::bigint AS version_id, NULL::timestamptz AS event_time, {recorded} AS recorded_at, {count} OPERATOR(pg_catalog.=) 0 AS deleted
+
+-- name: recorded
+pg_catalog.max({value})
+
+-- name: events
+pg_catalog.count(*)

@@ -8,9 +8,9 @@ import pytest
 import sqlalchemy as sa
 
 from fsdb.catalog.feature_sets import default_text
-from fsdb.definitions import BatchSet, Feature, FeatureSet, Schedule, TrainingView
+from fsdb.definitions import BatchSet, EventTable, Feature, FeatureSet, Schedule, TrainingView, Window, WindowSet
 from fsdb.errors import InvalidDefinition
-from fsdb.migrate import changes
+from fsdb.migrate import changes, window_changes
 from fsdb.migrate.diff import ORDER, diff
 from fsdb.migrate.registered import Registered, default_value
 
@@ -26,6 +26,13 @@ ORDERS = FeatureSet(
 )
 DELAYS = TrainingView("delays", "SELECT * FROM flights", "scheduled_at", ("airport_weather.temp",), label="late")
 
+PAYMENTS = EventTable("payments", id="id", event_time="paid_at", columns={"card": sa.BigInteger, "amount": sa.Double})
+ACTIVITY = WindowSet(
+    "activity",
+    "payments",
+    {"card": "card"},
+    [Window("amount", ["sum", "mean"], ["1 hour", "7 days"], where="amount > 0")],
+)
 NIGHTLY = Schedule("nightly", "sync", "0 3 * * *")
 
 
@@ -159,6 +166,9 @@ EVERY = [
     changes.DropFeatureSet(ORDERS),
     changes.DropFeatureSet(WEATHER),
     changes.DropTrainingView(DELAYS),
+    window_changes.CreateWindowSet(ACTIVITY),
+    window_changes.AlterWindowSet(ACTIVITY, replace(ACTIVITY, features=ACTIVITY.features[:1], owner="risk")),
+    window_changes.DropWindowSet(ACTIVITY),
     changes.CreateSchedule(NIGHTLY),
     changes.AlterSchedule(NIGHTLY, replace(NIGHTLY, cron="0 4 * * *")),
     changes.DropSchedule(NIGHTLY),
@@ -174,6 +184,32 @@ def test_undoing_twice_is_doing(change: changes.Change) -> None:
         assert again == change
     assert change.sentence.endswith(".")
     assert change.subject in change.sentence or change.subject.rpartition(".")[2] in change.sentence
+
+
+def test_window_sets_come_after_their_events_and_before_the_views_that_use_them() -> None:
+    view = TrainingView("spend", "SELECT 1", "at", "activity")
+    found = diff(registered(), [view, ACTIVITY, PAYMENTS]).changes
+    assert kinds(found) == ["CreateFeatureSet", "CreateWindowSet", "CreateTrainingView"]
+    assert isinstance(found[2], changes.CreateTrainingView)
+    assert found[2].view.features == tuple(f"activity.{one.name}" for one in ACTIVITY.computed)
+    there = Registered({"payments": PAYMENTS}, {}, windows={"activity": ACTIVITY})
+    assert diff(there, [PAYMENTS, ACTIVITY], prune=True).changes == ()
+    assert kinds(diff(there, [], prune=True).changes) == ["DropWindowSet", "DropFeatureSet"]
+
+
+def test_window_sets_change_their_features_and_nothing_that_all_of_them_go_by() -> None:
+    there = Registered({"payments": PAYMENTS}, {}, windows={"activity": ACTIVITY})
+    other = replace(ACTIVITY, features=[Window("amount", ["sum", "max"], "1 hour", where="amount > 0")])
+    (change,) = diff(there, [other]).changes
+    assert change.sentence == (
+        "Change window set activity: drop amount_sum_7_days, amount_mean_1_hour, amount_mean_7_days; add amount_max_1_hour."
+    )
+    another = replace(ACTIVITY, features=[Window("amount", ["sum", "mean"], ["1 hour", "7 days"], where="amount > 1")])
+    (change,) = diff(there, [another]).changes
+    assert isinstance(change, window_changes.AlterWindowSet)
+    assert len(change.dropped) == 4  # what counts other events is another feature
+    (refusal,) = diff(there, [replace(ACTIVITY, offset="1 second")]).refusals
+    assert refusal.startswith("Window set activity has other offset than it is defined with")
 
 
 def batch(name: str, *after: str) -> BatchSet:

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsdb.catalog.feature_sets import default_text
-from fsdb.definitions import Feature, FeatureSet, TrainingView, duration_text, fixed_duration
+from fsdb.definitions import Feature, FeatureSet, TrainingView, Window, WindowSet, duration_text, fixed_duration
+from fsdb.definitions.windows import grouped
 from fsdb.errors import InvalidDefinition
-from fsdb.migrate import changes
+from fsdb.migrate import changes, window_changes
 from fsdb.migrate.registered import default_value
 from fsdb.migrate.render import rendered
 
@@ -62,7 +63,7 @@ def evaluated(lines: list[str]) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
         def __getattr__(self, name: str) -> Any:
             return lambda *given, **named: calls.append((name, given, named))
 
-    exec("\n".join(lines), {"op": Op(), "fsdb": SimpleNamespace(Feature=Feature)})
+    exec("\n".join(lines), {"op": Op(), "fsdb": SimpleNamespace(Feature=Feature, Window=Window)})
     (call,) = calls
     return call
 
@@ -92,6 +93,34 @@ def test_a_created_view_comes_back(name: str, spine: str, at: str, chosen: list[
     operation, positional, keywords = evaluated(rendered(changes.CreateTrainingView(view)))
     assert operation == "create_training_view"
     assert TrainingView(*positional, **keywords) == view
+
+
+@st.composite
+def windows(draw: st.DrawFn) -> WindowSet:
+    some = [timedelta(microseconds=1), timedelta(hours=36), timedelta(minutes=90), timedelta(days=7)]
+    lengths = st.lists(st.sampled_from(some), min_size=1, max_size=3, unique=True)
+    functions = st.lists(st.sampled_from(["count", "sum", "last"]), min_size=1, max_size=3, unique=True)
+    each = st.builds(
+        Window, names, functions, lengths, st.one_of(st.none(), st.just("x > 1")), st.one_of(st.none(), names)
+    )
+    listed = draw(st.lists(each, min_size=1, max_size=3, unique_by=lambda one: one.name or one.column))
+    try:
+        return WindowSet(
+            draw(names), "events", {"card": "card_id"}, listed, step=draw(st.sampled_from([None, "1 day"]))
+        )
+    except InvalidDefinition:  # two features of one name
+        return WindowSet("w", "events", {"card": "card_id"}, listed[:1])
+
+
+@given(windows())
+def test_a_created_window_set_comes_back(definition: WindowSet) -> None:
+    name, positional, keywords = evaluated(rendered(window_changes.CreateWindowSet(definition)))
+    assert name == "create_window_set"
+    built = WindowSet(*positional, **keywords)
+    assert (built.computed, built.step, built.keys) == (definition.computed, definition.step, definition.keys)
+    again = grouped(definition.computed)
+    assert [one for window in again for one in window.features()] == list(definition.computed)
+    assert len(again) <= len(definition.computed)
 
 
 @given(features(), features())

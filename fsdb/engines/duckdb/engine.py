@@ -35,6 +35,8 @@ class DuckdbEngine:
         if find_spec("duckdb") is None:
             return Absence("the package duckdb is not installed.")
         for read in description.reads:
+            if read.windows is not None:
+                return f"{read.feature_set} is computed from events, over windows: PostgreSQL computes these."
             texts = [key.column for key in read.keys if plain_type(key.type) in _TEXTS]
             history = Identifier(HISTORY_SCHEMA, read.history_table).as_string(connection)
             if not texts:

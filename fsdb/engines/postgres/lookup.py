@@ -9,6 +9,7 @@ from fsdb.asof import NOW, At, FeatureRead, Known, SetRead, Snapshot, Then
 from fsdb.config import HISTORY_SCHEMA
 from fsdb.sql import joined, query
 from fsdb.types import type_sql
+from fsdb.windows.reading import version
 
 FILE = "engines/postgres"
 _VERSION, _CAST, _AS = SQL("version."), SQL("::"), SQL(" AS ")  # parts of texts that are made by the thousand
@@ -72,18 +73,18 @@ def newest_with(
         SQL("version.version_id, version.event_time, version.recorded_at, NOT version.deleted AS found"),
         SQL("{} AS fresh").format(_is_fresh(read.max_age, at)),
     ]
+    history = Identifier(HISTORY_SCHEMA, read.history_table)
+    counts = Composed([*_known(known, at), *seen(read.versions_of, snapshot)])
+    if read.windows is not None:
+        return query(
+            FILE, "computed", columns=joined(columns), computed=version(read.windows, history, keys, at, counts)
+        )
     compared = [
         SQL("version.{} OPERATOR(pg_catalog.=) {}").format(Identifier(binding.column), key)
         for binding, key in zip(read.keys, keys, strict=True)
     ]
     return query(
-        FILE,
-        "newest",
-        columns=joined(columns),
-        history=Identifier(HISTORY_SCHEMA, read.history_table),
-        keys=joined(compared, " AND "),
-        at=at,
-        known=Composed([*_known(known, at), *seen(read.feature_set, snapshot)]),
+        FILE, "newest", columns=joined(columns), history=history, keys=joined(compared, " AND "), at=at, known=counts
     )
 
 

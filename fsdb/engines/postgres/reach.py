@@ -21,7 +21,9 @@ def beyond_reach(connection: Connection[Any], description: AsOf) -> str | None:
     Of a set with a reach the version that holds at each moment from the reach on is there, as known now. A version that
     left may have been the one that was known at a former time, or that a former snapshot saw.
     """
-    sets = [read.feature_set for read in description.reads]
+    as_now = isinstance(description.known, Now) and description.snapshot.fresh
+    # Of events windows read those that are there now, whichever moment is asked for: these never leave.
+    sets = [read.versions_of for read in description.reads if read.windows is None or not as_now]
     reaches = connection.execute(query(FILE, "reaches"), {"sets": sets}).fetchall()
     if not reaches:
         return None
