@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fsdb.definitions import BatchSet, EventTable, Feature, FeatureSet, Schedule, TrainingView, Window, WindowSet
+    from fsdb.definitions.expressions import Expression
     from fsdb.errors import (
         CatalogMissing,
         ChangeRefused,
@@ -51,6 +52,7 @@ __all__ = [
     "EngineUnavailable",
     "Erased",
     "EventTable",
+    "Expression",
     "Feature",
     "FeatureSet",
     "FsdbError",
@@ -91,6 +93,7 @@ _PLACES = {
         "Window",
         "WindowSet",
     ),
+    "fsdb.definitions.expressions": ("Expression",),
     "fsdb.errors": (
         "CatalogMissing",
         "ChangeRefused",

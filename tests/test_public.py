@@ -20,6 +20,7 @@ STORE = {
     "describe",
     "describe_model",
     "erase",
+    "expressions",
     "feature_sets",
     "feature_vector",
     "feature_vectors",

@@ -19,9 +19,13 @@ _FAMILIES = {
 
 
 def bind(
-    chosen: Sequence[tuple[RegisteredSet, RegisteredFeature]], spine: Sequence[Column]
+    chosen: Sequence[tuple[RegisteredSet, RegisteredFeature]],
+    spine: Sequence[Column],
+    hidden: Sequence[tuple[tuple[RegisteredSet, RegisteredFeature], str]] = (),
 ) -> tuple[tuple[SetRead, ...], tuple[Column, ...]]:
     """What to read of each set, and the output columns in the order of `chosen`. Keys bind to spine columns by name.
+
+    hidden: more features, each with the name of its column.
 
     Raises InvalidDefinition for a key that the spine lacks and for a column of the spine that bears a feature's name,
     InvalidData for a key of a type that does not compare with the set's.
@@ -33,6 +37,7 @@ def bind(
             raise InvalidDefinition(
                 f"The spine's column {name!r} has the name of feature {owner.name}.{feature.name}: rename the column in the spine, or leave the feature out."
             )
+    chosen, names = [*chosen, *(one for one, _ in hidden)], [*names, *(name for _, name in hidden)]
     sets = {owner.name: owner for owner, _ in chosen}
     for owner in sets.values():
         _check_keys(owner, types)

@@ -12,6 +12,8 @@ from fsdb.catalog.feature_sets import RegisteredFeature, RegisteredSet
 if TYPE_CHECKING:
     import pyarrow as pa  # a snapshot is described without it, as each command does first
 
+    from fsdb.expressions.tree import Node
+
 
 @dataclass(frozen=True)
 class Column:
@@ -125,14 +127,37 @@ class Spine:
 
 
 @dataclass(frozen=True)
+class Computed:
+    """A column that is computed from others, once these are there: `tree` names its inputs by their columns."""
+
+    output: str
+    type: str
+    tree: "Node"
+
+
+@dataclass(frozen=True)
 class AsOf:
-    """A point-in-time join: every spine row once, in order; its columns, then each read's features."""
+    """A point-in-time join: every spine row once, in order; its columns, then each read's features.
+
+    computed: columns of expressions, over those of spine and outputs. shown: the names of the columns after the spine's that come out, in
+    order, where these are not the outputs: some outputs may be there for expressions alone.
+    """
 
     spine: Spine
     reads: tuple[SetRead, ...]
     outputs: tuple[Column, ...]
     known: Known
     snapshot: Snapshot
+    computed: tuple[Computed, ...] = ()
+    shown: tuple[str, ...] | None = None
+
+    @property
+    def results(self) -> tuple[Column, ...]:
+        """The columns that come out after the spine's."""
+        if self.shown is None:
+            return self.outputs
+        every = {c.name: c for c in (*self.outputs, *(Column(one.output, one.type) for one in self.computed))}
+        return tuple(every[name] for name in self.shown)
 
     def __post_init__(self) -> None:
         offered = {feature.output for read in self.reads for feature in read.features}

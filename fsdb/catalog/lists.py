@@ -13,6 +13,7 @@ from fsdb.table import Table
 FILE = "catalog/lists"
 TITLES = {
     "feature_sets": "Feature sets",
+    "expressions": "Expressions",
     "training_views": "Training views",
     "training_sets": "Training sets",
     "models": "Models",

@@ -49,7 +49,14 @@ def resolve_each(
 
 
 def _unknown(connection: Connection[Any], reference: str) -> UnknownName:
-    every = [feature.reference for one in readable_sets(connection).values() for feature in one.features]
+    from fsdb.catalog.expressions import list_expressions  # which read features
+
+    expressions = list(list_expressions(connection))
+    if reference in expressions:
+        return UnknownName(
+            f"{reference} is an expression, and stored features alone are taken here: name those that it reads."
+        )
+    every = [feature.reference for one in readable_sets(connection).values() for feature in one.features] + expressions
     return UnknownName(
         f"There is no feature {reference!r}; features are written 'set.feature'.{nearest(reference, every)}"
     )

@@ -98,6 +98,7 @@ KINDS: dict[str, Callable[[Connection[Any], str], Table]] = {
     "feature set": _described_set,
     "feature": _described_feature,
     "model": _described_model,
+    "expression": _other("expression"),
     "training view": _other("training_view"),
     "training set": _other("training_set"),
     "deployment": _other("deployment"),

@@ -1,5 +1,6 @@
 """Registered training views and saved training sets: reading them from the catalog and writing them to it."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,13 +19,18 @@ FILE = "catalog/training"
 
 @dataclass(frozen=True)
 class SavedColumn:
-    """A column of a saved training set; `feature_id` is None for one of the spine."""
+    """A column of a saved training set; `feature_id` is None for one of the spine, and for an expression, which has a `tree`.
+
+    hidden: no column of the set's, but a feature that an expression reads.
+    """
 
     name: str
     type: str
     feature_id: int | None
     default_value: str | None
     content_hash: str
+    tree: Any = None
+    hidden: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,7 @@ class SavedSet:
     high_versions: Mapping[str, int]
     restored_versions: Mapping[str, int]
     max_ages: Mapping[str, timedelta | None]
+    hidden: tuple[SavedColumn, ...] = ()
 
 
 def list_views(connection: Connection[Any], names: Sequence[str] | None = None) -> list[TrainingView]:
@@ -83,8 +90,14 @@ def get_view(connection: Connection[Any], name: str) -> TrainingView:
     return found[0]
 
 
-def put_view(connection: Connection[Any], view: TrainingView, schema: str, feature_ids: Sequence[int]) -> None:
-    """Registers a training view, or writes its definition anew."""
+def put_view(
+    connection: Connection[Any],
+    view: TrainingView,
+    schema: str,
+    feature_ids: Sequence[int | None],
+    expressions: Sequence[str | None],
+) -> None:
+    """Registers a training view, or writes its definition anew. In each place is a feature's number or an expression's name."""
     connection.execute(
         query(FILE, "put_view"),
         {
@@ -100,6 +113,8 @@ def put_view(connection: Connection[Any], view: TrainingView, schema: str, featu
     )
     connection.execute(query(FILE, "delete_view_features"), {"name": view.name})
     connection.execute(query(FILE, "insert_view_features"), {"name": view.name, "feature_ids": list(feature_ids)})
+    connection.execute(query(FILE, "delete_view_expressions"), {"name": view.name})
+    connection.execute(query(FILE, "insert_view_expressions"), {"name": view.name, "expressions": list(expressions)})
 
 
 def delete_view(connection: Connection[Any], name: str) -> None:
@@ -137,15 +152,18 @@ def insert_set(connection: Connection[Any], saved: SavedSet) -> None:
             "content_hash": saved.content_hash,
         },
     )
+    kept = [*saved.columns, *saved.hidden]
     connection.execute(
         query(FILE, "insert_set_columns"),
         {
             "training_set": saved.name,
-            "names": [column.name for column in saved.columns],
-            "types": [column.type for column in saved.columns],
-            "feature_ids": [column.feature_id for column in saved.columns],
-            "default_values": [column.default_value for column in saved.columns],
-            "content_hashes": [column.content_hash for column in saved.columns],
+            "names": [column.name for column in kept],
+            "types": [column.type for column in kept],
+            "feature_ids": [column.feature_id for column in kept],
+            "default_values": [column.default_value for column in kept],
+            "content_hashes": [column.content_hash for column in kept],
+            "trees": [None if column.tree is None else json.dumps(column.tree) for column in kept],
+            "hidden": [column.hidden for column in kept],
         },
     )
     for feature_set, high_version in saved.high_versions.items():
@@ -173,7 +191,8 @@ def get_saved(connection: Connection[Any], name: str) -> SavedSet:
     seen = connection.execute(query(FILE, "list_set_snapshots"), {"name": name}).fetchall()
     return SavedSet(
         **row,
-        columns=tuple(columns),
+        columns=tuple(column for column in columns if not column.hidden),
+        hidden=tuple(column for column in columns if column.hidden),
         high_versions={feature_set: high for feature_set, high, _, _ in seen},
         restored_versions={feature_set: restored for feature_set, _, restored, _ in seen if restored},
         max_ages={s: None if seconds is None else timedelta(seconds=seconds) for s, _, _, seconds in seen},

@@ -18,7 +18,7 @@ def search(
     as_json: JsonOption = False,
     url: UrlOption = None,
 ) -> None:
-    """Find feature sets, features, views, training sets, models and deployments."""
+    """Find feature sets, features, expressions, views, training sets, models and deployments."""
     with looked(url) as connection:
         found = catalog.search(connection, text)
     show(found, as_json, empty=f"Nothing is registered with {text!r}." if text else "Nothing is registered yet.")
@@ -28,7 +28,7 @@ def list_(
     kind: Annotated[
         str | None,
         typer.Argument(
-            help="feature-sets, training-views, training-sets, models, deployments or schedules. Without one, how many there are of each.",
+            help="feature-sets, expressions, training-views, training-sets, models, deployments or schedules. Without one, how many there are of each.",
             show_default=False,
         ),
     ] = None,

@@ -64,6 +64,8 @@ def run(connection: Connection[Any], description: AsOf, name: str = "auto") -> A
             continue
         seconds = perf_counter() - begin
         _warn(passed, engine.name)
+        if description.computed:
+            result = _with_expressions(result, description)
         known = tuple(Candidate(one.engine, one.seconds, passed.get(one.engine)) for one in candidates)
         work = todo.with_counts(result.reports)
         return Answer(
@@ -74,6 +76,12 @@ def run(connection: Connection[Any], description: AsOf, name: str = "auto") -> A
     raise EngineUnavailable(
         f"No engine can build this training set. {' '.join(f'{engine}: {refusal}' for engine, refusal in passed.items())}"
     )
+
+
+def _with_expressions(result: Result, description: AsOf) -> Result:
+    from fsdb.engines.computed import WithExpressions  # with numpy
+
+    return WithExpressions(result, description)
 
 
 def _attempt(connection: Connection[Any], description: AsOf, engine: Engine, forced: bool, last: bool) -> Result | str:

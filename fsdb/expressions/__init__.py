@@ -1,10 +1,9 @@
 """Expressions: one SQL text, a small typed tree, and its value in PostgreSQL and in Arrow, the same to the bit.
 
-Nothing here imports sqlglot but `parsing` and `translation`, which are loaded when an expression is defined.
+`translation` imports sqlglot and `evaluation` numpy: they are loaded where an expression is defined and where it is computed outside of PostgreSQL.
 """
 
 from fsdb.expressions.documents import from_document, to_document
-from fsdb.expressions.evaluation import evaluate
 from fsdb.expressions.statements import value_sql
 from fsdb.expressions.tree import Call, Case, Constant, Input, Node, inputs_of, renamed
 
@@ -14,7 +13,6 @@ __all__ = [
     "Constant",
     "Input",
     "Node",
-    "evaluate",
     "from_document",
     "inputs_of",
     "renamed",

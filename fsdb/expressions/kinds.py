@@ -1,5 +1,6 @@
 """The types of expressions, and which type two of them have in common: PostgreSQL's own rules, where the result is one everywhere."""
 
+import re
 from collections.abc import Sequence
 
 from fsdb.errors import InvalidDefinition
@@ -17,7 +18,7 @@ _READ_AS = {"character varying": "text"}
 
 def input_type(kind: str) -> str | None:
     """The type under which an expression reads a column of a type of PostgreSQL's; None where it reads no such column."""
-    base = kind.partition("(")[0]
+    base = re.sub(r"\([^)]*\)", "", kind)
     base = _READ_AS.get(base, base)
     return base if base in RESULTS and not kind.endswith("]") else None
 

@@ -57,11 +57,25 @@ def _divided(call: Call, columns: Mapping[str, Composable]) -> Composed:
     divisor = call.arguments[1]
     right = value_sql(divisor, columns)
     zero = value_sql(Constant("0", divisor.type), columns)
+    if _never_zero(divisor):
+        return _part(call.operator, left=value_sql(call.arguments[0], columns), right=right)
     if isinstance(divisor, Constant | Input):
         right = _part("nullif_plain", value=right, other=zero)
     else:
         right = _part("nullif", value=right, other=zero)
     return _part(call.operator, left=value_sql(call.arguments[0], columns), right=right)
+
+
+def _never_zero(divisor: Node) -> bool:
+    """Whether a divisor is another constant than 0, or NULL in place of 0 already."""
+    if isinstance(divisor, Call):
+        other = divisor.arguments[-1]
+        return divisor.operator == "nullif" and isinstance(other, Constant) and _is_zero(other)
+    return isinstance(divisor, Constant) and not _is_zero(divisor)
+
+
+def _is_zero(given: Constant) -> bool:
+    return given.text is not None and float(given.text) == 0
 
 
 def _nullif(call: Call, columns: Mapping[str, Composable]) -> Composed:

@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 VERSION_TABLE = "catalog_version"
 WITH_COPIES = "0002"  # the revision that brought columnar copies and retention
 WITH_SCHEDULES = "0006"  # the revision that brought schedules
+WITH_EXPRESSIONS = "0007"  # the revision that brought expressions
 WITH_RUNTIMES = "0003"  # the revision that brought runtimes, canaries and attached tables
 
 
@@ -85,6 +86,8 @@ def downgrade(url: str, revision: str, confirm: Callable[[Sequence[str]], object
             _refuse_while_deployed(connection)
         if WITH_SCHEDULES in leaving and scripts.get_base() not in leaving:
             _refuse_while_scheduled(connection)
+        if WITH_EXPRESSIONS in leaving:
+            _refuse_while_expressed(connection)
         if scripts.get_base() in leaving:
             _refuse_while_registered(connection)
         if leaving and confirm is not None:
@@ -151,6 +154,14 @@ def _refuse_while_scheduled(connection: sa.Connection) -> None:
     if scheduled:
         raise ChangeRefused(
             f"Schedules belong to this revision: stay at it, or drop {', '.join(scheduled[:10])}{', …' if len(scheduled) > 10 else ''} first."
+        )
+
+
+def _refuse_while_expressed(connection: sa.Connection) -> None:
+    found = [f"{kind} {name}" for kind, name in driver(connection).execute(query("migrate/catalog", "expressed"))]
+    if found:
+        raise ChangeRefused(
+            f"Expressions belong to this revision: stay at it, or drop {', '.join(found[:10])}{', …' if len(found) > 10 else ''} first."
         )
 
 

@@ -269,7 +269,7 @@ class AlterFeature(Change):
 
     @property
     def sentence(self) -> str:
-        return f"Change of {self.subject} the {_differences(self.before, self.after)}."
+        return f"Change of {self.subject} the {differences(self.before, self.after)}."
 
     def reverse(self) -> Change:
         return AlterFeature(self.set_name, self.after, self.before)
@@ -289,7 +289,7 @@ class AlterFeatureSet(Change):
 
     @property
     def sentence(self) -> str:
-        return f"Change of {self.set_name} the {_differences(self.before, self.after)}."
+        return f"Change of {self.set_name} the {differences(self.before, self.after)}."
 
     def reverse(self) -> Change:
         return AlterFeatureSet(self.set_name, self.after, self.before)
@@ -345,7 +345,7 @@ class AlterTrainingView(Change):
 
     @property
     def sentence(self) -> str:
-        return f"Change of training view {self.subject} the {_differences(self.before, self.after)}."
+        return f"Change of training view {self.subject} the {differences(self.before, self.after)}."
 
     def reverse(self) -> Change:
         return AlterTrainingView(self.after, self.before)
@@ -406,7 +406,7 @@ class AlterSchedule(Change):
 
     @property
     def sentence(self) -> str:
-        return f"Change of schedule {self.subject} the {_differences(self.before, self.after)}."
+        return f"Change of schedule {self.subject} the {differences(self.before, self.after)}."
 
     def reverse(self) -> Change:
         return AlterSchedule(self.after, self.before)
@@ -422,7 +422,7 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _differences(before: object, after: object) -> str:
+def differences(before: object, after: object) -> str:
     """The fields in which two values of one dataclass differ: 'max_age from 6:00:00 to 12:00:00 and the owner …'."""
     changed = []
     for field, old in vars(before).items():

@@ -7,6 +7,7 @@ from typing import TypeVar
 from fsdb.catalog.references import chosen
 from fsdb.definitions import BatchSet, Feature, FeatureSet, Schedule, TrainingView, WindowSet
 from fsdb.definitions.circles import circle, ordered
+from fsdb.definitions.expressions import Expression
 from fsdb.errors import InvalidDefinition
 from fsdb.history.live import table_of
 from fsdb.migrate.changes import (
@@ -29,12 +30,13 @@ from fsdb.migrate.changes import (
     TrackTable,
     WidenFeature,
 )
+from fsdb.migrate.expression_changes import AlterExpression, CreateExpression, DropExpression
 from fsdb.migrate.registered import Moved, Registered, qualified, same_default
 from fsdb.migrate.window_changes import AlterWindowSet, CreateWindowSet, DropWindowSet
 from fsdb.types import widens
 
-Definition = FeatureSet | TrainingView | WindowSet | BatchSet | Schedule
-D = TypeVar("D", FeatureSet, TrainingView, WindowSet, Schedule)
+Definition = FeatureSet | Expression | TrainingView | WindowSet | BatchSet | Schedule
+D = TypeVar("D", FeatureSet, Expression, TrainingView, WindowSet, Schedule)
 
 # A view may need what is added and must let go of what is dropped before it is. A schedule's query needs all that is there in the end.
 ORDER: tuple[type[Change], ...] = (
@@ -49,8 +51,11 @@ ORDER: tuple[type[Change], ...] = (
     AlterFeatureSet,
     CreateWindowSet,
     AlterWindowSet,
+    CreateExpression,
+    AlterExpression,
     CreateTrainingView,
     AlterTrainingView,
+    DropExpression,
     DropWindowSet,
     DropFeature,
     CreateSchedule,
@@ -78,6 +83,7 @@ def diff(registered: Registered, definitions: Iterable[Definition], prune: bool 
     """
     given = [part for d in definitions for part in (d.parts() if isinstance(d, BatchSet) else (d,))]
     sets = _by_name([d for d in given if isinstance(d, FeatureSet)], "feature set")
+    expressions = _by_name([d for d in given if isinstance(d, Expression)], "expression")
     views = _by_name([d for d in given if isinstance(d, TrainingView)], "training view")
     windows = _by_name([d for d in given if isinstance(d, WindowSet)], "window set")
     changes: list[Change] = []
@@ -102,10 +108,16 @@ def diff(registered: Registered, definitions: Iterable[Definition], prune: bool 
             changes.append(CreateWindowSet(wished))
         elif not refused and _differ(before, wished):
             changes.append(AlterWindowSet(before, wished))
+    for name, expression in expressions.items():
+        if name not in registered.expressions:
+            changes.append(CreateExpression(expression))
+        elif registered.expressions[name] != expression:
+            changes.append(AlterExpression(registered.expressions[name], expression))
     changes.extend(_view_changes(registered.views, _whole_sets(views, registered, sets, windows)))
     if prune:
         changes.extend(DropWindowSet(old) for name, old in registered.windows.items() if name not in windows)
         changes.extend(DropFeatureSet(old) for name, old in registered.sets.items() if name not in sets)
+        changes.extend(DropExpression(old) for name, old in registered.expressions.items() if name not in expressions)
         changes.extend(DropTrainingView(old) for name, old in registered.views.items() if name not in views)
         changes.extend(_dropped_schedules(registered.schedules, schedules))
     return Difference(tuple(sorted(changes, key=lambda change: ORDER.index(type(change)))), tuple(refusals))

@@ -6,12 +6,13 @@ from typing import Any
 from psycopg import Connection
 
 from fsdb import deployments, history, locks, training
+from fsdb.catalog.expressions import views_of_expression
 from fsdb.catalog.feature_sets import RegisteredSet, list_sets
 from fsdb.catalog.training import list_views
 from fsdb.config import HISTORY_SCHEMA
 from fsdb.history.live import table_of
 from fsdb.locks import Locks, Mode
-from fsdb.migrate import changes, window_changes
+from fsdb.migrate import changes, expression_changes, window_changes
 from fsdb.migrate.changes import Change
 from fsdb.migrate.registered import same_default
 
@@ -90,6 +91,10 @@ def _history(registered: RegisteredSet) -> locks.Relation:
     return HISTORY_SCHEMA, registered.history_table
 
 
+def _altered_expression(connection: Connection[Any], change: Any) -> Needed:
+    return _training_views(connection, views_of_expression(connection, change.subject))
+
+
 def _sets(connection: Connection[Any], name: str) -> Needed:
     return locks.together(*map(history.all_locks, list_sets(connection, [name]).values()))
 
@@ -110,6 +115,7 @@ _KINDS: dict[type[Change], Callable[[Connection[Any], Any], Needed]] = {
     changes.NarrowFeature: _whole_set,
     window_changes.CreateWindowSet: _created_windows,
     window_changes.DropWindowSet: _dropped_windows,
+    expression_changes.AlterExpression: _altered_expression,
     changes.AlterTrainingView: _altered_view,
     changes.DropTrainingView: _dropped_view,
 }

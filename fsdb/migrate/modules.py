@@ -15,7 +15,7 @@ from fsdb.migrate.sources import SourceLoader, imported_from_source
 
 
 def load_definitions(where: str) -> list[Definition]:
-    """The feature sets, window sets, batch sets, schedules and training views that stand at the top of a Python file ("features.py") or module ("shop.features").
+    """The feature sets, window sets, expressions, batch sets, schedules and training views that stand at the top of a Python file ("features.py") or module ("shop.features").
 
     Those in lists and tuples there count too. Raises InvalidDefinition where the file cannot be read, raises itself, or has none.
     """

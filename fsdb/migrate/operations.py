@@ -23,12 +23,14 @@ from sqlalchemy import Connection as SQLAlchemyConnection
 
 from fsdb import search_path
 from fsdb.access.giving import give
+from fsdb.catalog.expressions import expression_definition, get_expression
 from fsdb.catalog.feature_sets import DURATIONS, get_set
 from fsdb.catalog.schedules import get_schedule
 from fsdb.catalog.training import get_view
 from fsdb.definitions import Feature, FeatureSet, Schedule, TrainingView, Window, WindowSet, fixed_duration
+from fsdb.definitions.expressions import Expression
 from fsdb.errors import ChangeRefused, UnknownName
-from fsdb.migrate import changes, window_changes
+from fsdb.migrate import changes, expression_changes, window_changes
 from fsdb.migrate.beside import SCHEMAS, own
 from fsdb.migrate.changes import Change, SetAttributes
 from fsdb.migrate.diff import diff, type_refusal
@@ -37,7 +39,7 @@ from fsdb.migrate.perform import perform
 from fsdb.migrate.reading import read
 from fsdb.migrate.registered import feature_definition, set_definition, window_definition
 from fsdb.migrate.render import rendered
-from fsdb.types import sql_type, widens
+from fsdb.types import TypeLike, sql_type, widens
 from fsdb.windows import get_window_set
 
 PLUGIN = "fsdb"  # as `autogenerate_plugins` of Alembic's context.configure names the comparison
@@ -56,6 +58,9 @@ OPERATIONS = (
     "drop_feature",
     "restore_feature",
     "alter_feature",
+    "create_expression",
+    "alter_expression",
+    "drop_expression",
     "create_training_view",
     "alter_training_view",
     "drop_training_view",
@@ -187,6 +192,35 @@ class ChangeOperation(MigrateOperation):
                 _performed(
                     connection, changes.AlterFeature(set_name, before, _replaced(before, attributes, "alter_feature"))
                 )
+
+    @classmethod
+    def create_expression(
+        cls,
+        operations: Operations,
+        name: str,
+        expression: str,
+        inputs: Mapping[str, TypeLike] | None = None,
+        **attributes: Any,
+    ) -> None:
+        """Creates an expression. inputs: the columns that a request brings, with their types. attributes: description, tags, owner."""
+        definition = Expression(name, expression, dict(inputs or {}), **attributes)
+        with _pinned(operations) as connection:
+            _performed(connection, expression_changes.CreateExpression(definition))
+
+    @classmethod
+    def alter_expression(cls, operations: Operations, name: str, **attributes: Any) -> None:
+        """Changes what is given of an expression; the rest stays."""
+        with _pinned(operations) as connection:
+            before = expression_definition(get_expression(connection, name))
+            after = _replaced(before, attributes, "alter_expression")
+            _performed(connection, expression_changes.AlterExpression(before, after))
+
+    @classmethod
+    def drop_expression(cls, operations: Operations, name: str) -> None:
+        """Drops an expression; training sets saved with it stay."""
+        with _pinned(operations) as connection:
+            definition = expression_definition(get_expression(connection, name))
+            _performed(connection, expression_changes.DropExpression(definition))
 
     @classmethod
     def create_training_view(

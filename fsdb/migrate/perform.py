@@ -18,7 +18,7 @@ from fsdb.columnar.types import same_digits
 from fsdb.definitions import Feature
 from fsdb.errors import ChangeRefused, InvalidDefinition
 from fsdb.history.tables import comment_on_column, comment_on_table, live_comment
-from fsdb.migrate import changes, locking, window_changes
+from fsdb.migrate import changes, expression_changes, expressions, locking, window_changes
 from fsdb.migrate.changes import Change
 from fsdb.migrate.reading import dropped_feature
 from fsdb.migrate.registered import feature_definition, same_default, set_definition
@@ -159,6 +159,7 @@ def _narrow(connection: Connection[Any], change: changes.NarrowFeature) -> None:
 def _retype(connection: Connection[Any], change: changes.WidenFeature | changes.NarrowFeature) -> None:
     with training.views_suspended(connection, [change.set_name]):
         history.widen_feature(connection, get_set(connection, change.set_name), change.feature_name, change.new_type)
+        expressions.recompile(connection, change.set_name)
     deployments.refresh(connection, change.set_name)
 
 
@@ -249,6 +250,9 @@ PERFORMERS: dict[type[Change], Callable[[Connection[Any], Any], None]] = {
     window_changes.CreateWindowSet: _create_windows,
     window_changes.AlterWindowSet: _alter_windows,
     window_changes.DropWindowSet: _drop_windows,
+    expression_changes.CreateExpression: expressions.create,
+    expression_changes.AlterExpression: expressions.alter,
+    expression_changes.DropExpression: expressions.drop,
     changes.CreateTrainingView: _create_view,
     changes.AlterTrainingView: _alter_view,
     changes.DropTrainingView: _drop_view,

@@ -95,7 +95,17 @@ def downgrade_changes(url: str, project: Project, revision: str) -> tuple[Change
         _run(_config(project, connection), revision, up=False)
         after = read(driver(connection))
         connection.rollback()
-    return diff(before, [*after.sets.values(), *after.views.values()], prune=True).changes
+    return diff(
+        before,
+        [
+            *after.sets.values(),
+            *after.windows.values(),
+            *after.expressions.values(),
+            *after.views.values(),
+            *after.schedules.values(),
+        ],
+        prune=True,
+    ).changes
 
 
 def merge(project: Project, message: str) -> Path | None:

@@ -5,6 +5,7 @@ from typing import Any
 from psycopg import Connection
 
 from fsdb import history
+from fsdb.catalog.expressions import expression_definition, list_expressions
 from fsdb.catalog.feature_sets import RegisteredFeature, RegisteredSet, list_sets
 from fsdb.catalog.schedules import list_schedules
 from fsdb.catalog.training import list_views
@@ -15,7 +16,7 @@ from fsdb.sql import query
 
 
 def read(connection: Connection[Any]) -> Registered:
-    """All feature sets, window sets, training views and schedules as definitions."""
+    """All feature sets, window sets, expressions, training views and schedules as definitions."""
     registered = list_sets(connection)
     sets = {name: set_definition(one) for name, one in registered.items()}
     tracked = [name for name, one in registered.items() if one.tracked]
@@ -25,7 +26,8 @@ def read(connection: Connection[Any]) -> Registered:
     views = {view.name: view for view in list_views(connection)}
     schedules = {name: one.definition for name, one in list_schedules(connection).items()}
     windows = {name: window_definition(one) for name, one in list_window_sets(connection).items()}
-    return Registered(sets, views, moved, schedules, windows)
+    expressions = {name: expression_definition(one) for name, one in list_expressions(connection).items()}
+    return Registered(sets, views, moved, schedules, windows, expressions)
 
 
 def _moved(connection: Connection[Any], registered: RegisteredSet) -> Moved | None:

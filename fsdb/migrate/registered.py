@@ -8,6 +8,7 @@ from typing import Any
 from fsdb.array_text import python_items
 from fsdb.catalog.feature_sets import RegisteredFeature, RegisteredSet, default_text
 from fsdb.definitions import Feature, FeatureSet, Schedule, TrainingView, WindowSet
+from fsdb.definitions.expressions import Expression
 from fsdb.definitions.windows import grouped
 from fsdb.types import base_name
 
@@ -29,6 +30,7 @@ class Registered:
     moved: dict[str, Moved] = field(default_factory=dict)
     schedules: dict[str, Schedule] = field(default_factory=dict)
     windows: dict[str, WindowSet] = field(default_factory=dict)
+    expressions: dict[str, Expression] = field(default_factory=dict)
 
 
 def set_definition(registered: RegisteredSet) -> FeatureSet:

@@ -8,7 +8,8 @@ from typing import Any
 
 from fsdb.catalog.feature_sets import default_text
 from fsdb.definitions import Feature, FeatureSet, Schedule, TrainingView, Window, WindowSet, duration_text
-from fsdb.migrate import changes, window_changes
+from fsdb.definitions.expressions import Expression
+from fsdb.migrate import changes, expression_changes, window_changes
 from fsdb.migrate.changes import Change
 from fsdb.migrate.registered import default_value
 
@@ -110,7 +111,7 @@ def _windows(definition: WindowSet) -> dict[str, Any]:
     }
 
 
-def _described(definition: FeatureSet | TrainingView | WindowSet | Schedule) -> dict[str, Any]:
+def _described(definition: FeatureSet | Expression | TrainingView | WindowSet | Schedule) -> dict[str, Any]:
     rest = {"description": definition.description, "tags": list(definition.tags), "owner": definition.owner}
     return {key: value for key, value in rest.items() if value}
 
@@ -177,6 +178,21 @@ def _create_schedule(change: Any) -> tuple[str, list[Any], dict[str, Any]]:
     return "create_schedule", [schedule.name], {**own, **_described(schedule)}
 
 
+def _create_expression(change: Any) -> tuple[str, list[Any], dict[str, Any]]:
+    definition = change.definition
+    inputs = {"inputs": definition.request} if definition.inputs else {}
+    return "create_expression", [definition.name, definition.expression], {**inputs, **_described(definition)}
+
+
+def _alter_expression(change: Any) -> tuple[str, list[Any], dict[str, Any]]:
+    changed = _changed(change.before, change.after)
+    return (
+        "alter_expression",
+        [change.subject],
+        changed | ({"inputs": change.after.request} if "inputs" in changed else {}),
+    )
+
+
 # How each change is called in a migration: operation, positional and keyword arguments.
 CALLS: dict[type[Change], Callable[[Any], tuple[str, list[Any], dict[str, Any]]]] = {
     changes.CreateFeatureSet: _create_set,
@@ -199,6 +215,9 @@ CALLS: dict[type[Change], Callable[[Any], tuple[str, list[Any], dict[str, Any]]]
         [change.set_name],
         _changed(change.before, change.after),
     ),
+    expression_changes.CreateExpression: _create_expression,
+    expression_changes.AlterExpression: _alter_expression,
+    expression_changes.DropExpression: lambda change: ("drop_expression", [change.subject], {}),
     changes.CreateTrainingView: _create_view,
     changes.AlterTrainingView: lambda change: (
         "alter_training_view",

@@ -19,25 +19,28 @@ from fsdb.migrate.changes import (
     NarrowFeature,
     WidenFeature,
 )
+from fsdb.migrate.expression_changes import AlterExpression, DropExpression
 from fsdb.migrate.window_changes import AlterWindowSet, DropWindowSet
 from fsdb.sql import query
 from fsdb.types import INTEGERS, base_name
 
-DEPLOYMENT, PAST_DEPLOYMENT, VIEW, TRAINING_SET, MODEL, WINDOWS = (
+DEPLOYMENT, PAST_DEPLOYMENT, VIEW, TRAINING_SET, MODEL, WINDOWS, EXPRESSION = (
     "deployment",
     "past release of deployment",
     "training view",
     "training set",
     "model",
     "window set",
+    "expression",
 )
 # Dropping a feature leaves its past readable, dropping a set does not.
-HINDER_FEATURE = frozenset({DEPLOYMENT, VIEW, WINDOWS})
-HINDER_SET = frozenset({DEPLOYMENT, PAST_DEPLOYMENT, VIEW, TRAINING_SET, WINDOWS})
+HINDER_FEATURE = frozenset({DEPLOYMENT, VIEW, WINDOWS, EXPRESSION})
+HINDER_SET = frozenset({DEPLOYMENT, PAST_DEPLOYMENT, VIEW, TRAINING_SET, WINDOWS, EXPRESSION})
 ADVICE = {
     DEPLOYMENT: "undeploy it or deploy a version without it",
     PAST_DEPLOYMENT: "undeploy it",
     VIEW: "drop the view or take the feature out of it",
+    EXPRESSION: "drop the expression or take the feature out of it",
     TRAINING_SET: "it could no longer be rebuilt: keep the set",
     WINDOWS: "drop it or take what is computed of the column out of it",
 }
@@ -65,6 +68,8 @@ class Uses:
             return f"Column {change.subject} stays {change.old_type} while window sets compute features of it (window set {sets}): drop these first, and define them again afterwards."
         elif isinstance(change, DropFeature):
             kinds, what = HINDER_FEATURE, f"Feature {change.subject}"
+        elif isinstance(change, DropExpression):
+            kinds, what = frozenset({VIEW}), f"Expression {change.subject}"
         elif (
             isinstance(change, WidenFeature)
             and base_name(change.old_type) in INTEGERS
@@ -93,6 +98,10 @@ def uses(connection: Connection[Any], change: Change, others: Sequence[Change] =
     """
     if isinstance(change, (DropTrainingView, AlterTrainingView)):
         return _found(connection, "saved_from", {"view": change.subject})
+    if isinstance(change, (DropExpression, AlterExpression)):
+        found = _found(connection, "uses_of_expression", {"expression": change.subject})
+        released = _released(others, [change.subject])
+        return Uses(tuple(use for use in found.found if use not in released))
     if isinstance(change, (DropFeatureSet, DropWindowSet)):
         set_name = change.definition.name
     elif isinstance(change, AlterWindowSet):
@@ -131,7 +140,14 @@ def _released(changes: Sequence[Change], references: Sequence[str]) -> set[tuple
         if isinstance(change, AlterTrainingView) and not set(change.after.features) & set(references)
     }
     dropped |= {(WINDOWS, change.subject) for change in changes if isinstance(change, DropWindowSet)}
-    return dropped | altered
+    free = {(EXPRESSION, change.subject) for change in changes if isinstance(change, DropExpression)}
+    rewritten = {
+        (EXPRESSION, change.subject)
+        for change in changes
+        if isinstance(change, AlterExpression)
+        and not any(reference in change.after.expression for reference in references)
+    }
+    return dropped | altered | free | rewritten
 
 
 def _found(connection: Connection[Any], name: str, values: dict[str, Any]) -> Uses:

@@ -33,6 +33,11 @@ class CatalogStore(BaseStore):
         with self._database.transaction() as connection:
             return listing(connection, "feature_sets")
 
+    def expressions(self) -> Table:
+        """All expressions: name, expression, type, inputs, description, tags, owner."""
+        with self._database.transaction() as connection:
+            return listing(connection, "expressions")
+
     def training_views(self) -> Table:
         """All training views: name, timestamp, label, features, description, tags, owner."""
         with self._database.transaction() as connection:

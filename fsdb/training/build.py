@@ -8,9 +8,10 @@ from psycopg import Connection
 from psycopg.sql import Composable
 
 from fsdb.asof import NOW, THEN, AsOf, At, Column, Known, Snapshot, snapshots
-from fsdb.asof.binding import as_keys, bind
+from fsdb.asof.binding import as_keys
+from fsdb.asof.computing import bind_choice
 from fsdb.catalog import training as catalog
-from fsdb.catalog.readable import resolve_features
+from fsdb.catalog.choice import Choice, Feature, resolve_choice
 from fsdb.db import Database
 from fsdb.definitions import TrainingView
 from fsdb.engines import query_log, router
@@ -70,27 +71,27 @@ def build(
         snapshots.adopt(connection)
         hold(connection)
         listed = _listed(features)
-        hold_history(connection, [owner for owner, _ in resolve_features(connection, listed)])
-        chosen = resolve_features(connection, listed)
+        hold_history(connection, resolve_choice(connection, listed).owners)
+        choice = resolve_choice(connection, listed)
         text = spine if isinstance(spine, str) and not files.is_file(spine) else None
         if spine is None:
             if timestamp or label:
                 raise InvalidDefinition("timestamp and label name columns of a spine: give spine= as well.")
-            source: Composable = entities.spine(connection, chosen, values)
+            source: Composable = entities.spine(connection, _owned(choice), values)
             columns, timestamp = describe(connection, source, "spine", users=False), entities.TIMESTAMP
         elif text is not None:
             source = query_text(text)
             columns = describe(connection, source, "spine")
         else:
-            rows, columns = rows_of(spine, (owner for owner, _ in chosen), timestamp, zone)
+            rows, columns = rows_of(spine, choice.owners, timestamp, zone)
         timestamp = _checked(columns, timestamp, label)
-        as_read = as_keys((owner for owner, _ in chosen), columns)
-        reads, outputs = bind(chosen, as_read)
+        as_read = as_keys(choice.owners, columns)
+        reads, outputs, computed, shown = bind_choice(choice, as_read)
         if spine is None or text is not None:
             taken, seen = take(connection, source, columns, timestamp, zone, as_read, users=text is not None)
         else:
             taken, seen = take_rows(rows, columns, timestamp), snapshots.now(connection)
-        described = AsOf(taken, reads, outputs, which, pinned or seen)
+        described = AsOf(taken, reads, outputs, which, pinned or seen, computed, shown)
         answer = router.run(connection, described, engine)
         covered = coverage(connection, described, answer.result)
     query_log.write(connection, answer.routing)
@@ -121,6 +122,15 @@ def _the_view(
             "A training view has its own spine, timestamp and features: give either the view or these."
         )
     return view if isinstance(view, TrainingView) else catalog.get_view(connection, view)
+
+
+def _owned(choice: Choice) -> list[Feature]:
+    """What is read. Raises InvalidDefinition where expressions read no feature: then there are no entities."""
+    if not choice.read:
+        raise InvalidDefinition(
+            f"{choice.expressions[0].name} reads no feature, so there are no entities to build a training set of: give a spine."
+        )
+    return choice.read
 
 
 def _listed(features: str | Sequence[str] | None) -> list[str]:

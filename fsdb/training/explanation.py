@@ -91,7 +91,7 @@ class Explanation:
         count = self.rows.num_rows
         sets = {f.output: read.feature_set for read in self.rows.description.reads for f in read.features}
         rows = [
-            (name, sets[name], nulls, _short(nulls / count) if count else None)
+            (name, sets.get(name, "expression"), nulls, _short(nulls / count) if count else None)
             for name, nulls in self.rows.null_counts.items()
         ]
         return Table.of(_FEATURES, rows, f"Values that are missing, of {count:,} spine rows")

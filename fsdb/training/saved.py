@@ -23,6 +23,7 @@ from fsdb.db import Database
 from fsdb.engines import query_log, router
 from fsdb.errors import ChangeRefused, Erased, FsdbError, InvalidDefinition, NotReproducible, PartlyErased
 from fsdb.exchange import frames
+from fsdb.expressions.documents import to_document
 from fsdb.history import hold_history
 from fsdb.history.reach import hold
 from fsdb.listing import listed
@@ -131,9 +132,17 @@ def save(
     known = description.known
     ids, defaults = training_set.feature_ids, {f.output: f.default for r in description.reads for f in r.features}
     hashes = training_set.column_hashes
+    trees = {one.output: to_document(one.tree) for one in description.computed}
     columns = [
-        SavedColumn(c.name, c.type, ids.get(c.name), defaults.get(c.name), values)
+        SavedColumn(c.name, c.type, ids.get(c.name), defaults.get(c.name), values, trees.get(c.name))
         for c, values in zip(training_set.columns, hashes, strict=True)
+    ]
+    shown = {column.name for column in columns}
+    hidden = [
+        SavedColumn(f.output, f.type, f.feature_id, f.default, "", hidden=True)
+        for read in description.reads
+        for f in read.features
+        if f.output not in shown
     ]
     try:
         with connection.transaction():
@@ -156,6 +165,7 @@ def save(
                 high_versions=description.snapshot.high,
                 restored_versions=description.snapshot.restored,
                 max_ages={read.feature_set: read.max_age for read in description.reads},
+                hidden=tuple(hidden),
             )
             catalog.insert_set(connection, saved)
             _refuse_erased(connection, training_set, name)

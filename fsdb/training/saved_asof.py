@@ -6,10 +6,12 @@ from psycopg import Connection
 
 from fsdb.access import erasures
 from fsdb.asof import NOW, THEN, AsOf, At, Column, FeatureRead, Known, SetRead, Snapshot, Spine, Then, read_of
+from fsdb.asof.description import Computed
 from fsdb.catalog.feature_sets import RegisteredFeature, RegisteredSet
 from fsdb.catalog.readable import readable_sets
 from fsdb.catalog.training import SavedColumn, SavedSet, sets_of_features
 from fsdb.config import TRAINING_SCHEMA
+from fsdb.expressions.documents import from_document
 from fsdb.training.spine import free_name
 from fsdb.training.spine_table import names_in_table, rows_in_table
 
@@ -38,7 +40,9 @@ def saved_asof(connection: Connection[Any], saved: SavedSet) -> AsOf:
     Its history columns are found by feature_id, under whatever name they have now.
     """
     given = spine_columns(saved)
-    features = [c for c in saved.columns if c.feature_id is not None]
+    features = [c for c in (*saved.columns, *saved.hidden) if c.feature_id is not None]
+    computed = tuple(Computed(c.name, c.type, from_document(c.tree)) for c in saved.columns if c.tree is not None)
+    shown = tuple(c.name for c in saved.columns if c.feature_id is not None or c.tree is not None)
     sets = readable_sets(connection, sets_of_features(connection, [c.feature_id for c in features if c.feature_id]))
     owners = {f.feature_id: (s, f) for s in sets.values() for f in (*s.features, *s.dropped_features)}
     by_set: dict[str, list[SavedColumn]] = {}
@@ -60,12 +64,14 @@ def saved_asof(connection: Connection[Any], saved: SavedSet) -> AsOf:
         tuple(Column(c.name, c.type) for c in features),
         known_of(saved),
         snapshot_of(saved),
+        computed,
+        shown if computed else None,
     )
 
 
 def spine_columns(saved: SavedSet) -> tuple[Column, ...]:
     """The columns that a saved training set has of its spine."""
-    return tuple(Column(c.name, c.type) for c in saved.columns if c.feature_id is None)
+    return tuple(Column(c.name, c.type) for c in saved.columns if c.feature_id is None and c.tree is None)
 
 
 def ordinal_of(columns: tuple[Column, ...]) -> str:

@@ -72,17 +72,18 @@ class TrainingSet:
     @property
     def columns(self) -> tuple[Column, ...]:
         """All columns with their PostgreSQL types: the spine's, then the features."""
-        return (*self.description.spine.columns, *self.description.outputs)
+        return (*self.description.spine.columns, *self.description.results)
 
     @property
     def features(self) -> tuple[str, ...]:
         """The feature columns' names, in order."""
-        return tuple(column.name for column in self.description.outputs)
+        return tuple(column.name for column in self.description.results)
 
     @property
     def feature_ids(self) -> dict[str, int]:
-        """The catalog's feature_id of each feature column."""
-        return {f.output: f.feature_id for read in self.description.reads for f in read.features}
+        """The catalog's feature_id of each feature column; expressions have none."""
+        shown = set(self.features)
+        return {f.output: f.feature_id for read in self.description.reads for f in read.features if f.output in shown}
 
     @property
     def timestamp(self) -> str:
@@ -124,7 +125,7 @@ class TrainingSet:
         """The part of `notice` about values that were not known at their row's moment."""
         if not self.late_values:
             return None
-        values = self.num_rows * len(self.features)
+        values = self.num_rows * sum(len(read.features) for read in self.description.reads)
         return (
             f"{self.late_values:,} of {values:,} feature values were recorded only after their row's {self.timestamp}: "
             'a model in production would not have had them. known="then" leaves them out.'

@@ -1,20 +1,24 @@
 """The view and the function that a training view is in the database."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from psycopg import Connection
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from fsdb.asof import Column, SetRead
-from fsdb.asof.binding import UUID, as_keys, bind, family
-from fsdb.catalog.feature_sets import RegisteredFeature, RegisteredSet
+from fsdb.asof.binding import UUID, as_keys, family
+from fsdb.asof.computing import bind_choice
+from fsdb.asof.description import Computed
+from fsdb.catalog.choice import Choice
 from fsdb.definitions import TrainingView
 from fsdb.engines.postgres.join import SPINE, keys_of
 from fsdb.engines.postgres.lookup import newest
 from fsdb.engines.postgres.pieces import aliased, output_values
 from fsdb.errors import InvalidDefinition
 from fsdb.exchange.queries import describe, query_text
+from fsdb.expressions.statements import value_sql
 from fsdb.history.objects import GeneratedObject
 from fsdb.history.reach import bounded
 from fsdb.keys import comparison_type
@@ -33,9 +37,29 @@ def schema_and_name(view: TrainingView) -> tuple[str, str]:
     return schema or "public", name
 
 
-def compile_view(
-    connection: Connection[Any], view: TrainingView, chosen: Sequence[tuple[RegisteredSet, RegisteredFeature]]
-) -> list[GeneratedObject]:
+@dataclass(frozen=True)
+class _Read:
+    """What a view reads, and what comes out of it: as in AsOf."""
+
+    reads: Sequence[SetRead]
+    outputs: Sequence[Column]
+    computed: Sequence[Computed]
+    shown: Sequence[str] | None
+
+    @property
+    def results(self) -> list[Column]:
+        """The columns that come out."""
+        every = {c.name: c for c in (*self.outputs, *(Column(one.output, one.type) for one in self.computed))}
+        return list(every.values()) if self.shown is None else [every[name] for name in self.shown]
+
+    def values(self, given: Mapping[str, Composable]) -> list[Composable]:
+        """An SQL expression for each of the results; given: one for each column of the spine."""
+        outputs = {c.name: v for c, v in zip(self.outputs, output_values(self.reads, self.outputs), strict=True)}
+        values = outputs | {one.output: value_sql(one.tree, {**given, **outputs}) for one in self.computed}
+        return [values[column.name] for column in self.results]
+
+
+def compile_view(connection: Connection[Any], view: TrainingView, choice: Choice) -> list[GeneratedObject]:
     """A training view's objects; none where it has more columns than a view of PostgreSQL: it is then read from Python alone.
 
     Raises InvalidDefinition and InvalidData where its spine and features do not fit.
@@ -48,29 +72,31 @@ def compile_view(
         raise InvalidDefinition(
             f"The spine of {view.name} has no column {view.label!r}, which you named as the label (it has {', '.join(names)})."
         )
-    columns = as_keys((owner for owner, _ in chosen), columns)
-    reads, results = bind(chosen, columns)
-    if len(columns) + len(results) > MOST_COLUMNS:
+    columns = as_keys(choice.owners, columns)
+    reads, outputs, computed, shown = bind_choice(choice, columns)
+    if len(columns) + len(outputs) + len(computed) > MOST_COLUMNS:
         return []
-    for column in results:
+    read = _Read(reads, outputs, computed, shown)
+    for column in read.results:
         if len(column.name.encode()) > _MOST_BYTES:
             raise InvalidDefinition(
                 f"{column.name!r} in training view {view.name} is longer than the {_MOST_BYTES} bytes that a column's name may have: choose the features in two views."
             )
-    limited = {owner.name for owner, _ in chosen if owner.limited}
-    return [_view(view, spine, columns, reads, results, limited), _vector(view, columns, reads, results)]
+    limited = {owner.name for owner in choice.owners if owner.limited}
+    request = {name: kind for one in choice.expressions for name, kind in one.request.items()}
+    return [_view(view, spine, columns, read, limited), _vector(view, columns, read, request)]
 
 
 def _view(
     view: TrainingView,
     spine: Composable,
     columns: Sequence[Column],
-    reads: Sequence[SetRead],
-    results: Sequence[Column],
+    read: "_Read",
     limited: set[str],
 ) -> GeneratedObject:
     schema, name = schema_and_name(view)
-    keys = {binding.spine_column for read in reads for binding in read.keys}
+    reads = read.reads
+    keys = {binding.spine_column for one in reads for binding in one.keys}
     # A key compares by the feature set's collation, whichever the spine's column has.
     given = [_given(c) if c.name in keys else Identifier(c.name) for c in columns]
     at = Identifier(SPINE, view.timestamp)
@@ -80,16 +106,20 @@ def _view(
         query(
             "engines/postgres",
             "join_lookup",
-            newest=newest(read, keys_of(read), moments[read.feature_set]),
+            newest=newest(one, keys_of(one), moments[one.feature_set]),
             alias=Identifier(alias),
         )
-        for alias, read in aliased(reads)
+        for alias, one in aliased(reads)
     ]
     selected = [
         *(Identifier(SPINE, column.name) for column in columns),
         *(
-            SQL("{} AS {}").format(v, Identifier(c.name))
-            for v, c in zip(output_values(reads, results), results, strict=True)
+            SQL("{} AS {}").format(value, Identifier(c.name))
+            for value, c in zip(
+                read.values({column.name: Identifier(SPINE, column.name) for column in columns}),
+                read.results,
+                strict=True,
+            )
         ),
     ]
     signature = SQL("{}").format(Identifier(schema, f"{name}_training"))
@@ -119,27 +149,42 @@ def _given(key: Column) -> Composable:
 
 
 def _vector(
-    view: TrainingView, columns: Sequence[Column], reads: Sequence[SetRead], results: Sequence[Column]
+    view: TrainingView, columns: Sequence[Column], read: "_Read", request: Mapping[str, str]
 ) -> GeneratedObject:
     schema, name = schema_and_name(view)
-    types = {b.spine_column: comparison_type(b.type) for read in reads for b in read.keys}
+    reads, results = read.reads, read.results
+    types = {b.spine_column: comparison_type(b.type) for one in reads for b in one.keys}
     keys = [column.name for column in columns if column.name in types]
+    # What the request brings comes after the keys; a key may be both.
+    given = {
+        column.name: comparison_type(column.type)
+        for column in columns
+        if column.name in request and column.name not in types
+    }
+    types |= given
+    keys += given
     position = {key: SQL(f"${number}") for number, key in enumerate(keys, start=1)}
     lookups = [
         query(
             "engines/postgres",
             "join_lookup",
-            newest=newest(read, [position[b.spine_column] for b in read.keys], SQL("moment.at")),
+            newest=newest(one, [position[b.spine_column] for b in one.keys], SQL("moment.at")),
             alias=Identifier(alias),
         )
-        for alias, read in aliased(reads)
+        for alias, one in aliased(reads)
     ]
     found = [SQL("coalesce({}.found, false)").format(Identifier(alias)) for alias, _ in aliased(reads)]
     body = query(
         FILE,
         "vector_body",
-        values=joined(output_values(reads, results)),
-        found=joined(found, " AND "),
+        values=joined(read.values(position | {name: Identifier("moment", f"given_{name}") for name in given})),
+        moment=joined(
+            [
+                SQL("pg_catalog.clock_timestamp() AS at"),
+                *(SQL("{} AS {}").format(position[name], Identifier(f"given_{name}")) for name in given),
+            ]
+        ),
+        found=joined(found, " AND ") if found else SQL("true"),
         lookups=joined(lookups, "\n"),
     ).as_string()
     function = Identifier(schema, f"{name}_vector")

@@ -11,7 +11,8 @@ from psycopg.rows import dict_row
 from psycopg.sql import SQL, Composed, Identifier
 
 from fsdb.catalog import training as catalog
-from fsdb.catalog.readable import resolve_features
+from fsdb.catalog.choice import resolve_choice
+from fsdb.catalog.expressions import RegisteredExpression
 from fsdb.catalog.training import get_view, list_views, views_of_sets, views_using
 from fsdb.definitions import TrainingView
 from fsdb.errors import ChangeRefused, InvalidDefinition
@@ -56,10 +57,16 @@ def register_view(connection: Connection[Any], view: TrainingView) -> None:
     features do not fit, ChangeRefused where other objects bear these names or depend on what has to be dropped.
     """
     with connection.transaction():
-        chosen = resolve_features(connection, view.features)
-        objects = compile_view(connection, view, chosen)
+        choice = resolve_choice(connection, view.features)
+        objects = compile_view(connection, view, choice)
         schema, _ = schema_and_name(view)
-        catalog.put_view(connection, view, schema, [feature.feature_id for _, feature in chosen])
+        catalog.put_view(
+            connection,
+            view,
+            schema,
+            [None if isinstance(one, RegisteredExpression) else one[1].feature_id for one in choice.members],
+            [one.name if isinstance(one, RegisteredExpression) else None for one in choice.members],
+        )
         existing = _existing(connection, view)
         for one in existing:
             if one.kind not in {wanted.kind for wanted in objects} and not one.foreign:
@@ -96,7 +103,7 @@ def view_status(connection: Connection[Any], name: str) -> list[ObjectStatus]:
     view = get_view(connection, name)
     existing = _existing(connection, view)
     states = []
-    for wanted in compile_view(connection, view, resolve_features(connection, view.features)):
+    for wanted in compile_view(connection, view, resolve_choice(connection, view.features)):
         found = [one for one in existing if one.kind == wanted.kind]
         if not found:
             states.append(ObjectStatus(wanted.name, wanted.kind, "missing"))

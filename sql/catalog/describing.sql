@@ -6,15 +6,22 @@ SELECT kind FROM (
     UNION ALL SELECT 'model', 3 FROM fsdb.models WHERE name = %(name)s
     UNION ALL SELECT 'training view', 4 FROM fsdb.training_views WHERE name = %(name)s
     UNION ALL SELECT 'training set', 5 FROM fsdb.training_sets WHERE name = %(name)s
+    UNION ALL SELECT 'expression', 8 FROM fsdb.expressions WHERE name = %(name)s
     UNION ALL SELECT 'deployment', 6 FROM fsdb.deployments WHERE name = %(name)s
     UNION ALL SELECT 'schedule', 7 FROM fsdb.schedules WHERE name = %(name)s
 ) AS found ORDER BY position
 
 -- name: training_view
 -- The features of a training view.
-SELECT f.feature_set || '.' || f.name AS feature, f.type, f.description, f.default_value
-FROM fsdb.training_view_features AS m JOIN fsdb.features AS f USING (feature_id)
-WHERE m.training_view = %(name)s ORDER BY m.position
+SELECT one.feature, one.type, one.description, one.default_value
+FROM (
+    SELECT f.feature_set || '.' || f.name, f.type, f.description, f.default_value, m.position
+    FROM fsdb.training_view_features AS m JOIN fsdb.features AS f USING (feature_id) WHERE m.training_view = %(name)s
+    UNION ALL
+    SELECT e.name, e.type, e.description, NULL, m.position
+    FROM fsdb.training_view_expressions AS m JOIN fsdb.expressions AS e ON e.name = m.expression WHERE m.training_view = %(name)s
+) AS one (feature, type, description, default_value, position)
+ORDER BY one.position
 
 -- name: training_view_said
 -- What a training view's title says.
@@ -23,15 +30,28 @@ FROM fsdb.training_views WHERE name = %(name)s
 
 -- name: training_set
 -- The columns of a saved training set.
-SELECT c.name, c.type, f.feature_set || '.' || f.name AS feature, c.default_value, f.dropped_at
+SELECT c.name, c.type, coalesce(f.feature_set || '.' || f.name, CASE WHEN c.tree IS NOT NULL THEN 'expression ' || c.name END) AS feature, c.default_value, f.dropped_at
 FROM fsdb.training_set_columns AS c LEFT JOIN fsdb.features AS f USING (feature_id)
-WHERE c.training_set = %(name)s ORDER BY c.position
+WHERE c.training_set = %(name)s AND NOT c.hidden ORDER BY c.position
 
 -- name: training_set_said
 -- What a saved training set's title says.
 SELECT ARRAY['Training set ' || name, 'of view ' || training_view, row_count || ' rows', 'label ' || label, 'known ' || coalesce(known_at::text, known),
              late_values || ' late values', 'saved ' || date_trunc('second', created_at), 'hash ' || content_hash]
 FROM fsdb.training_sets WHERE name = %(name)s
+
+-- name: expression
+-- What an expression reads, and what has it.
+SELECT i.name AS input, i.type, CASE WHEN i.feature_id IS NULL THEN 'request' ELSE 'feature' END AS comes_from, f.feature_set || '.' || f.name AS feature
+FROM fsdb.expression_inputs AS i LEFT JOIN fsdb.features AS f USING (feature_id)
+WHERE i.expression = %(name)s ORDER BY i.position
+
+-- name: expression_said
+-- What an expression's title says.
+SELECT ARRAY['Expression ' || name, description, 'type ' || type, 'owner ' || nullif(owner, ''),
+             'in training view ' || nullif(array_to_string(ARRAY(SELECT training_view FROM fsdb.training_view_expressions AS v WHERE v.expression = e.name ORDER BY 1), ', '), ''),
+             expression]
+FROM fsdb.expressions AS e WHERE name = %(name)s
 
 -- name: deployment
 -- What a deployment's release gives to its model: looked up as a feature, or from the row.

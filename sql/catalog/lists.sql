@@ -9,18 +9,28 @@ SELECT s.name,
        s.description, s.tags, s.owner
 FROM fsdb.feature_sets AS s ORDER BY s.name
 
+-- name: expressions
+-- Expressions with what they read.
+SELECT e.name, e.expression, e.type,
+       ARRAY(SELECT i.name FROM fsdb.expression_inputs AS i WHERE i.expression = e.name ORDER BY i.position) AS inputs,
+       e.description, e.tags, e.owner
+FROM fsdb.expressions AS e ORDER BY e.name
+
 -- name: training_views
 -- Training views with what they are built of.
 SELECT v.name, v.timestamp_column AS timestamp, v.label,
-       ARRAY(SELECT f.feature_set || '.' || f.name FROM fsdb.training_view_features AS m JOIN fsdb.features AS f USING (feature_id)
-             WHERE m.training_view = v.name ORDER BY m.position) AS features,
+       ARRAY(SELECT one.reference FROM (
+                 SELECT f.feature_set || '.' || f.name, m.position FROM fsdb.training_view_features AS m JOIN fsdb.features AS f USING (feature_id)
+                 WHERE m.training_view = v.name
+                 UNION ALL SELECT e.expression, e.position FROM fsdb.training_view_expressions AS e WHERE e.training_view = v.name
+             ) AS one (reference, position) ORDER BY one.position) AS features,
        v.description, v.tags, v.owner
 FROM fsdb.training_views AS v ORDER BY v.name
 
 -- name: training_sets
 -- Saved training sets, the newest first, with what they were built of and which models were trained on them.
 SELECT t.name, t.training_view AS view, t.row_count AS rows,
-       (SELECT count(*) FROM fsdb.training_set_columns AS c WHERE c.training_set = t.name AND c.feature_id IS NOT NULL) AS features,
+       (SELECT count(*) FROM fsdb.training_set_columns AS c WHERE c.training_set = t.name AND (c.feature_id IS NOT NULL OR c.tree IS NOT NULL) AND NOT c.hidden) AS features,
        t.label, coalesce(t.known_at::text, t.known) AS known, t.late_values,
        ARRAY(SELECT v.model || ' ' || v.version FROM fsdb.model_versions AS v WHERE v.training_set = t.name ORDER BY v.model, v.version) AS models,
        t.created_at

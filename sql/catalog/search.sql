@@ -5,6 +5,8 @@ WITH entries (kind, name, description, tags, owner) AS (
     UNION ALL
     SELECT 'feature', feature_set || '.' || name, description, tags, owner FROM fsdb.features WHERE dropped_at IS NULL
     UNION ALL
+    SELECT 'expression', name, concat_ws(': ', nullif(description, ''), expression), tags, owner FROM fsdb.expressions
+    UNION ALL
     SELECT 'training view', name, description, tags, owner FROM fsdb.training_views
     UNION ALL
     SELECT 'training set', name, coalesce('of view ' || training_view, ''), '{{}}'::text[], '' FROM fsdb.training_sets
@@ -35,6 +37,8 @@ FROM (
                  WHERE i.feature_id = f.feature_id
                  UNION
                  SELECT 'training view ' || v.training_view FROM fsdb.training_view_features AS v WHERE v.feature_id = f.feature_id
+                 UNION
+                 SELECT 'expression ' || e.expression FROM fsdb.expression_inputs AS e WHERE e.feature_id = f.feature_id
                  ORDER BY 1),
            2, f.position
     FROM fsdb.features AS f WHERE f.feature_set = %(name)s AND f.dropped_at IS NULL

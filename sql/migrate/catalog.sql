@@ -11,6 +11,12 @@ ORDER BY kind, name
 -- The schedules.
 SELECT name FROM fsdb.schedules ORDER BY name
 
+-- name: expressed
+-- The expressions, and the saved training sets that have one, as kind and name.
+SELECT 'expression' AS kind, name FROM fsdb.expressions
+UNION SELECT 'training set', training_set FROM fsdb.training_set_columns WHERE tree IS NOT NULL
+ORDER BY kind, name
+
 -- name: revision
 -- The catalog's revision; fails where there is no catalog.
 SELECT version_num FROM fsdb.catalog_version

@@ -1,6 +1,6 @@
 -- name: uses
 -- What uses any of the features, as kind and name: deployments by their current release or only by a past one, training views,
--- saved training sets, registered model versions, and window sets.
+-- expressions, saved training sets, registered model versions, and window sets.
 SELECT DISTINCT CASE WHEN i.release IN (d.release, d.canary_release) THEN 'deployment' ELSE 'past release of deployment' END AS kind, d.name
 FROM fsdb.deployments AS d JOIN fsdb.deployment_inputs AS i USING (deployment_id)
 WHERE i.feature_id = ANY (%(features)s)
@@ -9,6 +9,8 @@ WHERE i.feature_id = ANY (%(features)s)
       WHERE c.deployment_id = d.deployment_id AND c.release IN (d.release, d.canary_release) AND c.feature_id = ANY (%(features)s)))
 UNION
 SELECT 'training view', f.training_view FROM fsdb.training_view_features AS f WHERE f.feature_id = ANY (%(features)s)
+UNION
+SELECT 'expression', e.expression FROM fsdb.expression_inputs AS e WHERE e.feature_id = ANY (%(features)s)
 UNION
 SELECT 'training set', c.training_set FROM fsdb.training_set_columns AS c WHERE c.feature_id = ANY (%(features)s)
 UNION
@@ -22,6 +24,10 @@ SELECT 'window set', w.feature_set FROM fsdb.window_sets AS w JOIN fsdb.feature_
 JOIN fsdb.features AS f ON (f.feature_set, f.name) = (s.name, s.happens_column) AND f.dropped_at IS NULL
 WHERE f.feature_id = ANY (%(features)s)
 ORDER BY kind, name
+
+-- name: uses_of_expression
+-- The training views that have an expression.
+SELECT 'training view' AS kind, training_view AS name FROM fsdb.training_view_expressions WHERE expression = %(expression)s ORDER BY name
 
 -- name: saved_from
 -- Saved training sets of a training view.

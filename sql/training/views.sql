@@ -14,8 +14,9 @@ CREATE OR REPLACE FUNCTION {function} ({parameters}) RETURNS TABLE ({columns}, f
 LANGUAGE sql STABLE ROWS 1 AS {body}
 
 -- name: vector_body
+-- clock_timestamp() is volatile: what stands beside it is no constant to the planner, which computes nothing with it in advance.
 SELECT {values}, {found}
-FROM (SELECT pg_catalog.clock_timestamp() AS at) AS moment
+FROM (SELECT {moment}) AS moment
 {lookups}
 
 -- name: existing

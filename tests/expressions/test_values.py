@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from psycopg.sql import SQL, Literal
 
 from fsdb.errors import InvalidData, InvalidDefinition
-from fsdb.expressions import Node, evaluate, from_document, inputs_of, to_document
+from fsdb.expressions import Node, from_document, inputs_of, to_document
+from fsdb.expressions.evaluation import evaluate
 from fsdb.expressions.parity import check_parity
 from fsdb.expressions.translation import compiled
 from tests.conftest import TestDatabase

@@ -196,7 +196,10 @@ def make_world(store: fsdb.Store) -> list[Call]:
         "deployment": {"table": "scores"},
         "search": {"text": "weather"},
         "describe": {"name": "weather", "kind": "feature set"},
-        **{kind: {} for kind in ("feature_sets", "training_views", "training_sets", "models", "deployments")},
+        **{
+            kind: {}
+            for kind in ("feature_sets", "expressions", "training_views", "training_sets", "models", "deployments")
+        },
         "status": {},
         "run": {"schedule": "daily", "since": AT, "until": AT + timedelta(days=1)},
         "schedules": {},

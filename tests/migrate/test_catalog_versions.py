@@ -65,11 +65,26 @@ def test_it_stays_while_something_is_registered(database: TestDatabase) -> None:
             "VALUES ('weather', 'public', 'public', 'weather', 'weather', false)"
         )
         before = schema(connection)
-        for revision in ("base", "-6"):
+        for revision in ("base", "-7"):
             with pytest.raises(ChangeRefused, match=r"while things are registered in it: feature set weather\. Drop"):
                 catalog.downgrade(database.url, revision)
         assert difference(before, schema(connection)) == {}
         assert connection.execute("SELECT count(*) FROM fsdb.feature_sets").fetchone() == (1,)
+
+
+def test_expressions_keep_the_catalog_that_has_them(database: TestDatabase) -> None:
+    with database.connect() as connection:
+        connection.execute(
+            "INSERT INTO fsdb.expressions (name, expression, type, tree) VALUES ('share', 'x', 'real', '{}')"
+        )
+        for revision in ("0006", "base"):
+            with pytest.raises(
+                ChangeRefused, match=r"Expressions belong to this revision.*drop expression share first"
+            ):
+                catalog.downgrade(database.url, revision)
+        connection.execute("DELETE FROM fsdb.expressions")
+        catalog.downgrade(database.url, "0006")
+        assert catalog.catalog_revision(database.url) == "0006"
 
 
 def test_a_deployment_keeps_the_catalog_that_it_was_made_with(database: TestDatabase) -> None:
@@ -104,8 +119,8 @@ def test_an_unknown_revision_is_refused(empty: TestDatabase) -> None:
     catalog.upgrade(empty.url)
     with pytest.raises(ChangeRefused, match="no revision 'nonsense'"):
         catalog.downgrade(empty.url, "nonsense")
-    with pytest.raises(ChangeRefused, match="no revision '-7'"):
-        catalog.downgrade(empty.url, "-7")
+    with pytest.raises(ChangeRefused, match="no revision '-8'"):
+        catalog.downgrade(empty.url, "-8")
 
 
 def test_a_newer_catalog_is_left_alone(database: TestDatabase) -> None:

@@ -9,8 +9,9 @@ import sqlalchemy as sa
 
 from fsdb.catalog.feature_sets import default_text
 from fsdb.definitions import BatchSet, EventTable, Feature, FeatureSet, Schedule, TrainingView, Window, WindowSet
+from fsdb.definitions.expressions import Expression
 from fsdb.errors import InvalidDefinition
-from fsdb.migrate import changes, window_changes
+from fsdb.migrate import changes, expression_changes, window_changes
 from fsdb.migrate.diff import ORDER, diff
 from fsdb.migrate.registered import Registered, default_value
 
@@ -33,6 +34,7 @@ ACTIVITY = WindowSet(
     {"card": "card"},
     [Window("amount", ["sum", "mean"], ["1 hour", "7 days"], where="amount > 0")],
 )
+SHARE = Expression("share", "fee / airport_weather.wind", inputs={"fee": "real"})
 NIGHTLY = Schedule("nightly", "sync", "0 3 * * *")
 
 
@@ -160,6 +162,9 @@ EVERY = [
     changes.WidenFeature("airport_weather", "wind", "real", "double precision"),
     changes.AlterFeature("airport_weather", WEATHER.features[0], replace(WEATHER.features[0], owner="met")),
     changes.AlterFeatureSet("airport_weather", changes.SetAttributes(), changes.SetAttributes(owner="met")),
+    expression_changes.CreateExpression(SHARE),
+    expression_changes.AlterExpression(SHARE, replace(SHARE, owner="met")),
+    expression_changes.DropExpression(SHARE),
     changes.CreateTrainingView(DELAYS),
     changes.AlterTrainingView(DELAYS, replace(DELAYS, label=None)),
     changes.DropFeature("airport_weather", WEATHER.features[0]),
