@@ -108,7 +108,7 @@ _CATALOG = [
     *_read("fsdb.schedules", "reader", "writer", "deployer"),
     # What the database says of an error may quote rows.
     Row("fsdb.runs", **dict.fromkeys(("reader", "writer", "deployer"), f"SELECT ({RUN_COLUMNS})")),
-    *_owners("fsdb.runs_run_id_seq"),
+    *_owners("fsdb.runs_run_id_seq fsdb.take_rows() fsdb.fill_slot() fsdb.run_slot() fsdb.run_due()"),
     *_owners("fsdb.audit fsdb.audit_audit_id_seq fsdb.turns fsdb.reading fsdb.written_ahead"),
     *_read("fsdb_iceberg.iceberg_tables fsdb_iceberg.iceberg_namespace_properties", "reader", "deployer"),
     # What numbers rows of the catalog does so by itself.

@@ -89,7 +89,12 @@ def lock_schedule(connection: Connection[Any], name: str) -> RegisteredSchedule 
 
 
 def put_schedule(
-    connection: Connection[Any], definition: Schedule, search_path: str, reads: Sequence[str], done_until: datetime
+    connection: Connection[Any],
+    definition: Schedule,
+    statement: str | None,
+    search_path: str,
+    reads: Sequence[str],
+    done_until: datetime,
 ) -> None:
     """Registers a schedule, or writes its definition anew: then it stays paused, and where it stands."""
     values = {
@@ -98,6 +103,7 @@ def put_schedule(
         "sets": list(definition.sets),
         "after": list(definition.after),
         "tags": list(definition.tags),
+        "statement": statement,
         "search_path": search_path,
         "reads": list(reads),
         "done_until": done_until,
@@ -110,9 +116,9 @@ def delete_schedule(connection: Connection[Any], name: str) -> None:
     connection.execute(query(FILE, "delete"), {"name": name})
 
 
-def write_coming(connection: Connection[Any], name: str, coming: Sequence[datetime]) -> None:
-    """Writes the ends of the next slots."""
-    connection.execute(query(FILE, "coming"), {"name": name, "coming": list(coming)})
+def write_coming(connection: Connection[Any], name: str, began: datetime | None, coming: Sequence[datetime]) -> None:
+    """Writes the ends of the next slots, and when the first of them begins."""
+    connection.execute(query(FILE, "coming"), {"name": name, "began": began, "coming": list(coming)})
 
 
 def write_done(connection: Connection[Any], name: str, done_until: datetime, coming: Sequence[datetime]) -> None:

@@ -42,17 +42,20 @@ def users_path(connection: Connection[Any]) -> str:
     return str(row[0])
 
 
+def settings_for(connection: Connection[Any], text: str) -> str:
+    """The query as fsdb.run_due() runs it, which has no parameters to give."""
+    moments = {name: query(FILE, "setting", name=Literal(f"fsdb.{name}")) for name in (SINCE, UNTIL)}
+    return filled(_statement(text), moments).as_string(connection)
+
+
 def check(connection: Connection[Any], registered: RegisteredSet, text: str, path: str, zone: str) -> tuple[str, ...]:
     """Looks at a query without running it; gives the feature sets that it reads.
 
     Raises InvalidDefinition where it is not one SELECT that gives the set's columns and depends on nothing but what it reads, ChangeRefused
     where code of others would run with the owner's rights, RightMissing where this session, or the owner, lacks one.
     """
-    with connection.transaction(), _as_owner(connection, registered, path, zone) as role:
-        _columns(connection, registered, text, role)
-        reads = tuple(name for (name,) in connection.execute(query(FILE, "reads"), {"view": _SHOWN}).fetchall())
-        connection.execute(query(FILE, "drop_view", view=VIEW))
-    return reads
+    with connection.transaction(), _looked_at(connection, registered, text, path, zone):
+        return tuple(name for (name,) in connection.execute(query(FILE, "reads"), {"view": _SHOWN}).fetchall())
 
 
 @contextmanager
@@ -60,9 +63,9 @@ def rows(
     connection: Connection[Any], registered: RegisteredSet, text: str, path: str, zone: str, slot: Slot
 ) -> Iterator[str]:
     """The query of a slot's rows, for the block. Raises as `check` does."""
-    with _as_owner(connection, registered, path, zone) as role:
-        columns = _columns(connection, registered, text, role)
-        connection.execute(query(FILE, "drop_view", view=VIEW))
+    with _looked_at(connection, registered, text, path, zone) as columns:
+        pass
+    with _as_owner(connection, registered, path, zone):
         body = filled(_statement(text), {SINCE: SQL("$1"), UNTIL: SQL("$2")}).as_string(connection)
         # Under names that nothing in the query can mean.
         named = [
@@ -79,7 +82,8 @@ def rows(
     yield query(
         FILE, "rows", columns=joined(taken), function=FUNCTION, since=_moment(slot.since), until=_moment(slot.until)
     ).as_string(connection)
-    connection.execute(query(FILE, "drop_function", function=FUNCTION))
+    with _as_owner(connection, registered, path, zone):
+        connection.execute(query(FILE, "drop_function", function=FUNCTION))
 
 
 @contextmanager
@@ -112,9 +116,29 @@ def _as_owner(connection: Connection[Any], registered: RegisteredSet, path: str,
     connection.execute(query(FILE, "act"), {"role": before})
 
 
-def _columns(connection: Connection[Any], registered: RegisteredSet, text: str, role: str) -> Sequence[Column]:
-    """Makes the view, and holds it against all that a query of a batch job must be; the columns that it gives."""
-    name, view = registered.name, {"view": _SHOWN}
+@contextmanager
+def _looked_at(
+    connection: Connection[Any], registered: RegisteredSet, text: str, path: str, zone: str
+) -> Iterator[Sequence[Column]]:
+    """Makes a view of the query, for the block, and holds it against all that a query of a batch job must be; the columns that it gives."""
+    with _as_owner(connection, registered, path, zone) as role:
+        _view(connection, registered.name, text, role)
+    columns = _checked(connection, registered, text, role)
+    # Planned and begun as that role, once it is known whose code that runs.
+    with _as_owner(connection, registered, path, zone):
+        try:
+            with connection.transaction():
+                connection.execute(query(FILE, "probe", view=VIEW))
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise _lacking(registered.name, role, error) from error
+        except (psycopg.ProgrammingError, psycopg.DataError) as error:
+            raise InvalidDefinition(f"The query of {registered.name} does not run: {first_line(error)}.") from error
+    yield columns
+    with _as_owner(connection, registered, path, zone):
+        connection.execute(query(FILE, "drop_view", view=VIEW))
+
+
+def _view(connection: Connection[Any], name: str, text: str, role: str) -> None:
     given = filled(_statement(text), {SINCE: _MOMENT, UNTIL: _MOMENT})
     try:
         # Results in binary make this the extended protocol, which takes one statement and no more.
@@ -127,6 +151,11 @@ def _columns(connection: Connection[Any], registered: RegisteredSet, text: str, 
         raise InvalidDefinition(
             f"The query of {name} is not one SELECT that PostgreSQL understands: {first_line(error)}."
         ) from error
+
+
+def _checked(connection: Connection[Any], registered: RegisteredSet, text: str, role: str) -> Sequence[Column]:
+    """Asks PostgreSQL's catalog about the view, under fsdb's own search path."""
+    name, view = registered.name, {"view": _SHOWN}
     _refuse_unsteady(connection, name, text)
     found = connection.execute(query(FILE, "foreign"), {**view, "role": role}).fetchone()
     if found is not None:
@@ -138,13 +167,6 @@ def _columns(connection: Connection[Any], registered: RegisteredSet, text: str, 
         )
     columns = [Column(*row) for row in connection.execute(query(FILE, "columns"), view).fetchall()]
     _refuse_unfit(registered, columns)
-    try:
-        with connection.transaction():
-            connection.execute(query(FILE, "probe", view=VIEW))
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise _lacking(name, role, error) from error
-    except (psycopg.ProgrammingError, psycopg.DataError) as error:
-        raise InvalidDefinition(f"The query of {name} does not run: {first_line(error)}.") from error
     return columns
 
 

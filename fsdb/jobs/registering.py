@@ -11,7 +11,7 @@ from fsdb.catalog.schedules import delete_schedule, list_schedules, put_schedule
 from fsdb.definitions import Schedule
 from fsdb.definitions.circles import circle
 from fsdb.errors import ChangeRefused, InvalidDefinition
-from fsdb.jobs.queries import check, users_path
+from fsdb.jobs.queries import check, settings_for, users_path
 from fsdb.jobs.slots import coming, last_end
 from fsdb.sql import query
 
@@ -45,8 +45,9 @@ def register(connection: Connection[Any], definition: Schedule) -> None:
         )
     now = clock.now(connection)
     done_until = before.done_until if before is not None else last_end(definition, now) or now
-    put_schedule(connection, definition, path, reads, done_until)
-    write_coming(connection, definition.name, coming(definition, done_until))
+    statement = None if definition.query is None else settings_for(connection, definition.query)
+    put_schedule(connection, definition, statement, path, reads, done_until)
+    write_coming(connection, definition.name, *coming(definition, done_until))
 
 
 def drop(connection: Connection[Any], name: str) -> None:

@@ -195,7 +195,7 @@ def _recorded(
     attempt = found.attempt + 1 if moves_on else 1
     again = None
     if error is None and moves_on:
-        write_done(connection, found.name, slot.until, coming(found.definition, slot.until))
+        write_done(connection, found.name, slot.until, coming(found.definition, slot.until)[1])
     elif moves_on and not by_hand:
         again = next_try(found.definition, attempt, clock.now(connection))
         write_failed(connection, found.name, attempt, again)

@@ -43,9 +43,10 @@ def slot_ending(schedule: Schedule, until: datetime) -> Slot:
     return Slot(began - lookback if began - _FIRST > lookback else _FIRST, until)
 
 
-def coming(schedule: Schedule, after: datetime) -> list[datetime]:
-    """The ends of the next slots, as many as are kept."""
-    return list(islice(ends(schedule, after), COMING))
+def coming(schedule: Schedule, after: datetime) -> tuple[datetime | None, list[datetime]]:
+    """When the next slot begins (None: there was no time before it), and the ends of the next ones, as many as are kept."""
+    found = list(islice(ends(schedule, after), COMING))
+    return last_end(schedule, found[0] - _LEAST) if found else None, found
 
 
 def due(registered: RegisteredSchedule, now: datetime) -> datetime | None:

@@ -24,9 +24,9 @@ def look_ahead(connection: Connection[Any]) -> None:
     with connection.transaction():
         names = [name for (name,) in connection.execute(query(FILE, "near_the_end"), {"most": COMING}).fetchall()]
         for found in list_schedules(connection, names).values():
-            ahead = coming(found.definition, found.done_until)
+            began, ahead = coming(found.definition, found.done_until)
             if len(ahead) > len(found.coming):
-                write_coming(connection, found.name, ahead)
+                write_coming(connection, found.name, began, ahead)
 
 
 def resume(connection: Connection[Any], name: str) -> None:

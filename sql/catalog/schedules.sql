@@ -13,11 +13,11 @@ FROM fsdb.schedules WHERE name = %(name)s FOR UPDATE SKIP LOCKED
 -- name: put
 -- Registers a schedule, or writes its definition anew.
 INSERT INTO fsdb.schedules AS s
-    (name, job, feature_set, sets, cron, timezone, query, search_path, lookback, retries, catch_up, after, reads, description, tags, owner, done_until, coming)
-VALUES (%(name)s, %(job)s, %(feature_set)s, %(sets)s::text[], %(cron)s, %(timezone)s, %(query)s, %(search_path)s, %(lookback)s, %(retries)s, %(catch_up)s,
+    (name, job, feature_set, sets, cron, timezone, query, statement, search_path, lookback, retries, catch_up, after, reads, description, tags, owner, done_until, coming)
+VALUES (%(name)s, %(job)s, %(feature_set)s, %(sets)s::text[], %(cron)s, %(timezone)s, %(query)s, %(statement)s, %(search_path)s, %(lookback)s, %(retries)s, %(catch_up)s,
         %(after)s::text[], %(reads)s::text[], %(description)s, %(tags)s::text[], %(owner)s, %(done_until)s, '{{}}')
 ON CONFLICT (name) DO UPDATE SET job = excluded.job, feature_set = excluded.feature_set, sets = excluded.sets, cron = excluded.cron, timezone = excluded.timezone,
-    query = excluded.query, search_path = excluded.search_path, lookback = excluded.lookback, retries = excluded.retries, catch_up = excluded.catch_up,
+    query = excluded.query, statement = excluded.statement, search_path = excluded.search_path, lookback = excluded.lookback, retries = excluded.retries, catch_up = excluded.catch_up,
     after = excluded.after, reads = excluded.reads, description = excluded.description, tags = excluded.tags, owner = excluded.owner,
     attempt = 0, next_try = NULL
 
@@ -27,11 +27,11 @@ DELETE FROM fsdb.schedules WHERE name = %(name)s
 
 -- name: coming
 -- Writes the ends of the next slots.
-UPDATE fsdb.schedules SET coming = %(coming)s::timestamptz[] WHERE name = %(name)s
+UPDATE fsdb.schedules SET began = %(began)s, coming = %(coming)s::timestamptz[] WHERE name = %(name)s
 
 -- name: done
 -- Moves a schedule on.
-UPDATE fsdb.schedules SET done_until = %(done_until)s, coming = %(coming)s::timestamptz[], attempt = 0, next_try = NULL WHERE name = %(name)s
+UPDATE fsdb.schedules SET done_until = %(done_until)s, began = %(done_until)s, coming = %(coming)s::timestamptz[], attempt = 0, next_try = NULL WHERE name = %(name)s
 
 -- name: failed
 -- Leaves a schedule at its slot until it is tried again.

@@ -25,6 +25,10 @@ SELECT current_setting('TimeZone')
 -- Another time zone for the rest of the transaction, or until the next.
 SELECT set_config('TimeZone', %(zone)s, true)
 
+-- name: setting
+-- A moment that a setting holds.
+pg_catalog.current_setting({name})::pg_catalog.timestamptz
+
 -- name: view
 -- The query as a view, which takes one SELECT that changes nothing. Nothing of it runs.
 CREATE TEMPORARY VIEW {view} AS

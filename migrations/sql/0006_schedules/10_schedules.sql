@@ -7,6 +7,7 @@ CREATE TABLE fsdb.schedules (
     cron        text NOT NULL,
     timezone    text NOT NULL,
     query       text CHECK ((query IS NOT NULL) = (job = 'batch')),
+    statement   text CHECK ((statement IS NOT NULL) = (job = 'batch')),
     search_path text NOT NULL,
     lookback    interval CHECK (lookback > interval '0'),
     retries     integer NOT NULL CHECK (retries >= 0),
@@ -19,6 +20,7 @@ CREATE TABLE fsdb.schedules (
     created_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
     paused_at   timestamptz,
     done_until  timestamptz NOT NULL,
+    began       timestamptz,
     coming      timestamptz[] NOT NULL,
     attempt     integer NOT NULL DEFAULT 0 CHECK (attempt >= 0),
     next_try    timestamptz
@@ -31,6 +33,7 @@ COMMENT ON COLUMN fsdb.schedules.sets IS 'Of sync and retain: the sets; empty: a
 COMMENT ON COLUMN fsdb.schedules.cron IS 'The times: minute, hour, day of month, month, day of week.';
 COMMENT ON COLUMN fsdb.schedules.timezone IS 'The zone that the times are in.';
 COMMENT ON COLUMN fsdb.schedules.query IS 'Of a batch job: its query, with :since and :until. It runs as the role that owns the set''s table.';
+COMMENT ON COLUMN fsdb.schedules.statement IS 'The same query with the settings fsdb.since and fsdb.until in the place of its parameters, for fsdb.run_due().';
 COMMENT ON COLUMN fsdb.schedules.search_path IS 'The search path of the session that registered the query: names in it mean the same in each run.';
 COMMENT ON COLUMN fsdb.schedules.lookback IS 'How far before the former slot''s end :since lies; NULL: it is that end.';
 COMMENT ON COLUMN fsdb.schedules.retries IS 'How often a failed run is tried again before it waits for the next of the times.';
@@ -43,6 +46,7 @@ COMMENT ON COLUMN fsdb.schedules.owner IS 'Who is responsible.';
 COMMENT ON COLUMN fsdb.schedules.created_at IS 'When it was registered.';
 COMMENT ON COLUMN fsdb.schedules.paused_at IS 'Since when it does not run; NULL: it does.';
 COMMENT ON COLUMN fsdb.schedules.done_until IS 'The end of the last slot that is done; what comes after it is still to run.';
+COMMENT ON COLUMN fsdb.schedules.began IS 'When the first of the next slots begins; NULL: there was no time before it.';
 COMMENT ON COLUMN fsdb.schedules.coming IS 'The ends of the next slots, in order, as far as they are worked out: SQL cannot read cron.';
 COMMENT ON COLUMN fsdb.schedules.attempt IS 'How many runs in a row have failed.';
 COMMENT ON COLUMN fsdb.schedules.next_try IS 'Before this moment a slot that failed is not tried again; NULL: nothing failed.';
