@@ -75,6 +75,7 @@ CALLED = [
     "last_version",
     "warm_up",
     "record_operation",
+    "run_due",
 ]
 SHORT = {"timestamp with time zone": "timestamptz"}
 

@@ -19,7 +19,7 @@ ORDER BY a.attnum
 
 -- name: functions
 -- Functions of a schema, or of those names in it: what they take and give, and their comments; triggers say that they are one.
-SELECT p.proname, pg_get_function_arguments(p.oid), pg_get_function_result(p.oid), obj_description(p.oid, 'pg_proc')
+SELECT p.proname, pg_get_function_arguments(p.oid), coalesce(pg_get_function_result(p.oid), 'nothing: a procedure'), obj_description(p.oid, 'pg_proc')
 FROM pg_proc p
 JOIN pg_namespace n ON n.oid = p.pronamespace
 WHERE n.nspname = %(schema)s AND (%(names)s::text[] IS NULL OR p.proname = ANY (%(names)s))
