@@ -45,7 +45,7 @@ def bind_choice(
     if not choice.expressions:
         return reads, outputs, (), None
     features = {f.feature_id: Column(f.output, f.type) for read in reads for f in read.features}
-    request = {column.name: column.type for column in spine}
+    request = {column.name: column for column in spine}
     computed = tuple(bind_expression(one, features, request, where) for one in choice.expressions)
     stored = iter(names)
     shown = tuple(one.name if isinstance(one, RegisteredExpression) else next(stored) for one in choice.members)
@@ -53,9 +53,9 @@ def bind_choice(
 
 
 def bind_expression(
-    expression: RegisteredExpression, features: Mapping[int, Column], request: Mapping[str, str], where: str
+    expression: RegisteredExpression, features: Mapping[int, Column], request: Mapping[str, Column], where: str
 ) -> Computed:
-    """An expression over columns: of its features by number, and of the request by name with their types.
+    """An expression over columns: of its features by number, and of the request by name.
 
     where: what should bring the request's columns, for the message. Raises InvalidDefinition for one that is missing, InvalidData for one of
     another type.
@@ -69,7 +69,7 @@ def bind_expression(
             raise InvalidDefinition(
                 f"Expression {expression.name} reads {one.name} ({one.type}), which {where} does not have: give a column of that name."
             )
-        columns[one.name] = Column(one.name, request[one.name])
+        columns[one.name] = request[one.name]
     tree = mapped(expression.tree, lambda given: _column(given, columns[given.name], expression.name))
     return Computed(expression.name, expression.type, tree)
 

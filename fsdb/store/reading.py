@@ -21,14 +21,18 @@ class ReadingStore(BaseStore):
     """Features as of now and as of then."""
 
     def feature_vector(self, features: str | Sequence[str], keys: Mapping[str, Any]) -> dict[str, Any]:
-        """The features of one entity as of this moment, and `found`: whether every set has the entity."""
+        """The features of one entity as of this moment, and `found`: whether every set has the entity.
+
+        keys: a value for each key, and for each column that a chosen expression reads of the request.
+        """
         with self._database.connection() as connection:
             return vectors.feature_vector(connection, features, keys)
 
     def feature_vectors(self, features: str | Sequence[str], keys: Sequence[Mapping[str, Any]] | Any) -> pa.Table:
         """The features of many entities as of one moment, a row each in the given order: their keys, the features, and `found`.
 
-        features: "set.feature"; "set.*" for all of a set's. keys: a list of mappings, or a pandas, polars or Arrow table of keys. found:
+        features: "set.feature"; "set.*" for all of a set's. keys: a list of mappings, or a pandas, polars or Arrow table of keys,
+        with the columns that chosen expressions read of the request. found:
         whether every set has the entity.
         """
         with self._database.connection() as connection:

@@ -6,6 +6,7 @@ where that is another, definitions changed, and the reading is done again with w
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import psycopg
@@ -19,6 +20,8 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 from fsdb.asof import snapshots
 from fsdb.engines.postgres.pieces import Rows, fits, read_pieces, read_whole
 from fsdb.errors import FsdbError, InvalidData
+from fsdb.exchange.types import arrow_type
+from fsdb.expressions.evaluation import evaluate
 from fsdb.keys import key_values
 from fsdb.listing import listed
 from fsdb.search_path import pinned
@@ -34,9 +37,19 @@ from fsdb.vectors.compiled import (
     current_generation,
     found,
     kept,
+    requested,
 )
+from fsdb.vectors.request import split
 
 _ATTEMPTS = 5
+# What PostgreSQL says of arithmetic that the evaluator refuses, too.
+OUT_OF_RANGE = (
+    psycopg.errors.NumericValueOutOfRange,
+    psycopg.errors.InvalidArgumentForPowerFunction,
+    psycopg.errors.InvalidArgumentForPowerFunction,
+    psycopg.errors.DatetimeFieldOverflow,
+    psycopg.errors.FeatureNotSupported,
+)
 
 
 def feature_vector(
@@ -45,7 +58,7 @@ def feature_vector(
     """The features of one entity as of this moment, by output name; and `found`.
 
     features: "set.feature"; "set.*" and "set" are all that the set has now, in the order of its definition.
-    keys: a value for each key of the chosen sets. Values older than a set's max_age are None, then defaults apply.
+    keys: a value for each key of the chosen sets, and for each column that a chosen expression reads of the request. Values older than a set's max_age are None, then defaults apply.
     found: whether every chosen set has the entity. On an autocommit connection outside a transaction this is one round trip.
     Raises UnknownName and InvalidData.
     """
@@ -58,7 +71,8 @@ def feature_vector(
             with pinned(connection):
                 compiled = compile_vector(connection, choice)
         try:
-            values = key_values(keys, compiled.keys)
+            own, brought = split(keys, compiled.request, compiled.key_names)
+            values = key_values(own, compiled.keys) + brought
             # In binary a real is the float32 that it is, as in Arrow; as text it would be another float64.
             if alone and compiled.small and isinstance(connection, Session) and not connection.shared:
                 row = connection.hot.row(compiled.one, values)
@@ -75,9 +89,7 @@ def feature_vector(
                 continue
             if not isinstance(error, psycopg.DataError):
                 raise
-            raise InvalidData(
-                f"A value of {listed(choice[-1])} has no form in Python: {str(error).strip()}. Read it with SQL, cast to text."
-            ) from error
+            raise _refused(error, compiled, choice) from error
         if row[-1] != connection.pgconn.backend_pid:
             _share(connection)
         if row[-2] == compiled.generation:
@@ -85,6 +97,17 @@ def feature_vector(
             vector["found"] = row[-3]
             return vector
     raise _restless(choice[-1])
+
+
+def _refused(error: psycopg.Error, compiled: CompiledVector, choice: Choice) -> InvalidData:
+    if compiled.computed and isinstance(error, OUT_OF_RANGE):
+        return InvalidData(
+            f"Expression {' or '.join(one.output for one in compiled.computed)} gives a number that its type does not hold: give it other "
+            "inputs, or keep them in range with least and greatest."
+        )
+    return InvalidData(
+        f"A value of {listed(choice[-1])} has no form in Python: {str(error).strip()}. Read it with SQL, cast to text."
+    )
 
 
 def feature_vectors(
@@ -105,8 +128,10 @@ def read_many(
     for _ in range(_ATTEMPTS):
         with connection.transaction(), pinned(connection):
             compiled = _current(connection, choice)
-            columns = _columns_of(keys, compiled)
-            table = _read_many(connection, compiled, columns)
+            columns, request = _columns_of(keys, compiled)
+            table = _read_many(connection, compiled, columns, len(keys))
+            if compiled.computed:
+                table = _with_expressions(compiled, table, request)
             if current_generation(connection) == compiled.generation:
                 return compiled, columns, table
     raise _restless(choice[-1])
@@ -143,20 +168,49 @@ def _current(connection: Connection[Any], choice: Choice) -> CompiledVector:
         return compile_vector(connection, choice)
 
 
-def _columns_of(entities: Sequence[Mapping[str, Any]], compiled: CompiledVector) -> list[list[Any]]:
-    """The entities' key values, by key."""
+def _columns_of(
+    entities: Sequence[Mapping[str, Any]], compiled: CompiledVector
+) -> tuple[list[list[Any]], list[list[Any]]]:
+    """The entities' key values, by key, and the request's values, by name."""
     columns: list[list[Any]] = [[] for _ in compiled.keys]
+    request: list[list[Any]] = [[] for _ in compiled.request]
     for position, entity in enumerate(entities):
         try:
-            values = key_values(entity, compiled.keys)
+            own, brought = split(entity, compiled.request, compiled.key_names)
+            values = key_values(own, compiled.keys)
         except FsdbError as error:
             raise type(error)(f"Entity {position}: {error}") from None
         for column, value in zip(columns, values, strict=True):
             column.append(value)
-    return columns
+        for column, value in zip(request, brought, strict=True):
+            column.append(value)
+    return columns, request
 
 
-def _read_many(connection: Connection[Any], compiled: CompiledVector, columns: list[list[Any]]) -> pa.Table:
+def _with_expressions(compiled: CompiledVector, table: pa.Table, request: list[list[Any]]) -> pa.Table:
+    """What comes out: the features that were chosen, what the expressions make of features and request, and `found`."""
+    given = dict(zip(table.column_names, table.columns, strict=True))
+    for one, values in zip(compiled.request, request, strict=True):
+        kind = arrow_type(one.type)
+        plain = [str(v) if isinstance(v, Decimal) and kind == pa.string() else v for v in values]
+        given[requested(one.name)] = pa.array(plain, kind)
+    trees = {one.output: one for one in compiled.computed}
+    columns, fields = [], []
+    for name in [*compiled.names, "found"]:
+        if name in trees:
+            computed = trees[name]
+            columns.append(evaluate(computed.tree, given, table.num_rows, name))
+            fields.append(pa.field(name, arrow_type(computed.type), metadata={"postgresql_type": computed.type}))
+        else:
+            columns.append(table.column(name))
+            fields.append(table.schema.field(name))
+    return pa.Table.from_arrays(columns, schema=pa.schema(fields))
+
+
+def _read_many(connection: Connection[Any], compiled: CompiledVector, columns: list[list[Any]], count: int) -> pa.Table:
+    field = pa.field("found", pa.bool_(), metadata={"postgresql_type": "boolean"})
+    if not compiled.reads:
+        return pa.Table.from_arrays([pa.array([True] * count, pa.bool_())], schema=pa.schema([field]))
     names = [Identifier(f"k{number}") for number in range(1, len(columns) + 1)]
     arrays: list[Composable] = [
         SQL("{}::{}[]").format(Literal(values), type_sql(key.type))
@@ -182,7 +236,6 @@ def _read_many(connection: Connection[Any], compiled: CompiledVector, columns: l
     read = read_whole if alone else read_pieces
     answer = read(connection, rows, (), (), compiled.reads, compiled.outputs)
     everywhere = pc.min_element_wise(*answer.numbers).cast(pa.bool_())
-    field = pa.field("found", pa.bool_(), metadata={"postgresql_type": "boolean"})
     return answer.table(compiled.outputs).append_column(field, everywhere)
 
 
