@@ -16,11 +16,12 @@ from fsdb.types import TypeLike, sql_type
 
 @dataclass(frozen=True)
 class Bound:
-    """What a model's input may be bound to: a column of this type, and the feature that it comes from, if it does."""
+    """What a model's input may be bound to: a column of this type, and the feature that it comes from, if it does; or an expression."""
 
     type: str
     feature_id: int | None = None
     feature: str | None = None
+    expression: bool = False
 
 
 def columns_of(connection: Connection[Any], training_set: TrainingSet, by_position: bool) -> dict[str, Bound]:
@@ -34,10 +35,13 @@ def columns_of(connection: Connection[Any], training_set: TrainingSet, by_positi
         for feature in (*registered.features, *registered.dropped_features)
     }
     ids = training_set.feature_ids
+    computed = {one.output for one in training_set.description.computed}
     return {
-        column.name: Bound(column.type, ids.get(column.name), references.get(ids.get(column.name, 0)))
+        column.name: Bound(
+            column.type, ids.get(column.name), references.get(ids.get(column.name, 0)), column.name in computed
+        )
         for column in training_set.columns
-        if column.name != training_set.label and (not by_position or column.name in ids)
+        if column.name != training_set.label and (not by_position or column.name in ids or column.name in computed)
     }
 
 
@@ -59,6 +63,16 @@ def named(connection: Connection[Any], inputs: Mapping[str, TypeLike]) -> dict[s
         else Bound(sql_type(to, f"input {column!r}"))
         for column, to in inputs.items()
     }
+
+
+def refuse_expressions(model: str, bound: Mapping[str, Bound], taken: Sequence[str]) -> None:
+    """Raises UnsupportedModel where a model takes an expression: the trigger of a model table does not compute it."""
+    for name in taken:
+        if bound[name].expression:
+            raise UnsupportedModel(
+                f"Model {model} takes the expression {name}, which deployments do not compute: fit it without, or let the application compute "
+                f"it and insert it as a column, which inputs={{{name!r}: {bound[name].type!r}}} says."
+            )
 
 
 def in_order(bound: Mapping[str, Bound], names: Sequence[str]) -> dict[str, Bound]:

@@ -80,6 +80,7 @@ def register_model(
     given = [parity.rows_given(rows), *([] if training_set is None else [parity.rows_of(training_set)])]
     frame = parity.frame_of(given)
     program = program_of(estimator, {column: widest(to.type) for column, to in bound.items()}, frame)
+    provenance.refuse_expressions(name, bound, [taken.name for taken in program.inputs])
     signature = [
         ModelInput(
             taken.name,

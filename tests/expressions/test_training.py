@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import sqlalchemy as sa
+from sklearn.linear_model import LinearRegression
 
 import fsdb
 from tests.conftest import TestDatabase
@@ -146,6 +147,22 @@ def test_the_catalog_finds_and_describes_it(store: Any) -> None:
     assert "average" in repr(store.expressions())
     used = {row["name"]: row["used_by"] for row in store.describe("card")}
     assert "expression average" in used["total"]
+
+
+def test_a_model_that_takes_an_expression_says_where_it_comes_from(store: Any) -> None:
+    built = store.training_set(
+        spine=SPINE.assign(label=[1.0, 2.0, 3.0, 4.0]), features=["card.n", "average"], timestamp="at", label="label"
+    )
+    frame = built.to_pandas()[["n", "average"]].fillna(0.0)
+    fitted = LinearRegression().fit(frame, [1.0, 2.0, 3.0, 4.0])
+    with pytest.raises(
+        fsdb.UnsupportedModel, match=r"takes the expression average.*inputs={'average': 'double precision'}"
+    ):
+        store.register_model("m", fitted, training_set=built)
+    registered = store.register_model(
+        "m", fitted, training_set=built, inputs={"average": "double precision"}, rows=frame
+    )
+    assert [one.feature for one in registered.inputs] == ["card.n", None]
 
 
 @pytest.mark.parametrize(
