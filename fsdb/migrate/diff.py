@@ -1,6 +1,6 @@
 """The one comparison of definitions with what is registered. `plan` and autogenerate both read its result."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -86,6 +86,7 @@ def diff(registered: Registered, definitions: Iterable[Definition], prune: bool 
     expressions = _by_name([d for d in given if isinstance(d, Expression)], "expression")
     views = _by_name([d for d in given if isinstance(d, TrainingView)], "training view")
     windows = _by_name([d for d in given if isinstance(d, WindowSet)], "window set")
+    _refuse_shared_names({*sets, *windows}, expressions, registered, prune)
     changes: list[Change] = []
     refusals: list[str] = []
     for name, wanted in sets.items():
@@ -121,6 +122,15 @@ def diff(registered: Registered, definitions: Iterable[Definition], prune: bool 
         changes.extend(DropTrainingView(old) for name, old in registered.views.items() if name not in views)
         changes.extend(_dropped_schedules(registered.schedules, schedules))
     return Difference(tuple(sorted(changes, key=lambda change: ORDER.index(type(change)))), tuple(refusals))
+
+
+def _refuse_shared_names(sets: set[str], expressions: Container[str], registered: Registered, prune: bool) -> None:
+    """A set's name stands for all of its features where features are chosen, so no expression has it."""
+    for name in sorted(sets):
+        if name in expressions or (name in registered.expressions and not prune):
+            raise InvalidDefinition(
+                f"{name} is an expression, and a feature set of that name would stand in its place where features are chosen: give one of them another name."
+            )
 
 
 def type_refusal(feature: str, old: str, new: str) -> str:

@@ -11,7 +11,7 @@ from fsdb.asof import NOW, THEN, AsOf, At, Column, Known, Snapshot, snapshots
 from fsdb.asof.binding import as_keys
 from fsdb.asof.computing import bind_choice
 from fsdb.catalog import training as catalog
-from fsdb.catalog.choice import Choice, Feature, resolve_choice
+from fsdb.catalog.choice import Choice, resolve_choice
 from fsdb.db import Database
 from fsdb.definitions import TrainingView
 from fsdb.engines import query_log, router
@@ -71,13 +71,13 @@ def build(
         snapshots.adopt(connection)
         hold(connection)
         listed = _listed(features)
-        hold_history(connection, resolve_choice(connection, listed).owners)
+        hold_history(connection, _checked_choice(resolve_choice(connection, listed)).owners)
         choice = resolve_choice(connection, listed)
         text = spine if isinstance(spine, str) and not files.is_file(spine) else None
         if spine is None:
             if timestamp or label:
                 raise InvalidDefinition("timestamp and label name columns of a spine: give spine= as well.")
-            source: Composable = entities.spine(connection, _owned(choice), values)
+            source: Composable = entities.spine(connection, choice.read, values)
             columns, timestamp = describe(connection, source, "spine", users=False), entities.TIMESTAMP
         elif text is not None:
             source = query_text(text)
@@ -124,13 +124,13 @@ def _the_view(
     return view if isinstance(view, TrainingView) else catalog.get_view(connection, view)
 
 
-def _owned(choice: Choice) -> list[Feature]:
-    """What is read. Raises InvalidDefinition where expressions read no feature: then there are no entities."""
+def _checked_choice(choice: Choice) -> Choice:
+    """Raises InvalidDefinition where nothing that is chosen reads a feature: then there is nothing to be read as of a moment."""
     if not choice.read:
         raise InvalidDefinition(
-            f"{choice.expressions[0].name} reads no feature, so there are no entities to build a training set of: give a spine."
+            f"{choice.expressions[0].name} reads no feature, and a training set reads at least one: choose a feature as well."
         )
-    return choice.read
+    return choice
 
 
 def _listed(features: str | Sequence[str] | None) -> list[str]:

@@ -176,6 +176,8 @@ def test_a_model_that_takes_an_expression_says_where_it_comes_from(store: Any) -
         (lambda store: store.apply([fsdb.Expression("e", "card.totl + 1")]), "Did you mean total"),
         (lambda store: store.apply([fsdb.Expression("card", "card.total + 1")]), "name of a feature set"),
         (lambda store: store.apply([fsdb.Expression("e", "card.n / 2")]), "div"),
+        (lambda store: store.plan([fsdb.FeatureSet("average", {"id": "bigint"}, [fsdb.Feature("x", "real")])]), "is an expression"),
+        (lambda store: store.apply([fsdb.Expression("five", "5")]) and store.training_set(spine=SPINE, features="five", timestamp="at"), "choose a feature"),
     ],
 )  # fmt: skip
 def test_what_is_refused(store: Any, call: Any, told: str) -> None:
