@@ -40,6 +40,7 @@ BENCHES = {
     "roles": "bench.roles",
     "install": "bench.install",
     "windows": "bench.windows",
+    "batch": "bench.batch",
 }
 
 

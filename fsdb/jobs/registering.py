@@ -1,5 +1,6 @@
 """Schedules into the catalog and out of it."""
 
+from collections.abc import Collection
 from typing import Any
 
 import psycopg
@@ -48,6 +49,14 @@ def register(connection: Connection[Any], definition: Schedule) -> None:
     statement = None if definition.query is None else settings_for(connection, definition.query)
     put_schedule(connection, definition, statement, path, reads, done_until)
     write_coming(connection, definition.name, *coming(definition, done_until))
+
+
+def check_again(connection: Connection[Any], names: Collection[str]) -> None:
+    """Looks at the queries that fill some feature sets again, whose features have changed. Raises as `register` does."""
+    for one in list_schedules(connection, list(names)).values() if names else ():
+        if one.definition.query is not None:
+            registered = list_sets(connection, [one.name])[one.name]
+            check(connection, registered, one.definition.query, one.search_path, one.definition.timezone)
 
 
 def drop(connection: Connection[Any], name: str) -> None:

@@ -8,7 +8,7 @@ from psycopg import Connection, errors
 
 from fsdb.access.giving import give
 from fsdb.errors import ChangeRefused
-from fsdb.migrate.changes import Change, DropFeatureSet
+from fsdb.migrate.changes import AddFeature, Change, DropFeature, DropFeatureSet, RestoreFeature, WidenFeature
 from fsdb.migrate.diff import Definition, diff
 from fsdb.migrate.reading import lock, read
 from fsdb.migrate.standing import standing
@@ -17,6 +17,12 @@ from fsdb.sql import query
 from fsdb.table import Table
 
 LOCKS_OF_A_SET = 80  # dropping one locks its tables, indexes, sequence, types, triggers, functions and views
+OF_FEATURES = (
+    AddFeature,
+    DropFeature,
+    RestoreFeature,
+    WidenFeature,
+)  # after which the query of a batch set may not fit
 
 
 @dataclass(frozen=True)
@@ -111,6 +117,7 @@ def apply(
     Raises ChangeRefused where something is in the way, where destructive changes are not allowed, and where the
     database has changed since the plan was made.
     """
+    from fsdb import jobs
     from fsdb.migrate import locking  # with every part of fsdb, which making a plan does not wait for
     from fsdb.migrate.perform import perform
 
@@ -133,6 +140,7 @@ def apply(
         locking.take(connection, made)
         for change in made:
             perform(connection, change)
+        jobs.check_again(connection, {change.set_name for change in made if isinstance(change, OF_FEATURES)})
         if made:
             give(connection)
     except errors.OutOfMemory as error:

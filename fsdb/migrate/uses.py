@@ -11,10 +11,12 @@ from fsdb.catalog.readable import readable_sets
 from fsdb.migrate.changes import (
     AlterFeature,
     AlterFeatureSet,
+    AlterSchedule,
     AlterTrainingView,
     Change,
     DropFeature,
     DropFeatureSet,
+    DropSchedule,
     DropTrainingView,
     NarrowFeature,
     WidenFeature,
@@ -24,7 +26,7 @@ from fsdb.migrate.window_changes import AlterWindowSet, DropWindowSet
 from fsdb.sql import query
 from fsdb.types import INTEGERS, base_name
 
-DEPLOYMENT, PAST_DEPLOYMENT, VIEW, TRAINING_SET, MODEL, WINDOWS, EXPRESSION = (
+DEPLOYMENT, PAST_DEPLOYMENT, VIEW, TRAINING_SET, MODEL, WINDOWS, EXPRESSION, SCHEDULE = (
     "deployment",
     "past release of deployment",
     "training view",
@@ -32,16 +34,18 @@ DEPLOYMENT, PAST_DEPLOYMENT, VIEW, TRAINING_SET, MODEL, WINDOWS, EXPRESSION = (
     "model",
     "window set",
     "expression",
+    "schedule",
 )
 # Dropping a feature leaves its past readable, dropping a set does not.
 HINDER_FEATURE = frozenset({DEPLOYMENT, VIEW, WINDOWS, EXPRESSION})
-HINDER_SET = frozenset({DEPLOYMENT, PAST_DEPLOYMENT, VIEW, TRAINING_SET, WINDOWS, EXPRESSION})
+HINDER_SET = frozenset({DEPLOYMENT, PAST_DEPLOYMENT, VIEW, TRAINING_SET, WINDOWS, EXPRESSION, SCHEDULE})
 ADVICE = {
     DEPLOYMENT: "undeploy it or deploy a version without it",
     PAST_DEPLOYMENT: "undeploy it",
     VIEW: "drop the view or take the feature out of it",
     EXPRESSION: "drop the expression or take the feature out of it",
     TRAINING_SET: "it could no longer be rebuilt: keep the set",
+    SCHEDULE: "drop it or let its query read something else",
     WINDOWS: "drop it or take what is computed of the column out of it",
 }
 
@@ -140,6 +144,12 @@ def _released(changes: Sequence[Change], references: Sequence[str]) -> set[tuple
         if isinstance(change, AlterTrainingView) and not set(change.after.features) & set(references)
     }
     dropped |= {(WINDOWS, change.subject) for change in changes if isinstance(change, DropWindowSet)}
+    dropped |= {(SCHEDULE, change.subject) for change in changes if isinstance(change, DropSchedule)}
+    dropped |= {
+        (SCHEDULE, change.subject)
+        for change in changes
+        if isinstance(change, AlterSchedule) and change.before.query != change.after.query
+    }
     free = {(EXPRESSION, change.subject) for change in changes if isinstance(change, DropExpression)}
     rewritten = {
         (EXPRESSION, change.subject)

@@ -1,6 +1,6 @@
 -- name: uses
 -- What uses any of the features, as kind and name: deployments by their current release or only by a past one, training views,
--- expressions, saved training sets, registered model versions, and window sets.
+-- expressions, saved training sets, registered model versions, window sets, and schedules whose query reads the set.
 SELECT DISTINCT CASE WHEN i.release IN (d.release, d.canary_release) THEN 'deployment' ELSE 'past release of deployment' END AS kind, d.name
 FROM fsdb.deployments AS d JOIN fsdb.deployment_inputs AS i USING (deployment_id)
 WHERE i.feature_id = ANY (%(features)s)
@@ -22,6 +22,9 @@ SELECT 'window set', k.feature_set FROM fsdb.window_keys AS k WHERE k.feature_id
 UNION
 SELECT 'window set', w.feature_set FROM fsdb.window_sets AS w JOIN fsdb.feature_sets AS s ON s.name = w.events
 JOIN fsdb.features AS f ON (f.feature_set, f.name) = (s.name, s.happens_column) AND f.dropped_at IS NULL
+WHERE f.feature_id = ANY (%(features)s)
+UNION
+SELECT 'schedule', s.name FROM fsdb.schedules AS s JOIN fsdb.features AS f ON f.feature_set = ANY (s.reads) AND f.feature_set <> s.name
 WHERE f.feature_id = ANY (%(features)s)
 ORDER BY kind, name
 

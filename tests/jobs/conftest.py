@@ -60,3 +60,13 @@ def batch() -> Callable[..., fsdb.BatchSet]:
         return fsdb.BatchSet(name, **{**given, **changed})
 
     return made
+
+
+@pytest.fixture(scope="module")
+def module_shop(module_database: TestDatabase) -> Iterator[fsdb.Store]:
+    """A store with a table of payments, shared by the tests of a module, which leave nothing."""
+    with fsdb.connect(module_database.url) as store:
+        with store.transaction() as connection:
+            connection.execute("CREATE TABLE pay (m bigint, amount numeric, at timestamptz); CREATE SEQUENCE s")
+            connection.execute("CREATE VIEW late AS SELECT * FROM pay WHERE at > now()")
+        yield store
