@@ -3,7 +3,8 @@
 from typing import Any
 
 from fsdb.errors import InvalidData
-from fsdb.expressions.operators import OPERATORS
+from fsdb.expressions.kinds import IN_UTC, RESULTS, UNKNOWN
+from fsdb.expressions.operators import LISTS, OPERATORS, UNARY
 from fsdb.expressions.tree import DEEPEST, MOST_NODES, Call, Case, Constant, Input, Node
 
 
@@ -41,6 +42,8 @@ class _Reader:
         if self.count > MOST_NODES or depth > DEEPEST:
             raise ValueError("too large")
         kind = _text(document["type"])
+        if kind not in (*RESULTS, IN_UTC, UNKNOWN):
+            raise ValueError(f"no type {kind[:80]!r}")
         if "input" in document:
             return Input(_text(document["input"]), kind)
         if "constant" in document:
@@ -50,10 +53,23 @@ class _Reader:
             operator = _text(document["call"])
             if operator not in OPERATORS:
                 raise ValueError(f"no operator {operator!r}")
-            return Call(operator, tuple(self.node(one, depth + 1) for one in document["of"]), kind)
+            arguments = tuple(self.node(one, depth + 1) for one in document["of"])
+            if not _fits(operator, arguments):
+                raise ValueError(f"{operator} of {len(arguments)} values")
+            return Call(operator, arguments, kind)
         cases = [(self.node(when, depth + 1), self.node(then, depth + 1)) for when, then in document["case"]]
         otherwise = self.node(document["else"], depth + 1)
         return Case(tuple(when for when, _ in cases), tuple(then for _, then in cases), otherwise, kind)
+
+
+def _fits(operator: str, arguments: tuple[Node, ...]) -> bool:
+    """Whether an operator takes so many values, and a constant where it needs one."""
+    if operator in LISTS:
+        return len(arguments) >= 1 + (operator == "in")
+    constant = {"extract": 0, "round": 1, "shift": 1}.get(operator)
+    if constant is not None and not (len(arguments) == 2 and isinstance(arguments[constant], Constant)):
+        return False
+    return len(arguments) == (1 if operator in UNARY else 2)
 
 
 def _text(given: Any) -> str:

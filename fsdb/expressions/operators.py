@@ -11,6 +11,29 @@ COMPARISONS = ("equal", "different", "less", "at_most", "greater", "at_least")
 TESTS = ("is_null", "is_not_null", "is_true", "is_not_true", "is_false", "is_not_false")
 LAZY = ("and", "or", "coalesce")  # what stands behind what decides is not computed
 
+UNARY = (
+    *(
+        "negate",
+        "abs",
+        "sign",
+        "floor",
+        "ceil",
+        "trunc",
+        "sqrt",
+        "not",
+        "cast",
+        "bytewise",
+        "length",
+        "upper",
+        "lower",
+        "utc",
+        "epoch",
+    ),
+    *TESTS,
+)
+LISTS = ("and", "or", "coalesce", "greatest", "least", "in")  # of two and more, or of one
+
+
 OPERATORS: Mapping[str, str] = MappingProxyType(
     {
         "add": "a + b, and days added to a date",
