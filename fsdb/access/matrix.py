@@ -65,7 +65,8 @@ _CATALOG = [
     *_read("fsdb.feature_sets fsdb.feature_set_keys fsdb.features fsdb.live_columns fsdb.generated_objects", *ROLES),
     *_read("fsdb.window_sets fsdb.window_keys fsdb.windows", *ROLES),
     *_read("fsdb.training_views fsdb.training_view_features", "reader", "deployer"),
-    *_read("fsdb.expressions fsdb.expression_inputs fsdb.training_view_expressions", "reader", "deployer"),
+    *_read("fsdb.expressions fsdb.expression_inputs", *ROLES),  # features, as those of sets
+    *_read("fsdb.training_view_expressions", "reader", "deployer"),
     *_read("fsdb.copies fsdb.removals fsdb.warehouses", "reader", "writer", "deployer"),
     *_read("fsdb.erasure_files", "reader", "writer", "deployer"),
     *_read("fsdb.erasures fsdb.erased_predictions", "reader", "scorer", "deployer"),
