@@ -213,6 +213,8 @@ def _word(token: Token, following: Token | None, before: Token | None, name: str
         return
     calls = following is not None and following.text == "(" and following.token_type == TokenType.L_PAREN
     after_dot = before is not None and before.text == "."
+    if after_dot and not calls:
+        return  # a feature's name
     if text in ("select", "exists", "with", "values", "over", "filter", "within", "array", "row", "any", "some", "all"):
         raise InvalidDefinition(
             f"Expression {name} has {token.text.upper()}: an expression reads its inputs alone, no query, array or other rows."

@@ -111,6 +111,11 @@ def test_what_is_refused_says_what_to_write(text: str, told: str | None) -> None
 
 def test_inputs_are_named_as_they_are_written() -> None:
     text = 'fee / nullif(card_activity.amount_sum_7_days, 0) + geo."City".area + FEE'
+    assert input_names('account.user + account.row * account."select"', "e") == [
+        "account.user",
+        "account.row",
+        "account.select",
+    ]
     assert input_names(text, "e") == ["fee", "card_activity.amount_sum_7_days", "geo.City.area"]
 
 

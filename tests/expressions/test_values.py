@@ -1,7 +1,9 @@
 """The evaluator against plain Python, and PostgreSQL against both: random expressions over edge values, compared bit by bit."""
 
+import itertools
 import math
 import struct
+from decimal import Decimal
 from typing import Any
 
 import psycopg
@@ -104,6 +106,86 @@ def test_an_expression_means_what_postgresql_means_by_its_text(
             value, kind = "refused", tree.type
     assert kind == tree.type
     assert same(evaluated(tree, given_row), value), (text, row, value)
+
+
+# What precedence and words decide.
+SPELLED = [
+    *(
+        "NOT c = (i = 1)",
+        "c OR (x > y) AND NOT c",
+        "i + j * 2 - -i",
+        "- i % 3",
+        "i - j - 1",
+        "t || u = u",
+        "t || u || 'x' IS NULL",
+    ),
+    *(
+        "i = j IS NULL",
+        "x < y IS NOT NULL",
+        "i < j IS TRUE",
+        "NOT c IS NULL",
+        "i BETWEEN 1 AND 3 AND c",
+        "i NOT IN (1, 2) OR c",
+    ),
+    *(
+        "NOT i IN (1, 2)",
+        "CASE WHEN c THEN 1 END + 1",
+        "CASE i WHEN 1 THEN 2 ELSE 3 END * 2",
+        "i IS DISTINCT FROM j AND c",
+    ),
+    *(
+        "i::float8 * j::float8 + 2",
+        "-i::float8",
+        "- -i",
+        "+i",
+        "i % 3 * 2",
+        "i * j % 3",
+        "i + 1 = j - 1",
+        "c <> (i = 1)",
+        "c != c",
+    ),
+    *(
+        "x > y OR NULL",
+        "coalesce(NULL, i)",
+        "nullif(i, NULL)",
+        "i IN (NULL)",
+        "t = 'it''s'",
+        "i = '2'",
+        "CAST(i AS bigint)",
+        "x::float",
+    ),
+    *(
+        "c IS NOT TRUE",
+        "NOT NOT c",
+        "i NOTNULL",
+        "c IS NOT UNKNOWN",
+        "x = 'NaN'",
+        "1e3 + i",
+        ".5 + i",
+        "i::text || '%'",
+        "1. * x",
+    ),
+]
+
+
+def test_words_and_signs_bind_as_postgresql_binds_them(module_database: TestDatabase) -> None:
+    pools: dict[str, list[Any]] = {"x": [None, 0.5, float("nan")], "y": [0.5], "i": [None, 1, -7], "j": [2], "t": [None, "a"], "u": [""], "c": [None, True, False]}  # fmt: skip
+    given_rows = [dict(zip(pools, values, strict=True)) for values in itertools.product(*pools.values())]
+    with psycopg.connect(module_database.url) as connection:
+        cursor = connection.cursor(binary=True)
+        for text in SPELLED:
+            tree = tree_of(text)
+            rows_ = list({tuple(row[name] for name in inputs_of(tree)): row for row in given_rows}.values())
+            columns = {name: pa.array([row[name] for row in rows_], ARROW[TYPES[name]]) for name in inputs_of(tree)}
+            found = evaluate(tree, columns, len(rows_), "e").to_pylist()
+            values = [
+                SQL("{}::{}").format(Literal([row[name] for row in rows_]), SQL(TYPES[name] + "[]")) for name in columns
+            ]
+            statement = SQL("SELECT v, pg_typeof(v)::text FROM (SELECT {} FROM unnest({}) AS given ({})) AS one (v)")
+            names = SQL(", ").join([SQL(name) for name in columns])
+            there = cursor.execute(statement.format(SQL(text), SQL(", ").join(values), names)).fetchall()
+            assert {kind for _, kind in there} == {tree.type}, text
+            assert all(same(float(one) if isinstance(one, Decimal) else one, float(other) if tree.type == "numeric" and other else other) for (one, _), other in zip(there, found, strict=True)), text  # fmt: skip
 
 
 FIXED = [
