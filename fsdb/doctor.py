@@ -145,6 +145,8 @@ def _catalog(connection: Connection[Any]) -> Iterator[Check]:
 
 def _objects(connection: Connection[Any]) -> Iterator[Check]:
     for part in read_status(connection).parts:
+        if part.kind == "schedule":  # of which there are no objects
+            continue
         wrong = [found for found in part.objects if found.state != "installed"]
         problems = [problem for found in wrong for problem in found.problems]
         if any(found.state == "foreign" for found in wrong):
