@@ -12,6 +12,7 @@ from psycopg.sql import SQL, Composed, Identifier
 
 from bench.report import Case, at_most, within
 from bench.score_bulk import score_api, score_record
+from bench.score_shares import shares
 from bench.scoring_models import estimator
 from bench.serving_world import FEATURES, SETS, TABLE, connected, make_world
 from fsdb.deployments import deploy
@@ -74,6 +75,7 @@ def run(
         if bulk:
             yield from _bulk(connection, "insert_select" if case == "gbdt100x6" else f"{case}_insert_select", int(rows))
             if case == "gbdt100x6":
+                yield from shares(connection, int(rows), entities)
                 yield score_api(connection, 2 * int(rows), entities)
             yield score_record(
                 connection, "score_record" if case == "gbdt100x6" else f"{case}_score_record", 2 * int(rows), entities

@@ -146,12 +146,14 @@ def _look_up(
     columns: list[Composable] = []
     targets: list[Composable] = []
     variables: list[Composed] = []
+    defaults = False
     for number, read in enumerate(release.sets, start=1):
         described = set_read(release, read, sets[read.feature_set], aliases)
         name = f"s{number}"
         keys = [Identifier("new", key.spine_column) for key in described.keys]
         newest_version = newest(described, keys, SQL("NEW.scored_at"))
-        reads.append(SQL("\n    LEFT JOIN LATERAL (\n{}\n    ) AS {} ON true").format(newest_version, Identifier(name)))
+        defaults = defaults or any(feature.default is not None for feature in described.features)
+        reads.append(query(FILE, "read", newest=newest_version, alias=Identifier(name)))
         columns += [*values(described, name), Identifier(name, "version_id")]
         targets += [Identifier(feature.output) for feature in described.features]
         targets.append(SQL("NEW.{}").format(Identifier(read.version_column)))
@@ -161,7 +163,9 @@ def _look_up(
         ]
     if not reads:
         return SQL(""), [], []
-    text = query(FILE, "look_up", columns=joined(columns), targets=joined(targets), reads=joined(reads, ""))
+    first, *others = [query(FILE, "once"), *reads] if defaults else reads
+    tables = joined([first, *(query(FILE, "and_read", read=read) for read in others)], "\n")
+    text = query(FILE, "look_up", columns=joined(columns), targets=joined(targets), reads=tables)
     return text, variables, [read.version_column for read in release.sets]
 
 

@@ -50,9 +50,23 @@ NEW.{column}::text
 encode({send}(NEW.{column}), 'hex')
 
 -- name: look_up
--- All features in one query, thus in one snapshot.
+-- All features in one query, thus in one snapshot. Where no entity is there, no row is: then all variables are NULL.
     SELECT {columns} INTO {targets}
-    FROM (VALUES (1)) AS once{reads};
+    FROM {reads};
+
+-- name: once
+-- A row whatever is there, which features with defaults need: it costs a join.
+(VALUES (1)) AS once
+
+-- name: read
+-- The version of one set's entity that holds, if there is one.
+(
+{newest}
+    ) AS {alias}
+
+-- name: and_read
+-- One more, whether or not the others are there. A full join on nothing is quicker than left joins behind a row that is always there.
+    FULL JOIN {read} ON true
 
 -- name: in_bulk
 -- In a statement of many rows the form of the model that is for those.

@@ -6,16 +6,22 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+import numpy as np
 import psycopg
 import pytest
 from psycopg.rows import dict_row
 from psycopg.sql import SQL, Identifier
+from sklearn.ensemble import HistGradientBoostingRegressor
 
+from fsdb.catalog.feature_sets import get_set
 from fsdb.catalog.models import program_text
+from fsdb.definitions import Feature, FeatureSet
 from fsdb.deployments import deploy, register_model
 from fsdb.models import Program, native_outputs, same_outputs
 from tests.conftest import TestDatabase
 from tests.deployments.world import INPUTS, World, forest, frame, gradient_boosted, requests, strict, three_classes
+from tests.oracle import Version
+from tests.training.made import made_set, put
 
 INSERT = (
     "INSERT INTO flight_delay (origin, carrier, tailnum, distance, hour)"
@@ -38,6 +44,40 @@ def insert(connection: psycopg.Connection, row: dict[str, Any]) -> dict[str, Any
     assert found is not None
     assert found.pop("error") is None
     return found
+
+
+def test_sets_without_defaults_are_looked_up_each_for_itself(world: World) -> None:
+    """Of three sets any may have no row, and all: what the others have is read all the same."""
+    connection = world.connection
+    made_set(connection, FeatureSet("rush", {"hour": "integer"}, (Feature("crowd", "real"),)))
+    rush = [Version(1, (7,), {"crowd": 2.5}, datetime(2024, 1, 1, tzinfo=UTC), datetime.now(UTC), deleted=False)]
+    put(connection, get_set(connection, "rush"), rush)
+    inputs = {"temp": "weather.temp", "age": "plane.age", "crowd": "rush.crowd", "distance": "double precision"}
+    data = frame(80, seed=5)[["temp", "age", "distance"]].astype(float).assign(crowd=np.arange(80.0) % 7)[list(inputs)]
+    estimator = HistGradientBoostingRegressor(max_iter=8, min_samples_leaf=5, random_state=0)
+    estimator.fit(data, np.arange(80.0))
+    rows = data.astype(object).where(data.notna(), None).to_dict("records")
+    version = register_model(connection, "crowded", estimator, inputs=inputs, rows=rows)
+    deploy(connection, "crowded", "crowded")
+    program = Program.from_json(program_text(connection, "crowded", version.version))
+    statement = (
+        "INSERT INTO crowded (origin, carrier, tailnum, distance, hour)"
+        " VALUES (%(origin)s, %(carrier)s, %(tailnum)s, %(distance)s, %(hour)s) RETURNING *"
+    )
+    read = set()
+    with connection.cursor(row_factory=dict_row) as cursor:
+        for request in [one | {"hour": hour} for one in requests() for hour in (7, 8)]:
+            row = cursor.execute(statement, request).fetchone()
+            assert row is not None
+            assert row.pop("error") is None
+            known = world.given(request, row["scored_at"])
+            given = {name: known.get(name) for name in ("temp", "age", "distance")}
+            given["crowd"] = 2.5 if request["hour"] == 7 else None
+            (native,) = native_outputs(estimator, program, [given])
+            assert same_outputs(native, row), (request, given, native, row)
+            assert row["rush_version"] == (1 if request["hour"] == 7 else None)
+            read.add(tuple(row[f"{name}_version"] is not None for name in ("weather", "plane", "rush")))
+    assert len(read) == 8
 
 
 @pytest.mark.parametrize("make", [gradient_boosted, three_classes, forest])
