@@ -12,7 +12,7 @@ from psycopg import Connection
 from fsdb import db, jobs, rights
 from fsdb.catalog.schedules import Run
 from fsdb.errors import ConnectionFailed, FsdbError
-from fsdb.session import Session
+from fsdb.session import NOT_PREPARED, Session
 from fsdb.sql import query
 from fsdb.worker.batch import is_transient
 
@@ -40,6 +40,7 @@ class Scheduler:
         self._noted = noted
         self._stopping = Event()
         self._said: set[str] = set()
+        self._shared = False
 
     def stop(self) -> None:
         """Lets the run that is under way be the last one. May be called from a signal handler or another thread."""
@@ -63,6 +64,9 @@ class Scheduler:
                     raise rights.explained(self._url, error) from error
                 if isinstance(error, psycopg.Error) and not is_transient(error):
                     raise
+                if isinstance(error, NOT_PREPARED):  # a pooler gives the session to others, too
+                    self._shared = True
+                    continue
                 sentence = f"The server went away: {str(error).strip().partition(chr(10))[0].rstrip('.')}."
                 if once or not connected:
                     raise ConnectionFailed(f"{sentence} What was not committed is not in the database.") from error
@@ -74,12 +78,14 @@ class Scheduler:
         connection = db.connect(self._url, "fsdb worker", autocommit=True)
         # A run sees what others have committed, whatever the database's default.
         connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+        if self._shared:
+            connection.share()
         return connection
 
     def _work(self, connection: Session, once: bool) -> None:
-        there, may = connection.execute(query("jobs/schedules", "may_run")).fetchone() or (0, False)
+        may, sees = connection.execute(query("jobs/schedules", "may_run")).fetchone() or (False, False)
         if not may:
-            if there:
+            if sees and connection.execute(query("jobs/schedules", "any")).fetchone() == (True,):
                 self._noted(
                     f"User {connection.info.user} may not run schedules: run fsdb worker as a member of fsdb's role."
                 )

@@ -15,8 +15,12 @@ SELECT FROM fsdb.schedules WHERE name = %(name)s FOR UPDATE
 SELECT name FROM fsdb.schedules WHERE %(name)s = ANY (after) ORDER BY name
 
 -- name: may_run
--- How many schedules there are, and whether this user may run them.
-SELECT count(*), has_table_privilege('fsdb.schedules', 'UPDATE') FROM fsdb.schedules
+-- Whether this user may run schedules, and see them.
+SELECT has_table_privilege('fsdb.schedules', 'UPDATE'), has_table_privilege('fsdb.schedules', 'SELECT')
+
+-- name: any
+-- Whether there are schedules.
+SELECT EXISTS (SELECT FROM fsdb.schedules)
 
 -- name: near_the_end
 -- Schedules of which half of the slots that are worked out ahead are over; one that is held is passed over.
