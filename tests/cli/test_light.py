@@ -13,7 +13,7 @@ from fsdb.cli.app import main
 from fsdb.cli.commands import COMMANDS
 from tests.conftest import TestDatabase
 
-HEAVY = {"alembic", "duckdb", "fsspec", "numpy", "onnx", "pandas", "polars", "pyarrow", "pyiceberg", "pyspark", "scipy", "sklearn", "sqlalchemy"}  # fmt: skip
+HEAVY = {"alembic", "duckdb", "fsspec", "numpy", "onnx", "pandas", "polars", "pyarrow", "pyiceberg", "pyspark", "scipy", "sklearn", "sqlalchemy", "sqlglot"}  # fmt: skip
 LOOKING = (["--version"], ["--help"], ["url"], ["list"], ["list", "feature-sets"], ["status"], ["search", "weather"], ["describe", "weather"], ["audit"], ["roles"])  # fmt: skip
 PROGRAM = """
 import json, sys
