@@ -53,6 +53,8 @@ def read(
             with of_user(connection) if users else nullcontext():
                 lines = _lines(connection, query(FILE, "copy", expressions=joined(sent), source=source))
     except (psycopg.errors.DatetimeFieldOverflow, psycopg.errors.NumericValueOutOfRange) as error:
+        if error.diag.message_hint:  # an error of fsdb's own, which is not about Arrow
+            raise InvalidData(f"{error.diag.message_primary} {error.diag.message_hint}") from error
         raise InvalidData(
             f"A time or date among {_listed(columns)} is infinite or beyond Arrow's range ({str(error).strip()}): leave such rows out, or cast the column to text."
         ) from error

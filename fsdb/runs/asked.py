@@ -66,6 +66,10 @@ class Asked:
         """How many different keys there are."""
         return len(self.starts) - 1
 
+    def key(self, number: int) -> list[Any]:
+        """The values of the key of this number."""
+        return [column[number].as_py() for column in self._keys]
+
     def _by_number(self) -> tuple[int, NDArray[np.int32]] | None:
         """The keys' numbers by the keys themselves, and the least key: where these are integers that lie close together."""
         if not self._coding.exact or not self.keys or self.keys > np.iinfo(np.int32).max:

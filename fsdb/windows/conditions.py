@@ -28,6 +28,7 @@ def documents(
 
 def _document(connection: Connection[Any], name: str, text: str, events: RegisteredSet) -> Any:
     from fsdb.expressions import renamed, to_document
+    from fsdb.expressions.kinds import RESULTS, input_type
     from fsdb.expressions.parity import check_parity
     from fsdb.expressions.translation import compiled  # with sqlglot, which reading needs not
 
@@ -38,7 +39,12 @@ def _document(connection: Connection[Any], name: str, text: str, events: Registe
             raise UnknownName(
                 f"The expression {name} is over column {column!r}, which {events.name} has not.{nearest(column, list(columns))}"
             )
-        return columns[column].type
+        kind = input_type(columns[column].type)
+        if kind is None:
+            raise InvalidDefinition(
+                f"The expression {name} is over column {column!r}, which is {columns[column].type}: expressions take {', '.join(RESULTS)}."
+            )
+        return kind
 
     tree = compiled(text, name, type_of)
     if tree.type != "boolean":

@@ -8,7 +8,7 @@ from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 from fsdb.asof import EventColumns, WindowRead
 from fsdb.definitions.windows import WindowFeature
 from fsdb.sql import joined, query
-from fsdb.types import base_name
+from fsdb.types import base_name, type_sql
 
 FILE = "windows/windows"
 _INTEGERS = frozenset({"smallint", "integer", "bigint"})
@@ -149,6 +149,11 @@ class _Aggregates:
         if feature.column is None:
             return self._aggregate("count", feature, SQL("1"))
         kind = base_name(self._types[feature.column])
+        if kind.endswith("[]") and feature.function != "count":  # an array of arrays has no elements that are arrays
+            shown = self._columns.name(SQL("{}::text").format(Identifier("event", feature.column)))
+            return SQL("{}::{}").format(
+                self._aggregate(feature.function, feature, shown), type_sql(self._types[feature.column])
+            )
         plain = self._columns.name(Identifier("event", feature.column))
         if feature.function in ("count", "first", "last"):
             return self._aggregate(feature.function, feature, plain)

@@ -81,6 +81,53 @@ SELECT {columns} FROM {answer}
 -- The answer stands; what led to it is of no more use.
 DROP TABLE IF EXISTS {table}
 
+-- name: versions
+-- Versions of events as a reader saw them: which of one event is the newest.
+CREATE TABLE seen_version ({id}, event_time BIGINT, version_id BIGINT, recorded_at BIGINT)
+
+-- name: take_versions
+-- Takes versions of the copy, or of the tail.
+INSERT INTO seen_version SELECT id, event_time, version_id, recorded_at FROM batch
+
+-- name: events
+-- Those versions of some keys that may count. number: of the key; happened: when the event did.
+CREATE TABLE {table} (number BIGINT, happened BIGINT, version_id BIGINT, recorded_at BIGINT, {id}{columns})
+
+-- name: take_events
+-- Takes versions that may count.
+INSERT INTO {table} SELECT * FROM batch
+
+-- name: superseded
+-- Versions of which the event has a newer one, and when the first such was recorded.
+CREATE TABLE superseded AS
+SELECT version_id, min(recorded_at) OVER (
+    PARTITION BY id ORDER BY event_time DESC, version_id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+) AS until
+FROM seen_version SEMI JOIN (SELECT id FROM seen_version GROUP BY id HAVING count(*) > 1) AS corrected USING (id)
+QUALIFY until IS NOT NULL
+
+-- name: held
+-- The versions that hold, in order: of each event at most one.
+SELECT event.number, event.happened, event.recorded_at{columns}
+FROM {table} AS event ANTI JOIN superseded USING (version_id) ORDER BY event.number, event.happened, event.id
+
+-- name: held_then
+-- The versions that held at some time, and until when.
+SELECT event.number, event.happened, event.recorded_at, coalesce(superseded.until, 9223372036854775807) AS until{columns}
+FROM {table} AS event LEFT JOIN superseded USING (version_id) ORDER BY event.number, event.happened, event.id
+
+-- name: computed
+-- What was computed for rows of the spine.
+CREATE TABLE computed (position BIGINT, {columns})
+
+-- name: take_computed
+-- Takes what was computed.
+INSERT INTO computed SELECT * FROM batch
+
+-- name: computed_in_order
+-- What comes out, in the order of the spine.
+CREATE TABLE {answer} AS SELECT {outputs} FROM computed AS payload ORDER BY payload.position
+
 -- name: memory
 -- How many bytes of memory there are.
 SELECT parse_formatted_bytes(current_setting('memory_limit'))

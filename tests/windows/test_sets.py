@@ -56,11 +56,12 @@ class Payments:
     def __init__(self, store: fsdb.Store, seed: str) -> None:
         self.draw = random.Random(seed)
         self.store = store
+        self.begin = BEGIN
         self.rows: dict[int, tuple[int | None, datetime | None, Any, str | None]] = {}
 
     def drawn(self) -> tuple[int | None, datetime | None, Any, str | None]:
         draw = self.draw
-        at = BEGIN + timedelta(hours=draw.randrange(0, 200), microseconds=draw.choice([-1, 0, 0, 1]))
+        at = self.begin + timedelta(hours=draw.randrange(0, 200), microseconds=draw.choice([-1, 0, 0, 1]))
         pool = draw.choice(list(DOUBLES.values()))
         card = draw.choice([1, 2, 3, None])
         return card, None if draw.random() < 0.03 else at, pool(draw), draw.choice(["ok", "ok", "no", None])

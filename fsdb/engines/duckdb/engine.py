@@ -1,5 +1,6 @@
 """The engine: for each feature set a narrow match, then the payload of what matched, from the copy and from the tail."""
 
+from collections.abc import Callable
 from importlib.util import find_spec
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg import Connection
 from psycopg.sql import Identifier
 
-from fsdb.asof import AsOf, SetRead
+from fsdb.asof import AsOf, SetRead, WindowRead
 from fsdb.asof.description import plain_type
 from fsdb.columnar import read_copy
 from fsdb.columnar.copies import Copy
@@ -35,9 +36,9 @@ class DuckdbEngine:
         if find_spec("duckdb") is None:
             return Absence("the package duckdb is not installed.")
         for read in description.reads:
-            if read.windows is not None:
-                return f"{read.feature_set} is computed from events, over windows: PostgreSQL computes these."
-            texts = [key.column for key in read.keys if plain_type(key.type) in _TEXTS]
+            if read.windows is not None and (inexact := _inexact(read.windows)) is not None:
+                return f"{read.feature_set} is computed from {inexact!r}, which is numeric: PostgreSQL alone computes such windows exactly."
+            texts = [column for column, kind in _compared(read).items() if plain_type(kind) in _TEXTS]
             history = Identifier(HISTORY_SCHEMA, read.history_table).as_string(connection)
             if not texts:
                 continue
@@ -52,7 +53,7 @@ class DuckdbEngine:
         Raises InvalidData for values that Arrow cannot hold, CopyBroken for files that cannot be read, EngineUnavailable where
         memory or disk do not suffice.
         """
-        copies = [read_copy(connection, read.feature_set) for read in description.reads]
+        copies = [read_copy(connection, read.versions_of) for read in description.reads]
         return run_on(connection, description, copies)
 
 
@@ -67,10 +68,30 @@ def run_on(connection: Connection[Any], description: AsOf, copies: list[Copy | N
     reports, answers = [], []
     with session.given("given_spine", spine.narrow):
         for number, (read, copy) in enumerate(zip(description.reads, copies, strict=True)):
-            report, answer = _read(session, connection, description, spine, read, copy, f"answer_{number}")
+            take = _read if read.windows is None else _read_windows()
+            report, answer = take(session, connection, description, spine, read, copy, f"answer_{number}")
             reports.append(report)
             answers.append(answer)
     return DuckdbResult(session, spine.rows, description.outputs, answers, reports)
+
+
+def _inexact(windows: WindowRead) -> str | None:
+    from fsdb.windows.computing import inexact  # with numpy
+
+    return inexact(windows)
+
+
+def _compared(read: SetRead) -> dict[str, str]:
+    """The columns of history that are compared, and their types: keys, and of events the id as well."""
+    if read.windows is None:
+        return {key.column: key.type for key in read.keys}
+    return {column: read.windows.events.types[column] for column in (*read.windows.keys, read.windows.events.id)}
+
+
+def _read_windows() -> "Callable[..., tuple[ReadReport, Answer]]":
+    from fsdb.engines.duckdb.windows import read_windows
+
+    return read_windows
 
 
 def _read(

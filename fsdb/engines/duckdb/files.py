@@ -30,9 +30,9 @@ class Needed:
 
     def unseen(self, read: SetRead, snapshot: Snapshot) -> frozenset[int]:
         """The numbers of the files that may hold versions which a snapshot did not see."""
-        if self.copy.watermark.within(snapshot, read.feature_set):
+        if self.copy.watermark.within(snapshot, read.versions_of):
             return frozenset()
-        return frozenset(n for n, file in enumerate(self.files) if not _seen_whole(file, read.feature_set, snapshot))
+        return frozenset(n for n, file in enumerate(self.files) if not _seen_whole(file, read.versions_of, snapshot))
 
 
 def needed(
@@ -40,7 +40,7 @@ def needed(
 ) -> Needed:
     """The files that may hold a version for one of these moments and keys, the newest first. keys: least and greatest value of each."""
     oldest = None if read.max_age is None else moments[0] - micros_of(read.max_age)
-    seen = max(snapshot.restored.get(read.feature_set, 0), snapshot.high.get(read.feature_set, 0))
+    seen = max(snapshot.restored.get(read.versions_of, 0), snapshot.high.get(read.versions_of, 0))
     files = tuple(
         file
         for file in copy.files
@@ -58,16 +58,27 @@ def needed(
     return Needed(copy, tuple(sorted(files, key=lambda file: latest[file.path], reverse=True)))
 
 
+def of_events(copy: Copy, read: SetRead, snapshot: Snapshot) -> Needed:
+    """The files that may hold a version of an event that a snapshot saw: whatever the moments asked for, it may supersede another one."""
+    seen = max(snapshot.restored.get(read.versions_of, 0), snapshot.high.get(read.versions_of, 0))
+    return Needed(copy, tuple(f for f in copy.files if f.rows and not _above(f.lower.get("version_id"), seen)))
+
+
 def micros_of(length: timedelta) -> int:
     """Microseconds; of an age beyond all times as many as are enough."""
     return min(length // _MICROSECOND, 1 << 62)
 
 
+def micros_since(moment: datetime) -> int:
+    """Microseconds since 1970; moments without a zone are in UTC."""
+    naive = moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo is not None else moment
+    return (naive - datetime(1970, 1, 1)) // _MICROSECOND
+
+
 def _counted(value: Any) -> Any:
     """A bound as the spine's bounds are given: times in microseconds, dates in days."""
     if isinstance(value, datetime):
-        naive = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo is not None else value
-        return (naive - datetime(1970, 1, 1)) // _MICROSECOND
+        return micros_since(value)
     if isinstance(value, date):
         return (value - date(1970, 1, 1)).days
     return value

@@ -7,7 +7,6 @@ winners compete. The tail comes from PostgreSQL in no order, and is sorted batch
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from typing import Any
 
@@ -20,7 +19,7 @@ from psycopg import Connection
 from fsdb.asof import AsOf, At, SetRead, Then
 from fsdb.columnar.copies import Copy, CopyFile
 from fsdb.engines.duckdb import tail
-from fsdb.engines.duckdb.files import Needed, seen
+from fsdb.engines.duckdb.files import Needed, micros_since, seen
 from fsdb.engines.duckdb.parquet import WORKERS, Files, ahead, row_counts, within
 from fsdb.engines.duckdb.values import key_type
 from fsdb.runs import Asked, Run, Winners
@@ -29,7 +28,6 @@ PLACE_BITS = 40  # of a place in the copy that number the row in its file; above
 _MOST_PIECE = 16 << 20  # bytes of a piece's columns
 _SHARE = 16  # of the memory is what the pieces may take that are read at a time
 _ID = "version_id"
-_MICROSECOND = timedelta(microseconds=1)
 Numbers = NDArray[np.int64]
 
 
@@ -141,10 +139,9 @@ class _Columns:
         run = Run(keys, event_time, ids, self._places(piece, len(event_time)), since)
         counts = None
         if isinstance(self._known, At):
-            micros = (self._known.moment.astimezone(UTC).replace(tzinfo=None) - datetime(1970, 1, 1)) // _MICROSECOND
-            counts = held["recorded_at"] <= micros
+            counts = held["recorded_at"] <= micros_since(self._known.moment)
         if "xid" in held:
-            visible = seen(self._read.feature_set, self._description.snapshot, held["version_id"], held["xid"])
+            visible = seen(self._read.versions_of, self._description.snapshot, held["version_id"], held["xid"])
             counts = visible if counts is None else counts & visible
         return run if counts is None else run.only(counts)
 

@@ -101,16 +101,7 @@ def answer(
 
     moments: the spine's, in microseconds from 1970. Raises InvalidData for values that Arrow cannot hold.
     """
-    names = numbered("feature", len(read.features))
-    outputs, declared, plain = [], [], True
-    for number, (name, feature) in enumerate(zip(names, read.features, strict=True)):
-        held: Composable = Identifier("payload", f"feature_{number}")
-        if feature.default is not None:
-            held = SQL("coalesce({}, {})").format(held, Identifier("given_defaults", f"feature_{number}"))
-        out = coming_out(feature, held)
-        plain &= feature.default is None and out is held
-        outputs.append(SQL("{} AS {}").format(out, name))
-        declared.append(SQL("{} {}").format(name, SQL(duckdb_type(arrow_type(feature.type)))))
+    coming = coming_of(read)
     fresh = query(FILE, "always")
     if read.max_age is not None:
         fresh = query(FILE, "fresh", age=Literal(micros_of(read.max_age)))
@@ -119,22 +110,14 @@ def answer(
         if slices.held is not None:
             ordered, late, matched = _ordered(slices.held, read, moments)
             counts = int(late.sum()), int(matched.sum())
-            if not plain:
-                parts = {"defaults": query(FILE, "ordered_with_defaults") if defaults.num_columns else SQL("")}
-                with session.given("batch", ordered):
-                    ordered = session.table("ordered", outputs=joined(outputs), **parts)
-            ordered = ordered.select([f"feature_{number}" for number in range(len(read.features))])
-            if session.keeps(ordered.nbytes):
-                return Answer(read, *counts, rows=ordered)
-            with session.given("batch", ordered):
-                session.run("keep", answer=Identifier(table), columns=joined(names))
-            return Answer(read, *counts, table=table)
-        session.run("answer", answer=Identifier(table), columns=joined(declared))
+            given = query(FILE, "ordered_with_defaults") if defaults.num_columns else SQL("")
+            return in_order(session, read, ordered, counts, table, coming, given)
+        session.run("answer", answer=Identifier(table), columns=joined(coming.declared))
         for payload, first, end in slices.tables:
             session.run(
                 "fill_answer",
                 answer=Identifier(table),
-                outputs=joined(outputs),
+                outputs=joined(coming.outputs),
                 payload=payload,
                 fresh=fresh,
                 defaults=query(FILE, "with_defaults") if defaults.num_columns else SQL(""),
@@ -144,6 +127,52 @@ def answer(
             session.run("drop", table=payload)
     late_rows, matched_rows = session.rows("late_and_matched", answer=Identifier(table))[0]
     return Answer(read, late_rows, matched_rows, table=table)
+
+
+@dataclass(frozen=True)
+class Coming:
+    """How a read's features come out of the relation `payload`. declared: as columns of a table; plain: whether they are as they are held."""
+
+    outputs: list[Composable]
+    declared: list[Composable]
+    plain: bool
+
+
+def coming_of(read: SetRead) -> Coming:
+    """How features come out: of their types, with their defaults."""
+    outputs: list[Composable] = []
+    declared: list[Composable] = []
+    plain = True
+    for number, (name, feature) in enumerate(zip(numbered("feature", len(read.features)), read.features, strict=True)):
+        held: Composable = Identifier("payload", f"feature_{number}")
+        if feature.default is not None:
+            held = SQL("coalesce({}, {})").format(held, Identifier("given_defaults", f"feature_{number}"))
+        out = coming_out(feature, held)
+        plain &= feature.default is None and out is held
+        outputs.append(SQL("{} AS {}").format(out, name))
+        declared.append(SQL("{} {}").format(name, SQL(duckdb_type(arrow_type(feature.type)))))
+    return Coming(outputs, declared, plain)
+
+
+def in_order(
+    session: Session,
+    read: SetRead,
+    ordered: pa.Table,
+    counts: tuple[int, int],
+    table: str,
+    coming: Coming,
+    defaults: Composable,
+) -> Answer:
+    """The answer, of features that are in the spine's order. counts: late and matched rows."""
+    if not coming.plain:
+        with session.given("batch", ordered):
+            ordered = session.table("ordered", outputs=joined(coming.outputs), defaults=defaults)
+    ordered = ordered.select([f"feature_{number}" for number in range(len(read.features))])
+    if session.keeps(ordered.nbytes):
+        return Answer(read, *counts, rows=ordered)
+    with session.given("batch", ordered):
+        session.run("keep", answer=Identifier(table), columns=joined(numbered("feature", len(read.features))))
+    return Answer(read, *counts, table=table)
 
 
 def _ordered(held: pa.Table, read: SetRead, moments: Numbers) -> tuple[pa.Table, Flags, Flags]:

@@ -75,23 +75,40 @@ def _pieces(
 
 
 def _read(files: Files, piece: _Piece, wanted: Sequence[Wanted], ids: dict[str, int]) -> pa.Table:
-    rows = pa.array(piece.rows)
+    return columns_of_group(files, piece.file, piece.group, wanted, pa.array(piece.rows), ids)
+
+
+def columns_of_group(
+    files: Files,
+    file: CopyFile,
+    group: int,
+    wanted: Sequence[Wanted],
+    rows: pa.Array | None = None,
+    ids: dict[str, int] | None = None,
+) -> pa.Table:
+    """Columns of a row group. rows: the numbers of some of its rows. ids: the columns' field_ids by name. Raises CopyBroken."""
+    by_name = ids or {column.name: column.field_id for column in files.copy.columns}
     columns: list[pa.ChunkedArray] = []
-    with files.opened(piece.file) as opened:
+    with files.opened(file) as opened:
         names = {
             int(field.metadata[b"PARQUET:field_id"]): field.name
             for field in opened.schema_arrow
             if field.metadata and b"PARQUET:field_id" in field.metadata
         }
+        count = opened.metadata.row_group(group).num_rows if rows is None else len(rows)
         for begin in range(0, len(wanted), COLUMNS):
             some = wanted[begin : begin + COLUMNS]
-            theirs = [names.get(ids.get(one.column, -1)) for one in some]
+            theirs = [names.get(by_name.get(one.column, -1)) for one in some]
             read = opened.read_row_group(
-                piece.group, columns=[name for name in theirs if name is not None], use_threads=False
+                group, columns=[name for name in theirs if name is not None], use_threads=False
             )
-            taken = {name: read.column(name).take(rows) for name in dict.fromkeys(theirs) if name is not None}
+            taken = {
+                name: read.column(name) if rows is None else read.column(name).take(rows)
+                for name in dict.fromkeys(theirs)
+                if name is not None
+            }
             columns += [
-                pa.chunked_array([pa.nulls(len(rows), one.type)]) if name is None else _cast(taken[name], one.type)
+                pa.chunked_array([pa.nulls(count, one.type)]) if name is None else _cast(taken[name], one.type)
                 for one, name in zip(some, theirs, strict=True)
             ]
     return pa.table(columns, names=[one.name for one in wanted])

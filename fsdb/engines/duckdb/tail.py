@@ -1,6 +1,6 @@
 """The tail: what of history is not in the copy, read on the caller's connection, keys and times first."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,17 +45,7 @@ def runs(
         *(Identifier("version", name) for name, _ in _NARROW),
     ]
     schema = pa.schema([*((f"key_{number}", kind) for number, kind in enumerate(kinds)), *_NARROW])
-    source = query(
-        FILE,
-        "source",
-        history=Identifier(HISTORY_SCHEMA, read.history_table),
-        conditions=Composed(
-            [
-                joined(_conditions(description, read, copy, moments), " AND "),
-                *seen(read.feature_set, description.snapshot),
-            ]
-        ),
-    )
+    source = source_of(description, read, _conditions(description, read, copy, moments))
     with connection.transaction(force_rollback=True):
         for rows in lumps(copy_binary.stream(connection, schema, expressions, source), _RUN, pa.concat_batches):
             event_time, recorded_at, version_id = (
@@ -63,6 +53,23 @@ def runs(
             )
             since = np.maximum(event_time, recorded_at) if isinstance(description.known, Then) else None
             yield Run(rows.columns[: len(kinds)], event_time, version_id, -version_id, since)
+
+
+def source_of(description: AsOf, read: SetRead, conditions: Sequence[Composable]) -> Composed:
+    """The versions of a read's history that the reader's snapshot saw and that meet these conditions on `version`."""
+    where = Composed([joined(conditions, " AND "), *seen(read.versions_of, description.snapshot)])
+    return query(FILE, "source", history=Identifier(HISTORY_SCHEMA, read.history_table), conditions=where)
+
+
+def known_by(description: AsOf, last: int) -> list[Composable]:
+    """The condition that `version` was known at some moment that counts, the last of which is given in microseconds since 1970; none for all."""
+    known = description.known
+    if isinstance(known, Then):
+        return [query(FILE, "recorded_by", moment=instant(last))]
+    if isinstance(known, At):
+        moment = typed_literal(known.moment.isoformat(), "timestamp with time zone")
+        return [query(FILE, "recorded_by", moment=moment)]
+    return []
 
 
 def fetch(
@@ -117,7 +124,6 @@ def instant(micros: int) -> Composed:
 
 
 def _conditions(description: AsOf, read: SetRead, copy: Copy | None, moments: tuple[int, int]) -> list[Composable]:
-    known = description.known
     conditions: list[Composable] = [
         NOTHING if copy is None else copy.watermark.tail("version"),
         query(FILE, "until", moment=instant(moments[1])),
@@ -126,11 +132,7 @@ def _conditions(description: AsOf, read: SetRead, copy: Copy | None, moments: tu
         oldest = moments[0] - micros_of(read.max_age)
         if oldest > _FIRST:
             conditions.append(query(FILE, "since", moment=instant(oldest)))
-    if isinstance(known, Then):
-        conditions.append(query(FILE, "recorded_by", moment=instant(moments[1])))
-    if isinstance(known, At):
-        moment = typed_literal(known.moment.isoformat(), "timestamp with time zone")
-        conditions.append(query(FILE, "recorded_by", moment=moment))
+    conditions += known_by(description, moments[1])
     return conditions
 
 
