@@ -21,11 +21,20 @@ logger = logging.getLogger("fsdb.deployments")
 
 @dataclass(frozen=True)
 class ReleaseSet:
-    """A feature set that a release looks up, with its max_age then, and the column that records the version read."""
+    """A feature set that a release looks up, with its max_age then, and the column that records the version read.
+
+    computed: its features are windows over events: the column records which versions of these there were.
+    """
 
     feature_set: str
     max_age: timedelta | None
     version_column: str
+    computed: bool = False
+
+    @property
+    def version_type(self) -> str:
+        """The type of the column, as PostgreSQL calls it."""
+        return "fsdb.event_pin" if self.computed else "bigint"
 
 
 @dataclass(frozen=True)
@@ -324,6 +333,7 @@ def _sets(rows: Sequence[dict[str, Any]], release: int) -> tuple[ReleaseSet, ...
             row["feature_set"],
             None if row["max_age_seconds"] is None else timedelta(seconds=row["max_age_seconds"]),
             row["version_column"],
+            row["computed"],
         )
         for row in rows
         if row["release"] == release

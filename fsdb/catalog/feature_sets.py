@@ -90,6 +90,11 @@ class RegisteredSet:
         return self.name.rpartition(".")[2]
 
     @property
+    def versions_of(self) -> str:
+        """The set whose versions are read: of a window set its events."""
+        return self.name if self.windows is None else self.windows.events.name
+
+    @property
     def limited(self) -> bool:
         """Whether versions may leave PostgreSQL, or have: what reads history by moment must then ask how far it reaches."""
         return self.retention is not None or self.reach is not None

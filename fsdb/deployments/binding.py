@@ -10,8 +10,9 @@ from psycopg.sql import Literal
 
 from fsdb.access.rows import require_all
 from fsdb.catalog.deployments import Release, ReleaseInput, ReleaseSet
-from fsdb.catalog.feature_sets import RegisteredFeature, RegisteredSet, list_sets
+from fsdb.catalog.feature_sets import RegisteredFeature, RegisteredSet
 from fsdb.catalog.models import ModelInput, ModelVersion
+from fsdb.catalog.readable import readable_sets
 from fsdb.deployments.runtimes import Choice
 from fsdb.errors import ChangeRefused, InvalidDefinition, UnsupportedModel
 from fsdb.sql import query
@@ -102,7 +103,7 @@ def bound_release(
     Version columns of `earlier` releases keep their sets. Raises ChangeRefused where a feature was dropped,
     UnsupportedModel where there are more than one query can look up.
     """
-    sets = list_sets(connection)
+    sets = readable_sets(connection)
     current = {feature.feature_id: (owner, feature) for owner in sets.values() for feature in owner.features}
     inputs = []
     used: dict[str, RegisteredSet] = {}
@@ -119,7 +120,7 @@ def bound_release(
         used[owner.name] = owner
         inputs.append(_feature_input(connection, given, owner, feature))
     # The scoring function runs as whoever deploys.
-    require_all(connection, list(used), f"A deployment of model {version.model}")
+    require_all(connection, [owner.versions_of for owner in used.values()], f"A deployment of model {version.model}")
     features = sum(given.feature_id is not None for given in inputs)
     if features + len(used) > MOST_LOOKED_UP:
         raise UnsupportedModel(
@@ -219,9 +220,10 @@ def _release_sets(
         column = known.get(owner.name)
         attempt = 1
         while column is None:
-            candidate = f"{owner.table_name}_version" + (f"_{attempt}" if attempt > 1 else "")
+            ending = "version" if owner.windows is None else "pin"
+            candidate = f"{owner.table_name}_{ending}" + (f"_{attempt}" if attempt > 1 else "")
             column = None if candidate in taken else candidate
             attempt += 1
         taken.add(column)
-        reads.append(ReleaseSet(owner.name, owner.max_age, column))
+        reads.append(ReleaseSet(owner.name, owner.max_age, column, owner.windows is not None))
     return tuple(reads)

@@ -11,6 +11,7 @@ from fsdb.catalog.deployments import RegisteredDeployment
 from fsdb.catalog.feature_sets import list_sets
 from fsdb.catalog.feeds import deployment_name, find_shadow
 from fsdb.catalog.models import get_version
+from fsdb.catalog.readable import readable_sets
 from fsdb.definitions import checked_name, checked_schema
 from fsdb.deployments import feeds, objects, releases
 from fsdb.deployments import table as model_table
@@ -197,7 +198,7 @@ def status(connection: Connection[Any], name: str) -> list[ObjectStatus]:
             generated += scorers(connection, version, program, release.runtime)
     if sound:
         generated.append(releases.scoring_function(connection, deployed))
-    generated += model_table.triggers(connection, deployed, list_sets(connection))
+    generated += model_table.triggers(connection, deployed, readable_sets(connection))
     return [*found, *objects.states(connection, deployed, generated), *feeds.status(connection, deployed)]
 
 

@@ -6,8 +6,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from fsdb.catalog.feature_sets import list_sets
-from fsdb.catalog.readable import resolve_each
+from fsdb.catalog.readable import readable_sets, resolve_each
 from fsdb.catalog.training import get_saved
 from fsdb.errors import InvalidDefinition, UnknownName, UnsupportedModel
 from fsdb.training import TrainingSet, save
@@ -31,7 +30,7 @@ def columns_of(connection: Connection[Any], training_set: TrainingSet, by_positi
     """
     references = {
         feature.feature_id: feature.reference
-        for registered in list_sets(connection).values()
+        for registered in readable_sets(connection).values()
         for feature in (*registered.features, *registered.dropped_features)
     }
     ids = training_set.feature_ids

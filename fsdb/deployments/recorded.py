@@ -5,15 +5,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from psycopg import Connection
-from psycopg.sql import Composable, Composed, Identifier, Literal
+from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from fsdb.access.rows import require_all
-from fsdb.catalog.deployments import RegisteredDeployment, Release, ReleaseInput
+from fsdb.catalog.deployments import RegisteredDeployment, Release, ReleaseInput, ReleaseSet
 from fsdb.catalog.feature_sets import RegisteredSet
+from fsdb.deployments.scoring import set_read
 from fsdb.engines.postgres.lookup import duration, typed_literal
+from fsdb.errors import NotReproducible
 from fsdb.models.input_types import base_type, has_no_nan, kind_of
 from fsdb.sql import joined, query, with_values
 from fsdb.types import type_sql
+from fsdb.windows.reading import version
 
 FILE = "deployments/recorded"
 
@@ -49,6 +52,9 @@ def recorded(release: Release, sets: Mapping[str, RegisteredSet]) -> Recorded:
     for read in release.sets:
         of = {"read": aliases[read.feature_set], "version_column": Identifier(read.version_column)}
         owner = sets[read.feature_set]
+        if owner.windows is not None:
+            reads.append(_computed(release, read, owner, aliases[read.feature_set]))
+            continue
         keys = [query(FILE, "key", read=of["read"], key=Identifier(key)) for key in owner.keys]
         reads.append(query(FILE, "read", history=owner.history, keys=joined(keys, ""), **of))
         missing.append(query(FILE, "missing", **of))
@@ -68,7 +74,11 @@ def recorded_rows(
 
     results: columns of the model table to give, too. Raises psycopg.DataError where an input is no float64.
     """
-    require_all(connection, [one.feature_set for one in release.sets], f"Reading what {deployed.name} recorded")
+    require_all(
+        connection,
+        [sets[one.feature_set].versions_of for one in release.sets],
+        f"Reading what {deployed.name} recorded",
+    )
     text = recorded(release, sets)
     kinds: dict[str, list[str]] = {"fractions": [], "integers": [], "texts": []}
     casts: dict[str, list[Composable]] = {kind: [] for kind in kinds}
@@ -101,6 +111,21 @@ def recorded_rows(
     )
 
 
+def _computed(release: Release, read: ReleaseSet, owner: RegisteredSet, alias: Identifier) -> Composed:
+    """The windows once more, over the events as the prediction's pin has them."""
+    if owner.reach is not None:
+        raise NotReproducible(
+            f"Versions of {owner.versions_of} before {owner.reach} have left PostgreSQL for its columnar copy, and windows of predictions of then "
+            "cannot be computed without them."
+        )
+    described = set_read(release, read, owner, {given.name: given.name for given in release.inputs})
+    assert described.windows is not None
+    keys: list[Composable] = [Identifier("p", key) for key in owner.keys]
+    seen = query("windows/windows", "pinned", pin=Identifier("p", read.version_column))
+    computed = version(described.windows, owner.history, keys, Identifier("p", "scored_at"), seen)
+    return query(FILE, "computed", read=alias, computed=computed, version_column=Identifier(read.version_column))
+
+
 def _cast(given: ReleaseInput, value: Composable) -> tuple[str, Composed]:
     """In which array an input comes, and as what."""
     if base_type(given.type) == "boolean":
@@ -115,6 +140,11 @@ def _input(release: Release, given: ReleaseInput, aliases: Mapping[str, Identifi
     if given.feature_set is None or given.history_column is None:
         return query(FILE, "request", column=Identifier(given.column))
     (read,) = (read for read in release.sets if read.feature_set == given.feature_set)
+    if read.computed:
+        value = SQL("{}.{}").format(aliases[read.feature_set], Identifier(given.history_column))
+        if given.default_value is None:
+            return value
+        return query(FILE, "with_default", value=value, default=typed_literal(given.default_value, given.type))
     fresh = (
         query(FILE, "fresh", read=aliases[read.feature_set], max_age=duration(read.max_age)) if read.max_age else None
     )

@@ -11,8 +11,9 @@ from fsdb.access.giving import give
 from fsdb.catalog import deployments as catalog
 from fsdb.catalog import models
 from fsdb.catalog.deployments import Canary, RegisteredDeployment, Release
-from fsdb.catalog.feature_sets import RegisteredSet, list_sets
+from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.catalog.models import ModelVersion, get_version
+from fsdb.catalog.readable import readable_sets
 from fsdb.config import MODEL_SCHEMA
 from fsdb.deployments import feeds, objects, parity, runtimes
 from fsdb.deployments import table as model_table
@@ -38,7 +39,7 @@ def first(
 ) -> RegisteredDeployment:
     """Makes the model table `schema`.`name`, registered as `shown`, with its first release."""
     model_table.check_free(connection, schema, name)
-    sets = list_sets(connection)
+    sets = readable_sets(connection)
     deployment_id = catalog.insert_deployment(
         connection, shown, schema, name, version.model, version.version, choice.runtime, on_error
     )
@@ -82,7 +83,7 @@ def canary(
 ) -> RegisteredDeployment:
     """Registers a further release that scores a share of the keys, told by the columns `by`, once `in_force` has installed it."""
     release = _added(connection, deployed, version, program, deployed.release, choice)
-    key = by or canary_key(deployed.current, list_sets(connection))
+    key = by or canary_key(deployed.current, readable_sets(connection))
     catalog.set_canary(connection, deployed.deployment_id, Canary(release.release, share, key))
     return catalog.get_deployment(connection, deployed.name)
 
@@ -129,7 +130,7 @@ def install(connection: Connection[Any], deployed: RegisteredDeployment) -> None
         objects.create_sequence(connection, rejections_name(deployed, release.version))
     objects.install(connection, scoring_function(connection, deployed))
     objects.revoke(connection, trigger_function_name(deployed))
-    for trigger in model_table.triggers(connection, deployed, list_sets(connection)):
+    for trigger in model_table.triggers(connection, deployed, readable_sets(connection)):
         objects.install(connection, trigger, deployed.table)
     feeds.settle(connection, deployed)
     give(connection)
@@ -140,7 +141,7 @@ def settle(connection: Connection[Any], changed: Sequence[RegisteredDeployment],
 
     also: locks that the caller needs besides. Raises ChangeRefused where a transaction that uses one of the tables stays open.
     """
-    sets = list_sets(connection)
+    sets = readable_sets(connection)
     programs = {
         (deployed.deployment_id, release.release): _scoring(connection, deployed, release).program
         for deployed in changed
@@ -175,7 +176,7 @@ def scoring_function(connection: Connection[Any], deployed: RegisteredDeployment
         deployed,
         live,
         others[0] if others else None,
-        list_sets(connection),
+        readable_sets(connection),
         model_table.columns(connection, deployed),
         model_table.recorded_columns(connection, deployed),
         model_table.numbers(connection, deployed),
@@ -237,7 +238,7 @@ def _added(
     model_table.check_there(connection, deployed)
     earlier = list(deployed.releases.values())
     release = bound_release(connection, version, max(deployed.releases) + 1, former, choice, earlier)
-    sets: Mapping[str, RegisteredSet] = list_sets(connection)
+    sets: Mapping[str, RegisteredSet] = readable_sets(connection)
     table_columns(release, sets)
     ensure_scorer(connection, deployed, version, program, choice.runtime)
     catalog.insert_release(connection, deployed.deployment_id, release)

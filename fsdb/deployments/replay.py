@@ -12,8 +12,9 @@ from psycopg.sql import Composed, Identifier, Literal
 from fsdb.access import erasures
 from fsdb.access.rows import require_all
 from fsdb.catalog.deployments import RegisteredDeployment, Release, get_deployment
-from fsdb.catalog.feature_sets import RegisteredSet, list_sets
+from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.catalog.models import get_version
+from fsdb.catalog.readable import readable_sets
 from fsdb.config import MODEL_SCHEMA
 from fsdb.deployments.objects import refuse_foreign_functions, scorer_name
 from fsdb.deployments.parity import as_text, pinned
@@ -78,11 +79,13 @@ def replay(connection: Connection[Any], name: str, limit: int | None = 1000) -> 
     with connection.transaction():
         deployed = get_deployment(connection, name)
         check_there(connection, deployed)
-        sets = list_sets(connection)
+        sets = readable_sets(connection)
         newest = query(FILE, "newest", table=deployed.table)
         counts = connection.execute(newest, {"limit": limit}).fetchall()
         found: list[tuple[Any, ...]] = []
-        looked_up = [one.feature_set for number, *_ in counts for one in deployed.releases[number].sets]
+        looked_up = [
+            sets[one.feature_set].versions_of for number, *_ in counts for one in deployed.releases[number].sets
+        ]
         require_all(connection, looked_up, f"A replay of {name}")
         for number, together, _ in counts:
             found += _replayed(connection, deployed, deployed.releases[number], together, sets, limit)

@@ -7,12 +7,13 @@ from typing import Any
 from psycopg import Connection
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
-from fsdb.asof import FeatureRead, KeyBinding, SetRead
+from fsdb.asof import FeatureRead, SetRead, read_of
 from fsdb.catalog.deployments import RegisteredDeployment, Release, ReleaseInput, ReleaseSet
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.config import MODEL_SCHEMA
 from fsdb.deployments.objects import rejections_name, scorer_name
 from fsdb.engines.postgres.lookup import newest, values
+from fsdb.history.names import internal
 from fsdb.models import Program, function_call
 from fsdb.models.backends.sql import bulk_name, in_bulk
 from fsdb.sql import joined, query
@@ -79,19 +80,12 @@ def result_types(program: Program) -> dict[str, str]:
 
 def set_read(release: Release, read: ReleaseSet, registered: RegisteredSet, outputs: Mapping[str, str]) -> SetRead:
     """What a release reads of a set, as it was bound: its features come out in the types of the model's inputs."""
-    return SetRead(
-        read.feature_set,
-        registered.history_table,
-        tuple(KeyBinding(key, kind, key) for key, kind in registered.keys.items()),
-        tuple(
-            FeatureRead(given.feature_id, given.history_column, outputs[given.name], given.type, given.default_value)
-            for given in release.inputs
-            if given.feature_set == read.feature_set
-            and given.feature_id is not None
-            and given.history_column is not None
-        ),
-        read.max_age,
+    features = tuple(
+        FeatureRead(given.feature_id, given.history_column, outputs[given.name], given.type, given.default_value)
+        for given in release.inputs
+        if given.feature_set == read.feature_set and given.feature_id is not None and given.history_column is not None
     )
+    return read_of(registered, features, read.max_age)
 
 
 def canary_key(release: Release, sets: Mapping[str, RegisteredSet]) -> tuple[str, ...]:
@@ -154,7 +148,7 @@ def _look_up(
         newest_version = newest(described, keys, SQL("NEW.scored_at"))
         defaults = defaults or any(feature.default is not None for feature in described.features)
         reads.append(query(FILE, "read", newest=newest_version, alias=Identifier(name)))
-        columns += [*values(described, name), Identifier(name, "version_id")]
+        columns += [*values(described, name), _version(sets[read.feature_set], name)]
         targets += [Identifier(feature.output) for feature in described.features]
         targets.append(SQL("NEW.{}").format(Identifier(read.version_column)))
         variables += [
@@ -167,6 +161,14 @@ def _look_up(
     tables = joined([first, *(query(FILE, "and_read", read=read) for read in others)], "\n")
     text = query(FILE, "look_up", columns=joined(columns), targets=joined(targets), reads=tables)
     return text, variables, [read.version_column for read in release.sets]
+
+
+def _version(registered: RegisteredSet, alias: str) -> Composable:
+    """What is recorded of what was read: the version's number, or which versions of events there were."""
+    if registered.windows is None:
+        return Identifier(alias, "version_id")
+    numbers = internal(registered.history_table, "version_id")
+    return query(FILE, "pin", numbers=numbers, events=Literal(registered.versions_of))
 
 
 def _scored(

@@ -167,7 +167,7 @@ def _kept_beside(release: Release) -> dict[str, str]:
     kept = {"scoring_us": "integer", "error": "text", "scored_by": "text"}
     if release.runtime == "worker":
         kept["predicted_at"] = "timestamp with time zone"
-    return kept | {read.version_column: "bigint" for read in release.sets}
+    return kept | {read.version_column: read.version_type for read in release.sets}
 
 
 def columns(connection: Connection[Any], deployment: RegisteredDeployment) -> dict[str, str]:
@@ -266,5 +266,7 @@ def _comment_versions(connection: Connection[Any], deployment: RegisteredDeploym
             connection,
             deployment,
             read.version_column,
-            f"version_id in the history of {read.feature_set} that was read.",
+            f"Which versions of the events of {read.feature_set} there were."
+            if read.computed
+            else f"version_id in the history of {read.feature_set} that was read.",
         )

@@ -7,7 +7,7 @@ from psycopg import Connection
 from psycopg.rows import dict_row
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
-from fsdb.asof import set_read
+from fsdb.asof import WindowRead, set_read
 from fsdb.catalog.feature_sets import RegisteredSet
 from fsdb.config import HISTORY_SCHEMA
 from fsdb.history import ObjectStatus
@@ -16,44 +16,94 @@ from fsdb.history.objects import MARK, GeneratedObject
 from fsdb.history.status import State
 from fsdb.sql import joined, query
 from fsdb.types import type_sql
-from fsdb.windows.reading import version
+from fsdb.windows.reading import counted_events, version
 
 FILE = "windows/sets"
 
 
 def compile_windows(registered: RegisteredSet) -> list[GeneratedObject]:
-    """The set's objects: the function <set>_as_of, of a moment and the keys in order."""
+    """The set's objects: the functions <set>_as_of, of a moment and the keys in order, and <set>_events, of a feature besides; both take the pin
+    of a prediction at the end."""
     read = set_read(registered, [(feature, feature.name) for feature in registered.features])
     assert read.windows is not None
-    keys: list[Composable] = [SQL(f"${number}") for number, _ in enumerate(registered.keys, start=2)]
+    return [_as_of(registered, read.windows), _events(registered, read.windows)]
+
+
+def _as_of(registered: RegisteredSet, read: WindowRead) -> GeneratedObject:
+    keys, pin = _keys_and_pin(registered, 2)
     columns = [
         SQL("version.{} AS {}").format(Identifier(f.history_column), Identifier(f.name)) for f in registered.features
     ]
-    computed = version(read.windows, registered.history, keys, SQL("$1"), SQL(""))
-    body = query(FILE, "as_of_body", columns=joined(columns), computed=computed).as_string()
-    function = as_of_function(registered)
+    computed = version(read, registered.history, keys, SQL("$1"), pin)
     parameters: list[Composable] = [SQL("timestamp with time zone")]
     parameters += [SQL("{} {}").format(Identifier(key), type_sql(kind)) for key, kind in registered.keys.items()]
     types = [SQL("{} {}").format(Identifier(f.name), type_sql(f.type)) for f in registered.features]
-    create = query(
-        FILE,
-        "as_of_function",
-        function=function,
-        parameters=joined(parameters),
-        types=joined(types),
-        body=Literal(body),
+    return _function(
+        registered,
+        as_of_function(registered),
+        "as_of",
+        [SQL("timestamp with time zone")],
+        f"what {registered.name} is for an entity at a moment",
+        query(FILE, "as_of_body", columns=joined(columns), computed=computed),
+        {"parameters": joined(parameters), "types": joined(types)},
     )
-    taken = joined([SQL("timestamp with time zone"), *(type_sql(kind) for kind in registered.keys.values())])
-    return [
-        GeneratedObject(
-            "function",
-            f"{registered.schema_name}.{registered.table_name}_as_of",
-            SQL("{}({})").format(function, taken),
-            f"what {registered.name} is for an entity at a moment",
-            create,
-            body,
-        )
+
+
+def _events(registered: RegisteredSet, read: WindowRead) -> GeneratedObject:
+    keys, pin = _keys_and_pin(registered, 3)
+    counted, value, events = counted_events(read, registered.history, keys, SQL("$2"), pin)
+    names = {one.name: f.name for one, f in zip(read.features, registered.features, strict=True)}
+    cases = [
+        query(FILE, "of_feature", feature=Literal(names[one.name]), value=counted[one.name]) for one in read.features
     ]
+    values = [
+        query(FILE, "of_feature", feature=Literal(names[one.name]), value=value[one.name]) for one in read.features
+    ]
+    body = query(
+        FILE,
+        "events_body",
+        counted=joined(cases, " "),
+        values=joined(values, " "),
+        events=events,
+        of=Literal(registered.name),
+    )
+    types: list[Composable] = [SQL("text"), SQL("timestamp with time zone"), *map(type_sql, registered.keys.values())]
+    return _function(
+        registered,
+        Identifier(registered.schema_name, f"{registered.table_name}_events"),
+        "events",
+        [SQL("text"), SQL("timestamp with time zone")],
+        f"the events that a feature of {registered.name} counts for an entity at a moment",
+        body,
+        {"parameters": joined(types)},
+    )
+
+
+def _keys_and_pin(registered: RegisteredSet, first: int) -> tuple[list[Composable], Composable]:
+    """Parameters of the keys, from number `first` on, and the condition of the pin that comes after."""
+    keys: list[Composable] = [SQL(f"${number}") for number, _ in enumerate(registered.keys, start=first)]
+    return keys, query("windows/windows", "pinned", pin=SQL(f"${first + len(keys)}"))
+
+
+def _function(
+    registered: RegisteredSet,
+    function: Identifier,
+    ending: str,
+    before: list[SQL],
+    purpose: str,
+    body: Composed,
+    parts: dict[str, Composable],
+) -> GeneratedObject:
+    text = body.as_string()
+    taken = [*before, *(type_sql(kind) for kind in registered.keys.values()), SQL("fsdb.event_pin")]
+    return GeneratedObject(
+        "function",
+        f"{registered.schema_name}.{registered.table_name}_{ending}",
+        SQL("{}({})").format(function, joined(taken)),
+        purpose,
+        query(FILE, f"{ending}_function", function=function, body=Literal(text), **parts),
+        text,
+    )
 
 
 def windows_status(connection: Connection[Any], registered: RegisteredSet) -> list[ObjectStatus]:

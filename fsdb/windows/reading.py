@@ -45,6 +45,31 @@ def version(
     return _state(read, keys, at, _events_then(read, history, keys, seen), as_version=True)
 
 
+def counted_events(
+    read: WindowRead, history: Composable, keys: Sequence[Composable], at: Composable, seen: Composable
+) -> tuple[dict[str, Composable], dict[str, Composable], Composed]:
+    """By feature whether an event counts in it, and the event's value as a text; and the rows `event` that these are over, as FROM takes them."""
+    columns = _Events(read.events)
+    counted: dict[str, Composable] = {}
+    values: dict[str, Composable] = {}
+    for feature in read.features:
+        conditions = [
+            SQL("event.at OPERATOR(pg_catalog.>) bound.{}").format(Identifier(_begin(_microseconds(feature.width))))
+        ]
+        values[feature.name] = SQL("NULL::text").format()
+        if feature.column is not None:
+            value = columns.name(Identifier("event", feature.column))
+            conditions.append(SQL("{} IS NOT NULL").format(value))
+            values[feature.name] = SQL("{}::text").format(value)
+        if feature.where is not None:
+            conditions.append(SQL("{} IS TRUE").format(columns.name(SQL("({})").format(SQL(feature.where)))))
+        counted[feature.name] = joined(conditions, " AND ")
+    for name in ("version_id", "recorded_at"):
+        columns.listed.append(SQL("event.{0} AS {0}").format(Identifier(name)))
+    events = _events_then(read, history, keys, seen)(joined(columns.listed))
+    return counted, values, query(FILE, "bounded", bounds=joined(_bounds(read, at)), events=events)
+
+
 def _events_then(
     read: WindowRead, history: Composable, keys: Sequence[Composable], seen: Composable
 ) -> Callable[[Composable], Composed]:
@@ -89,8 +114,7 @@ def _state(
         "state",
         outputs=joined(outputs),
         aggregates=joined(made.aggregates),
-        bounds=joined(_bounds(read, at)),
-        events=events(joined(made.columns)),
+        rows=query(FILE, "bounded", bounds=joined(_bounds(read, at)), events=events(joined(made.columns))),
     )
 
 
@@ -116,14 +140,7 @@ class _Aggregates:
     def __init__(self, events: EventColumns, entity: Composable) -> None:
         self._types = events.types
         self._entity = entity
-        event_id: Composable = Identifier("event", events.id)
-        if base_name(events.types[events.id]) in _TEXTS:
-            event_id = SQL('{} COLLATE pg_catalog."C"').format(event_id)
-        self._read = [
-            SQL("{} AS at").format(Identifier("event", events.at)),
-            SQL("{} AS id").format(event_id),
-        ]
-        self._columns = _Named("event", "v")
+        self._columns = _Events(events)
         self._made = _Named("state", "a")
 
     def recorded(self) -> Composable:
@@ -137,7 +154,7 @@ class _Aggregates:
     @property
     def columns(self) -> list[Composable]:
         """What is read of each event: its time, its id, and what is aggregated."""
-        return [*self._read, *self._columns.listed]
+        return self._columns.listed
 
     @property
     def aggregates(self) -> list[Composable]:
@@ -201,6 +218,17 @@ class _Named:
             self._names[text] = f"{self._letter}{len(self._names) + 1}"
             self.listed.append(SQL("{} AS {}").format(value, Identifier(self._names[text])))
         return Identifier(self._relation, self._names[text])
+
+
+class _Events(_Named):
+    """What is read of each event: its time, its id, and what is aggregated."""
+
+    def __init__(self, events: EventColumns) -> None:
+        super().__init__("event", "v")
+        event_id: Composable = Identifier("event", events.id)
+        if base_name(events.types[events.id]) in _TEXTS:
+            event_id = SQL('{} COLLATE pg_catalog."C"').format(event_id)
+        self.listed += [SQL("{} AS at").format(Identifier("event", events.at)), SQL("{} AS id").format(event_id)]
 
 
 def _begin(width: int) -> str:

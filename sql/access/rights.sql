@@ -61,6 +61,7 @@ WITH relation AS (
     WHERE n.nspname IN ('fsdb', 'fsdb_history', 'fsdb_models')
     UNION ALL SELECT p.oid, p.proname, p.proowner, p.proacl, n.nspname, 'as-of function', s.name
     FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN named s ON (n.nspname, p.proname) = (s.schema_name::name, (s.short || '_as_of')::name)
+        OR s.history_table IS NULL AND (n.nspname, p.proname) = (s.schema_name::name, (s.short || '_events')::name)
     UNION ALL SELECT p.oid, p.proname, p.proowner, p.proacl, n.nspname, 'vector function', v.name
     FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN viewed v ON (n.nspname, p.proname) = (v.schema_name::name, (v.short || '_vector')::name)
 ), schema AS (

@@ -16,8 +16,9 @@ WHERE i.deployment_id = %(deployment_id)s ORDER BY i.release, i.position
 
 -- name: list_sets
 -- Which feature sets each release of a deployment looks up.
-SELECT release, feature_set, extract(epoch FROM max_age)::float8 AS max_age_seconds, version_column
-FROM fsdb.deployment_sets WHERE deployment_id = %(deployment_id)s ORDER BY release, position
+SELECT release, feature_set, extract(epoch FROM max_age)::float8 AS max_age_seconds, version_column,
+       EXISTS (SELECT FROM fsdb.window_sets w WHERE w.feature_set = s.feature_set) AS computed
+FROM fsdb.deployment_sets s WHERE deployment_id = %(deployment_id)s ORDER BY release, position
 
 -- name: insert_deployment
 -- Registers a deployment; its first release follows.

@@ -2,6 +2,12 @@
 -- The version of one set that a prediction recorded.
  LEFT JOIN {history} AS {read} ON {read}.version_id = p.{version_column}{keys}
 
+-- name: computed
+-- Windows over the events that a prediction counted. A pin without a transaction of its own is no NULL, but IS NOT NULL denies it.
+ LEFT JOIN LATERAL (
+{computed}
+) AS {read} ON (p.{version_column}).high IS NOT NULL
+
 -- name: key
 -- A key of a set is a column of the model table by the same name.
  AND {read}.{key} = p.{key}

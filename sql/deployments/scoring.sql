@@ -68,6 +68,11 @@ encode({send}(NEW.{column}), 'hex')
 -- One more, whether or not the others are there. A full join on nothing is quicker than left joins behind a row that is always there.
     FULL JOIN {read} ON true
 
+-- name: pin
+-- Which versions of events there are: what is committed, and what this transaction has written so far.
+(pg_current_snapshot(), pg_current_xact_id_if_assigned(), (SELECT n.last_value FROM {numbers} AS n),
+ (SELECT s.restored_version FROM fsdb.feature_sets AS s WHERE s.name = {events}))::fsdb.event_pin
+
 -- name: in_bulk
 -- In a statement of many rows the form of the model that is for those.
     IF {condition} THEN

@@ -4,10 +4,14 @@
 SELECT {outputs}
 FROM (
     SELECT {aggregates}
-    FROM (SELECT {bounds} OFFSET 0) AS bound CROSS JOIN LATERAL (
-        {events}
-    ) AS event
+    FROM {rows}
 ) AS state
+
+-- name: bounded
+-- The events, beside the moments at which windows begin and end.
+(SELECT {bounds} OFFSET 0) AS bound CROSS JOIN LATERAL (
+    {events}
+) AS event
 
 -- name: events_now
 -- The entity's events as they are now.
@@ -29,6 +33,12 @@ WHERE NOT EXISTS (
       AND (version.event_time, version.version_id) OPERATOR(pg_catalog.>) (event.event_time, event.version_id){seen}
 )
 OFFSET 0
+
+-- name: pinned
+-- Counts only the versions that a pin has; all of them where there is none.
+ AND (({pin}).high IS NULL OR version.version_id OPERATOR(pg_catalog.<=) ({pin}).restored
+      OR (version.version_id OPERATOR(pg_catalog.+) 0::bigint OPERATOR(pg_catalog.<=) ({pin}).high
+          AND (version.xid OPERATOR(pg_catalog.=) ({pin}).own OR pg_catalog.pg_visible_in_snapshot(version.xid, ({pin}).snapshot))))
 
 -- name: bound
 -- Where a window begins or ends.

@@ -64,6 +64,13 @@ def look_up(
 
     Raises InvalidData for a key that PostgreSQL does not take, UnsupportedModel for more features than one query gives.
     """
+    for given in rows:
+        for read in given.release.sets:
+            if read.computed:
+                raise UnsupportedModel(
+                    f"{read.feature_set} is computed from events, which rows that are scored together outside of the server do not count: "
+                    "insert the rows into the model table instead."
+                )
     arms = [[_arm(given, read.feature_set, sets) for read in given.release.sets] for given in rows]
     flat = [arm for of_release in arms for arm in of_release]
     types = [given.types for given, of_release in zip(rows, arms, strict=True) for _ in of_release]

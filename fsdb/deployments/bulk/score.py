@@ -12,9 +12,9 @@ import pyarrow as pa
 from psycopg import Connection
 
 from fsdb.catalog.deployments import RegisteredDeployment, Release, get_deployment
-from fsdb.catalog.feature_sets import list_sets
 from fsdb.catalog.feeds import find_feed
 from fsdb.catalog.models import ModelVersion, get_version
+from fsdb.catalog.readable import readable_sets
 from fsdb.deployments import table as model_table
 from fsdb.deployments.binding import table_columns
 from fsdb.deployments.bulk import in_server, outside, records
@@ -148,7 +148,7 @@ def _named_back(found: pa.Table, given: pa.Table) -> pa.Table:
 
 def _taken_columns(connection: Connection[Any], deployed: RegisteredDeployment) -> dict[str, str]:
     """The columns that the releases which score now take from a row, with types."""
-    sets = list_sets(connection)
+    sets = readable_sets(connection)
     return {name: kind for release in deployed.scoring for name, kind in table_columns(release, sets).items()}
 
 
@@ -191,7 +191,7 @@ def _outcome(
         for n, release in enumerate(deployed.scoring)
         if len(places[n])
     ]
-    looked = look_up(connection, at, [rows for rows, *_ in scoring], list_sets(connection))
+    looked = look_up(connection, at, [rows for rows, *_ in scoring], readable_sets(connection))
     outcomes = []
     for (rows, version, program, of), found in zip(scoring, looked, strict=True):
         outcome = _release_outcome(connection, deployed, rows.release, version, program, found)

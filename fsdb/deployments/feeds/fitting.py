@@ -7,8 +7,8 @@ from psycopg import Connection
 
 from fsdb.catalog import feeds as catalog
 from fsdb.catalog.deployments import RegisteredDeployment, get_deployment
-from fsdb.catalog.feature_sets import list_sets
 from fsdb.catalog.feeds import Feed
+from fsdb.catalog.readable import readable_sets
 from fsdb.deployments import table as model_table
 from fsdb.deployments.binding import table_columns
 from fsdb.deployments.feeds.sources import Source, checked_inputs, fits, read_source
@@ -18,7 +18,7 @@ from fsdb.history.live import Problem
 
 def wanted_inputs(connection: Connection[Any], deployed: RegisteredDeployment) -> dict[str, str]:
     """The keys and request inputs, with their types, of all releases that score now."""
-    sets = list_sets(connection)
+    sets = readable_sets(connection)
     return {name: kind for release in deployed.scoring for name, kind in table_columns(release, sets).items()}
 
 

@@ -219,7 +219,12 @@ def _on_features(plan: Plan) -> list[Placed]:
     shown = plan.shown if plan.feed.result_columns else ()
     given = [*plan.values, *shown]
     taken = [*plan.values.values(), *shown]
-    reads = {read.feature_set: (release, read) for release in reversed(plan.deployed.scoring) for read in release.sets}
+    reads = {
+        read.feature_set: (release, read)
+        for release in reversed(plan.deployed.scoring)
+        for read in release.sets
+        if not read.computed  # windows change with time, too: a row is scored again when it changes itself
+    }
     for number, (name, (release, read)) in enumerate(sorted(reads.items()), start=1):
         registered = plan.sets[name]
         described = set_read(release, read, registered, {given.name: given.name for given in release.inputs})

@@ -9,8 +9,8 @@ from psycopg.sql import Identifier
 
 from fsdb.catalog import feeds as catalog
 from fsdb.catalog.deployments import RegisteredDeployment
-from fsdb.catalog.feature_sets import list_sets
 from fsdb.catalog.feeds import Feed
+from fsdb.catalog.readable import readable_sets
 from fsdb.deployments import table as model_table
 from fsdb.deployments.feeds.objects import SHOWN, Plan
 from fsdb.sql import query
@@ -29,7 +29,7 @@ def plan_for(
     connection: Connection[Any], deployed: RegisteredDeployment, feed: Feed, found: Mapping[str, str] | None = None
 ) -> Plan:
     collated = collations(connection, feed.source_schema, feed.source_table)
-    return Plan(deployed, feed, list_sets(connection), shown_columns(connection, deployed, found), collated)
+    return Plan(deployed, feed, readable_sets(connection), shown_columns(connection, deployed, found), collated)
 
 
 def collations(connection: Connection[Any], schema: str, table: str) -> dict[str, Identifier]:

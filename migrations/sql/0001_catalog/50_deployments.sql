@@ -161,7 +161,9 @@ BEGIN
             USING ERRCODE = 'no_data_found', HINT = 'Give a prediction_id of a row of the table.';
     END IF;
     FOR given IN
-        SELECT i.name, i.column_name, i.default_value, f.feature_set, f.history_column, s.history_table, r.max_age, r.version_column,
+        SELECT i.name, i.column_name, i.default_value, f.feature_set, f.name AS feature, f.dropped_at, f.history_column, s.history_table, s.schema_name, r.max_age, r.version_column,
+               CASE WHEN s.schema_name = 'public' THEN s.name ELSE substr(s.name, length(s.schema_name) + 2) END AS short,
+               (SELECT string_agg(format(', p.%I::%s', k.name, k.type), '' ORDER BY k.position) FROM fsdb.feature_set_keys k WHERE k.feature_set = f.feature_set) AS keys,
                (SELECT string_agg(format('AND h.%1$I = p.%1$I', k.name), ' ' ORDER BY k.position)
                 FROM fsdb.feature_set_keys k WHERE k.feature_set = f.feature_set) AS on_keys
         FROM fsdb.deployment_inputs i
@@ -177,6 +179,20 @@ BEGIN
                 'SELECT %L, p.%I::text, NULL::text, NULL::bigint, NULL::timestamptz, NULL::timestamptz
                  FROM %I.%I p WHERE p.prediction_id = $1',
                 given.name, given.column_name, deployed.schema_name, deployed.table_name)
+                USING prediction_lineage.prediction_id;
+        ELSIF given.history_table IS NULL THEN
+            -- Computed from events: as they were at scoring, by the pin of the prediction.
+            IF NOT fsdb.sees_all_versions((SELECT w.events FROM fsdb.window_sets w WHERE w.feature_set = given.feature_set)) THEN
+                RAISE EXCEPTION 'fsdb: % does not see all events that %, of prediction %, is computed from: row security hides some',
+                    current_user, given.feature_set, prediction_lineage.prediction_id USING ERRCODE = 'insufficient_privilege';
+            END IF;
+            RETURN QUERY EXECUTE format(
+                'SELECT %L, CASE WHEN (p.%I).high IS NOT NULL THEN coalesce(%s, %L) END, %L, NULL::bigint, p.scored_at, NULL::timestamptz
+                 FROM %I.%I p LEFT JOIN LATERAL %I.%I(p.scored_at%s, p.%I) v ON (p.%I).high IS NOT NULL WHERE p.prediction_id = $1',
+                given.name, given.version_column,
+                CASE WHEN given.dropped_at IS NULL THEN format('v.%I::text', given.feature) ELSE 'NULL::text' END, given.default_value,
+                given.feature_set, deployed.schema_name, deployed.table_name, given.schema_name, given.short || '_as_of', given.keys,
+                given.version_column, given.version_column)
                 USING prediction_lineage.prediction_id;
         ELSE
             IF NOT fsdb.sees_all_versions(given.feature_set) THEN
