@@ -25,6 +25,7 @@ RUN = [
     "docs/how-to/django.md",
     "docs/how-to/fastapi.md",
     "docs/how-to/schedule.md",
+    "docs/how-to/windows.md",
     "docs/how-to/retrain.md",
     "docs/how-to/analysts.md",
     "docs/deployments.md",

@@ -124,7 +124,9 @@ _FUNCTIONS = [
     *_called("take_turn hold_reading"),  # for who may change something, and for who may read definitions
     # What PostgreSQL's own catalogs tell everybody.
     *_called("acts_as called_functions foreign_code harmless made_types own_code plain_types plainly_own"),
-    *_called("exact exact_far nearest nearest_far quotient quotient_far refuse_sum refuse_feature window_bound"),  # arithmetic
+    *_called(
+        "exact exact_far nearest nearest_far quotient quotient_far refuse_sum refuse_feature window_bound"
+    ),  # arithmetic
     *_called("record_operation"),  # under the caller's own name, and only for who may change something
     *_called("rejections deployment_costs model_comparison prediction_lineage window_events"),
     # Triggers that a deployer puts on tables of his own.
