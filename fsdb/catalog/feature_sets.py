@@ -181,6 +181,11 @@ def get_set(connection: Connection[Any], name: str) -> RegisteredSet:
     """The registered set of that name. Raises UnknownName with the nearest names."""
     found = list_sets(connection, [name])
     if name not in found:
+        computed = connection.execute(query("catalog/window_sets", "events_of"), {"name": name}).fetchone()
+        if computed is not None:
+            raise UnknownName(
+                f"Window set {name} has no rows of its own: it is computed from the events of {computed[0]}, which is the set to name here."
+            )
         raise UnknownName(f"There is no feature set {name!r}.{nearest(name, list(list_sets(connection)))}")
     return found[name]
 

@@ -136,6 +136,11 @@ def update_window_set(connection: Connection[Any], definition: WindowSet) -> Non
     connection.execute(query(FILE, "update_set"), {"name": definition.name, **_described(definition)})
 
 
+def update_condition(connection: Connection[Any], feature_id: int, condition: str) -> None:
+    """Writes a condition as it is written since a column of it was renamed; what it computes stays."""
+    connection.execute(query(FILE, "update_condition"), {"feature_id": feature_id, "condition": condition})
+
+
 def window_sets_of(connection: Connection[Any], events: str) -> list[str]:
     """The window sets that read an event table."""
     return [name for (name,) in connection.execute(query(FILE, "reading"), {"events": events}).fetchall()]

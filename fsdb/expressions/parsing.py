@@ -4,6 +4,9 @@ It takes more than PostgreSQL does, and other things for the same. So the words 
 before anything of it is parsed: what is not on it does not reach the parser, and its nesting is counted without recursion.
 """
 
+import re
+from collections.abc import Mapping
+
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
@@ -14,6 +17,7 @@ from fsdb.expressions import tree
 from fsdb.listing import listed
 
 LONGEST = 10_000  # letters
+_PLAIN = re.compile(r"[a-z_][a-z0-9_]*")  # a name that needs no quotes
 MOST_TOKENS = 2_000
 _DEEPEST = 40  # brackets in brackets
 FUNCTIONS = frozenset(
@@ -142,6 +146,23 @@ def parsed(text: str, name: str) -> exp.Expr:
     if _depth(trees[0]) > tree.DEEPEST:
         raise nested(name)
     return trees[0]
+
+
+def rewritten(text: str, names: Mapping[str, str]) -> str:
+    """The text of an expression with other names of its inputs, which are names without a dot."""
+    tokens = _tokens(text, text)
+    for before, token, after in reversed(list(zip([None, *tokens], tokens, [*tokens[1:], None], strict=False))):
+        written = text[token.start : token.end + 1]
+        is_type = before is not None and before.token_type == TokenType.DCOLON
+        is_call = after is not None and after.token_type == TokenType.L_PAREN
+        if token.token_type == TokenType.STRING or is_type or is_call:
+            continue
+        name = token.text if written.startswith('"') else written.lower()
+        if name in names:
+            new = names[name]
+            quoted = new if _PLAIN.fullmatch(new) else '"' + new.replace('"', '""') + '"'
+            text = text[: token.start] + quoted + text[token.end + 1 :]
+    return text
 
 
 def nested(name: str) -> InvalidDefinition:

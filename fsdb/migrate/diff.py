@@ -8,6 +8,7 @@ from fsdb.catalog.references import chosen
 from fsdb.definitions import BatchSet, Feature, FeatureSet, Schedule, TrainingView, WindowSet
 from fsdb.definitions.circles import circle, ordered
 from fsdb.definitions.expressions import Expression
+from fsdb.definitions.windows import grouped
 from fsdb.errors import InvalidDefinition
 from fsdb.history.live import table_of
 from fsdb.migrate.changes import (
@@ -85,6 +86,7 @@ def diff(registered: Registered, definitions: Iterable[Definition], prune: bool 
     sets = _by_name([d for d in given if isinstance(d, FeatureSet)], "feature set")
     expressions = _by_name([d for d in given if isinstance(d, Expression)], "expression")
     views = _by_name([d for d in given if isinstance(d, TrainingView)], "training view")
+    followed: dict[str, dict[str, str]] = {}
     windows = _by_name([d for d in given if isinstance(d, WindowSet)], "window set")
     _refuse_shared_names({*sets, *windows}, expressions, registered, prune)
     changes: list[Change] = []
@@ -97,12 +99,16 @@ def diff(registered: Registered, definitions: Iterable[Definition], prune: bool 
         refused = list(_refusals(old, wanted))
         refusals.extend(refused)
         if not refused:
-            changes.extend([follow] if follow is not None else [])
+            if follow is not None:
+                changes.append(follow)
+                followed[name] = dict(follow.columns)
             changes.extend(_set_changes(old, wanted))
     schedules = _by_name([d for d in given if isinstance(d, Schedule)], "schedule")
     changes.extend(_schedule_changes(registered.schedules, schedules))
     for name, wished in windows.items():
         before = registered.windows.get(name)
+        if before is not None and before.events in followed:
+            before = _over_renamed(before, followed[before.events])
         refused = [] if before is None else list(_window_refusals(before, wished))
         refusals.extend(refused)
         if before is None:
@@ -177,6 +183,22 @@ def _window_refusals(old: WindowSet, wanted: WindowSet) -> Iterator[str]:
                 f"Window set {old.name} has other {what} than it is defined with: these do not change, since values that were read by them would not come out "
                 "again. Define a set of another name, and drop this one."
             )
+
+
+def _over_renamed(windows: WindowSet, names: dict[str, str]) -> WindowSet:
+    """A window set over events of which columns have other names now."""
+    from fsdb.expressions.parsing import rewritten  # with sqlglot
+
+    features = [
+        replace(
+            one,
+            column=one.column and names.get(one.column, one.column),
+            where=None if one.where is None else rewritten(one.where, names),
+        )
+        for one in windows.computed
+    ]
+    keys = {key: names.get(column, column) for key, column in windows.keys.items()}
+    return replace(windows, keys=keys, features=grouped(features))
 
 
 def _differ(old: WindowSet, wanted: WindowSet) -> bool:

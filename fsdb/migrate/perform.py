@@ -13,7 +13,7 @@ from fsdb.access import audit
 from fsdb.catalog import feature_sets as catalog
 from fsdb.catalog.deployments import using_set
 from fsdb.catalog.feature_sets import default_text, get_set
-from fsdb.catalog.window_sets import list_window_sets, window_sets_of
+from fsdb.catalog.window_sets import window_sets_of
 from fsdb.columnar.types import same_digits
 from fsdb.definitions import Feature
 from fsdb.errors import ChangeRefused, InvalidDefinition
@@ -62,8 +62,7 @@ def _follow(connection: Connection[Any], change: changes.FollowTable) -> None:
     registered = get_set(connection, change.set_name)
     history.follow(connection, registered, change.after, change.event_time[1], dict(change.columns))
     computed = window_sets_of(connection, change.set_name)
-    for one in list_window_sets(connection, computed).values():
-        windows.repair(connection, one)
+    windows.follow(connection, change.set_name, dict(change.columns))
     for view in training.views_of_sets(connection, [change.set_name, *computed]):
         training.register_view(connection, training.get_view(connection, view))
     using = using_set(connection, change.set_name, current=True)

@@ -1,6 +1,6 @@
 """Creates, changes and drops window sets."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from psycopg import Connection
@@ -92,6 +92,18 @@ def drop(connection: Connection[Any], registered: RegisteredSet) -> None:
         others = window_sets.window_sets_of(connection, registered.windows.events.name)
         if all(index_of(one)[0] != name for one in list_window_sets(connection, others).values()):
             connection.execute(query(FILE, "drop_index", index=name))
+
+
+def follow(connection: Connection[Any], events: str, names: Mapping[str, str]) -> None:
+    """Takes the window sets of an event table along where columns of that were renamed. names: new ones by old ones."""
+    from fsdb.expressions.parsing import rewritten  # with sqlglot
+
+    for registered in list_window_sets(connection, window_sets.window_sets_of(connection, events)).values():
+        assert registered.windows is not None
+        for feature_id, one in registered.windows.of.items():
+            if one.where is not None:
+                window_sets.update_condition(connection, feature_id, rewritten(one.where, names))
+        repair(connection, get_window_set(connection, registered.name))
 
 
 def repair(connection: Connection[Any], registered: RegisteredSet) -> None:

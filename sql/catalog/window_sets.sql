@@ -42,3 +42,11 @@ UPDATE fsdb.feature_sets SET description = %(description)s, tags = %(tags)s, own
 -- name: reading
 -- Window sets that read an event table.
 SELECT feature_set FROM fsdb.window_sets WHERE events = %(events)s ORDER BY feature_set
+
+-- name: events_of
+-- The event table that a window set reads.
+SELECT events FROM fsdb.window_sets WHERE feature_set = %(name)s
+
+-- name: update_condition
+-- A condition as it is written since a column was renamed.
+UPDATE fsdb.windows SET condition = %(condition)s WHERE feature_id = %(feature_id)s
