@@ -31,6 +31,11 @@ UNITS: dict[str, tuple[Unit, ...]] = {
         Unit("descent", 1.5e-6, "the look-up of one spine row in one feature set, without the way down its index"),
         Unit("level", 1.5e-7, "halving the versions that are left on the way down, so log2(versions) a look-up"),
         Unit("page", 4e-6, "a page of history or index that is not in the server's own memory; two a look-up at most"),
+        Unit(
+            "event",
+            2e-6,
+            "an event in a spine row's longest window, and once more for each feature: read, asked whether it holds, added up",
+        ),
         Unit("value", 1.5e-7, "eight bytes of output: sent as CSV, parsed into Arrow"),
     ),
     "duckdb": (
@@ -49,6 +54,7 @@ UNITS: dict[str, tuple[Unit, ...]] = {
             1.5e-7,
             "eight bytes of features of such a version, where it is a spine row's; with its look-up",
         ),
+        Unit("event", 1e-6, "a version of an event in copy or tail, put with those of its key"),
         Unit("value", 4e-8, "eight bytes of output"),
     ),
     "spark": (
@@ -82,6 +88,7 @@ def postgres(work: Work, started: bool) -> Amounts:  # noqa: ARG001
         "descent": look_ups,
         "level": work.spine_rows * sum(log2(read.versions + 2) for read in work.reads),
         "page": PAGES * missed * look_ups,
+        "event": work.spine_rows * sum((r.window or 0) * (1 + r.features) for r in work.reads),
         "value": _output(work),
     }
 
@@ -101,6 +108,7 @@ def duckdb(work: Work, started: bool) -> Amounts:  # noqa: ARG001
         "tail_row": work.tail,
         "skipped_row": sum(read.skipped for read in work.reads),
         "tail_value": sum(rows * (1 + read.width / 8) for rows, read in zip(fetched, work.reads, strict=True)),
+        "event": sum(read.kept_rows + read.tail for read in work.reads if read.window is not None),
         "value": _output(work),
     }
 

@@ -35,6 +35,7 @@ def measure(connection: Connection[Any], description: AsOf) -> Work:
     reads = description.reads
     sizes = _sizes(connection, reads, description)
     columns = _columns(connection, reads)
+    spans = _spans(connection, reads)
     copies = _copies(connection, reads)
     several = any(len(copy.files) > 1 for copy in copies.values())
     moments = _moments(connection, description) if several else None
@@ -49,6 +50,7 @@ def measure(connection: Connection[Any], description: AsOf) -> Work:
             per_key=_per_key(read, versions, columns),
             tail=versions,
         )
+        one = replace(one, window=_window(read, one.per_key, spans))
         copy = copies.get(read.versions_of)
         done.append(one if copy is None else _over_copy(one, read, copy, description, moments))
     row = connection.execute(query(FILE, "cache")).fetchone()
@@ -62,7 +64,7 @@ def _over_copy(
 ) -> ReadWork:
     """The work where the set has a copy."""
     position = description.snapshot.high.get(read.versions_of, 0)
-    kept = [file for file in copy.files if _can_hold(file, moments, read.max_age)]
+    kept = [file for file in copy.files if read.windows or _can_hold(file, moments, read.max_age)]
     tail = min(one.versions, max(0, position - copy.watermark.high))
     return replace(
         one,
@@ -98,7 +100,7 @@ class _Column:
 
 def _columns(connection: Connection[Any], reads: Sequence[SetRead]) -> dict[tuple[str, str], _Column]:
     """By table and column, the keys and the features whose values differ in length; only where ANALYZE has been."""
-    wanted = {(read.history_table, key.column) for read in reads for key in read.keys}
+    wanted = {(read.history_table, key) for read in reads for key in _keys(read)}
     wanted |= {(read.history_table, f.column) for read in reads for f in read.features if _fixed_width(f.type) is None}
     named = {
         "schema": HISTORY_SCHEMA,
@@ -125,12 +127,35 @@ def _width(feature: FeatureRead, counted: _Column | None) -> int:
 def _per_key(read: SetRead, versions: int, columns: dict[tuple[str, str], _Column]) -> float:
     """About how many versions a key has."""
     keys = 1.0
-    for key in read.keys:
-        counted = columns.get((read.history_table, key.column))
+    for key in _keys(read):
+        counted = columns.get((read.history_table, key))
         if counted is None:
             return min(_UNKNOWN_PER_KEY, float(versions))
         keys *= counted.distinct if counted.distinct > 0 else -counted.distinct * versions
     return versions / min(max(keys, 1.0), max(versions, 1.0))
+
+
+def _keys(read: SetRead) -> tuple[str, ...]:
+    """The columns of history that hold the keys."""
+    return tuple(key.column for key in read.keys) if read.windows is None else read.windows.keys
+
+
+def _spans(connection: Connection[Any], reads: Sequence[SetRead]) -> dict[tuple[str, str], float]:
+    """By table and column, over how many microseconds the times of events lie; only where ANALYZE has been."""
+    times = [(read.history_table, read.windows.events.at) for read in reads if read.windows is not None]
+    if not times:
+        return {}
+    named = {"schema": HISTORY_SCHEMA, "tables": [table for table, _ in times], "columns": [at for _, at in times]}
+    return {(table, at): span for table, at, span in connection.execute(query(FILE, "spans"), named).fetchall()}
+
+
+def _window(read: SetRead, per_key: float, spans: dict[tuple[str, str], float]) -> float | None:
+    """About how many events of a key the longest window has: as many as its part of all time, or all where that is not known."""
+    if read.windows is None:
+        return None
+    longest = max(feature.width for feature in read.windows.features) / timedelta(microseconds=1)
+    span = spans.get((read.history_table, read.windows.events.at), 0.0)
+    return per_key * min(1.0, longest / span) if span else per_key
 
 
 def _copies(connection: Connection[Any], reads: Sequence[SetRead]) -> "dict[str, Copy]":

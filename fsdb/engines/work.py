@@ -26,7 +26,8 @@ class ReadWork:
     are read; width: about how many bytes their values of one version take. per_key: about how many versions a key has.
     tail: about how many versions are not in the columnar copy: all without one; skipped: how many of the copy are in the range that is
     searched for the tail, because of transactions long open. copy_rows and copy_bytes: what the copy holds; kept_rows: what of
-    it is in files that the spine's moments leave (files_read, where files_pruned could be left out).
+    it is in files that the spine's moments leave (files_read, where files_pruned could be left out). window: where windows over events
+    are computed, about how many events the longest has; None where versions are read.
     """
 
     feature_set: str
@@ -42,6 +43,7 @@ class ReadWork:
     files_read: int = 0
     files_pruned: int = 0
     skipped: int = 0
+    window: float | None = None
 
 
 @dataclass(frozen=True)

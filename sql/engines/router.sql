@@ -11,6 +11,17 @@ ORDER BY t.position
 SELECT tablename, attname, avg_width, n_distinct::float8 FROM pg_stats
 WHERE schemaname = %(schema)s AND tablename = ANY (%(tables)s) AND attname = ANY (%(columns)s)
 
+-- name: spans
+-- Over how many microseconds the values of columns of times lie, where ANALYZE has counted.
+SELECT tablename, attname, extract(epoch FROM bounds[cardinality(bounds)] - bounds[1])::float8 * 1000000
+FROM (
+    SELECT tablename, attname, histogram_bounds::text::timestamptz[] AS bounds FROM pg_stats
+    WHERE schemaname = %(schema)s AND (tablename, attname) IN (SELECT * FROM unnest(%(tables)s::text[], %(columns)s::text[]))
+      AND histogram_bounds IS NOT NULL
+    OFFSET 0
+) AS counted
+WHERE isfinite(bounds[1]) AND isfinite(bounds[cardinality(bounds)])
+
 -- name: copied
 -- Which of these feature sets have a columnar copy that this user can find.
 SELECT feature_set FROM fsdb.copies

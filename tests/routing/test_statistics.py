@@ -138,7 +138,7 @@ def test_an_engine_s_own_counts_replace_the_statistics(copied: psycopg.Connectio
 
 SMALL = ReadWork("made", 1000, 10**6, 10, 80, 10.0, 100, 900, 10**5, 900, 1, 0)
 READS = st.builds(
-    lambda versions, tail, features, kept: replace(
+    lambda versions, tail, features, kept, window: replace(
         SMALL,
         versions=versions,
         bytes=versions * 150,
@@ -146,11 +146,13 @@ READS = st.builds(
         features=features,
         width=8 * features,
         kept_rows=kept,
+        window=window,
     ),
     st.integers(0, 10**9),
     st.integers(0, 10**9),
     st.integers(1, 1000),
     st.integers(0, 10**9),
+    st.none() | st.floats(0, 10**6),
 )
 WORKS = st.builds(Work, st.integers(0, 10**8), st.integers(1, 100), st.booleans(), st.just(2**27), st.tuples(READS))
 
@@ -168,6 +170,7 @@ def test_more_to_do_never_costs_less(engine: str, work: Work, more: int) -> None
         replace(work, reads=(replace(read, versions=read.versions + more, tail=read.tail + more),)),
         replace(work, reads=(replace(read, kept_rows=read.kept_rows + more),)),
         replace(work, reads=(replace(read, skipped=read.skipped + more),)),
+        replace(work, reads=(replace(read, window=(read.window or 0) + more),)),
     ]
     cost = costs.estimate(engine, work, {})
     assert cost is not None

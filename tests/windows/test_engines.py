@@ -12,6 +12,8 @@ import pytest
 import fsdb
 from fsdb import columnar
 from fsdb.definitions import Window, WindowSet
+from fsdb.engines import costs
+from fsdb.engines.work import Work
 from tests.conftest import TestDatabase
 from tests.windows.pools import DOUBLES
 from tests.windows.test_sets import ACTIVITY, BEGIN, PAYMENTS, Payments, expected, rows_of, same, spine
@@ -156,7 +158,7 @@ def test_each_row_knows_what_was_recorded_by_its_moment(store: fsdb.Store, state
     both(store, spine=asked, features="activity", timestamp="at")
 
 
-@pytest.mark.parametrize("state", ["never", "compacted"])
+@pytest.mark.parametrize("state", ["partly", "compacted"])
 def test_columns_of_every_type(store: fsdb.Store, state: str) -> None:
     draw = random.Random(f"kinds {state}")
     accounts = [str(UUID(int=draw.getrandbits(128))) for _ in range(2)]
@@ -235,6 +237,37 @@ def test_numeric_windows_are_left_to_postgres(store: fsdb.Store) -> None:
     with pytest.raises(fsdb.EngineUnavailable, match="prices is computed from 'price', which is numeric"):
         store.training_set(spine=asked, features="prices", timestamp="at", engine="duckdb")
     assert store.training_set(spine=asked, features="prices", timestamp="at").engine == "postgres"
+
+
+def test_the_router_knows_how_many_events_a_window_has(store: fsdb.Store) -> None:
+    moments = [BEGIN + timedelta(minutes=n) for n in range(6_000)]
+    rows = pd.DataFrame(
+        {"payment_id": range(1000, 7_000), "card_id": [n % 60 for n in range(6_000)], "paid_at": moments}
+    )
+    with store.transaction() as connection:
+        connection.execute("DELETE FROM payments")
+    store.ingest("payments", rows.assign(amount=1.0, status="ok"))
+    with store.transaction() as connection:
+        connection.execute("ANALYZE")
+    given: dict[str, Any] = {
+        "spine": pd.DataFrame({"card": [1], "at": [BEGIN + timedelta(days=1)]}),
+        "timestamp": "at",
+        "engine": "duckdb",
+    }
+    found = {
+        width: store.training_set(**given, features=f"activity.amount_sum_{width}").explain().routing.work.reads[0]
+        for width in ("1_hour", "1_day", "7_days")
+    }
+    # Other tests' versions are in history, too.
+    assert found["7_days"].window is not None
+    assert found["7_days"].window == found["7_days"].per_key >= 80
+    assert found["1_day"].window == pytest.approx(24 * (found["1_hour"].window or 0))
+    costs_of = {
+        width: costs.estimate("postgres", Work(10_000, 2, True, 1, (one,)), {}) or 0 for width, one in found.items()
+    }
+    assert costs_of["1_hour"] < costs_of["1_day"] < costs_of["7_days"]
+    large = Work(10_000, 2, True, 1, (found["7_days"],))
+    assert (costs.estimate("duckdb", large, {}) or 0) < costs_of["7_days"]
 
 
 def test_little_memory_is_enough(store: fsdb.Store, monkeypatch: pytest.MonkeyPatch) -> None:
