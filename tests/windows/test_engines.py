@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -233,10 +234,48 @@ def test_a_sum_beyond_bigint_is_the_same_error(store: fsdb.Store) -> None:
 
 def test_numeric_windows_are_left_to_postgres(store: fsdb.Store) -> None:
     store.apply([WindowSet("prices", "trades", {"flag": "flag"}, [Window("price", ["sum", "max"], "1 hour")])])
+    with store.transaction() as connection:
+        connection.execute("INSERT INTO trades (trade, at, flag, price) VALUES ('one', %s, true, 1.5)", [BEGIN])
     asked = pd.DataFrame({"flag": [True], "at": [BEGIN]})
     with pytest.raises(fsdb.EngineUnavailable, match="prices is computed from 'price', which is numeric"):
         store.training_set(spine=asked, features="prices", timestamp="at", engine="duckdb")
     assert store.training_set(spine=asked, features="prices", timestamp="at").engine == "postgres"
+
+
+def test_what_left_postgres_is_read_from_the_copy(store: fsdb.Store) -> None:
+    visits = fsdb.EventTable(
+        "visits", id="n", event_time="at", columns={"shop": "text", "spent": "bigint"}, retention="1 millisecond"
+    )
+    windows = [Window("spent", ["count", "sum"], "1 day")]
+    shops, delayed = (WindowSet(name, "visits", {"shop": "shop"}, windows) for name in ("shops", "delayed"))
+    store.apply(
+        [visits, shops, replace(delayed, offset="2 hours", features=[Window("spent", "max", "1 day", name="late")])]
+    )
+    with store.transaction() as connection:
+        for n in range(20):
+            row = [n, BEGIN + timedelta(hours=n), "ab"[n % 2], n]
+            connection.execute("INSERT INTO visits (n, at, shop, spent) VALUES (%s, %s, %s, %s)", row)
+    asked = pd.DataFrame({"shop": ["a", "b", None], "at": [BEGIN + timedelta(hours=20)] * 3})
+    given: dict[str, Any] = {"spine": asked, "timestamp": "at"}
+    saved = store.training_set(**given, features="shops").save("visited")
+    with store.transaction() as connection:
+        connection.execute("UPDATE visits SET spent = 100 WHERE n < 5")
+        connection.execute("DELETE FROM visits WHERE n = 7")
+        connection.execute("UPDATE visits SET shop = 'b' WHERE n = 8")
+    store.sync()
+    assert store.retain("visits").removed == 7
+    found = both(
+        store, **given, features=["shops.spent_sum_1_day", "delayed.late_max_1_day", "shops.spent_count_1_day"]
+    )
+    assert [(row["spent_sum_1_day"], row["late_max_1_day"], row["spent_count_1_day"]) for row in found] == [
+        (376, 100, 9),
+        (297, 100, 10),
+        (None, None, 0),
+    ]
+    assert saved.rebuild().engine == "duckdb"
+    assert [row["spent_sum_1_day"] for row in rows_of(saved.rebuild())] == [90, 100, None]
+    saved.verify()
+    both(store, spine=asked[:0], timestamp="at", features="shops")
 
 
 def test_the_router_knows_how_many_events_a_window_has(store: fsdb.Store) -> None:

@@ -20,7 +20,7 @@ def refusal(connection: Connection[Any], description: AsOf) -> str | None:
     """Why some set cannot be read exactly, in one sentence; None where all can."""
     for read in description.reads:
         if read.windows is not None:
-            return f"{read.feature_set} is computed from events, over windows: PostgreSQL computes these."
+            return f"{read.feature_set} is computed from events, over windows: PostgreSQL and DuckDB compute these."
         history = Identifier(HISTORY_SCHEMA, read.history_table).as_string(connection)
         keys = {"history": history, "keys": [key.column for key in read.keys]}
         loose = connection.execute(query(FILE, "loose_collations"), keys).fetchone()
