@@ -279,34 +279,27 @@ def test_what_left_postgres_is_read_from_the_copy(store: fsdb.Store) -> None:
 
 
 def test_the_router_knows_how_many_events_a_window_has(store: fsdb.Store) -> None:
-    moments = [BEGIN + timedelta(minutes=n) for n in range(6_000)]
-    rows = pd.DataFrame(
-        {"payment_id": range(1000, 7_000), "card_id": [n % 60 for n in range(6_000)], "paid_at": moments}
+    calls = fsdb.EventTable("calls", id="n", event_time="at", columns={"phone": "bigint", "long": "real"})
+    store.apply(
+        [
+            calls,
+            WindowSet("called", "calls", {"phone": "phone"}, [Window("long", "sum", ["1 hour", "1 day", "7 days"])]),
+        ]
     )
-    with store.transaction() as connection:
-        connection.execute("DELETE FROM payments")
-    store.ingest("payments", rows.assign(amount=1.0, status="ok"))
+    moments = [BEGIN + timedelta(minutes=n) for n in range(6_000)]  # four days
+    rows = pd.DataFrame({"n": range(6_000), "phone": [n % 60 for n in range(6_000)], "at": moments, "long": 1.0})
+    store.ingest("calls", rows)
     with store.transaction() as connection:
         connection.execute("ANALYZE")
-    given: dict[str, Any] = {
-        "spine": pd.DataFrame({"card": [1], "at": [BEGIN + timedelta(days=1)]}),
-        "timestamp": "at",
-        "engine": "duckdb",
-    }
-    found = {
-        width: store.training_set(**given, features=f"activity.amount_sum_{width}").explain().routing.work.reads[0]
-        for width in ("1_hour", "1_day", "7_days")
-    }
-    # Other tests' versions are in history, too.
-    assert found["7_days"].window is not None
-    assert found["7_days"].window == found["7_days"].per_key >= 80
-    assert found["1_day"].window == pytest.approx(24 * (found["1_hour"].window or 0))
-    costs_of = {
-        width: costs.estimate("postgres", Work(10_000, 2, True, 1, (one,)), {}) or 0 for width, one in found.items()
-    }
-    assert costs_of["1_hour"] < costs_of["1_day"] < costs_of["7_days"]
-    large = Work(10_000, 2, True, 1, (found["7_days"],))
-    assert (costs.estimate("duckdb", large, {}) or 0) < costs_of["7_days"]
+    asked = pd.DataFrame({"phone": [1], "at": [BEGIN + timedelta(days=1)]})
+    found = {}
+    for width in ("1_hour", "1_day", "7_days"):
+        built = store.training_set(spine=asked, features=f"called.long_sum_{width}", timestamp="at", engine="duckdb")
+        found[width] = built.explain().routing.work.reads[0]
+    assert [round(one.window or 0) for one in found.values()] == [1, 24, 100]
+    seconds = [costs.estimate("postgres", Work(10_000, 2, True, 1, (one,)), {}) or 0 for one in found.values()]
+    assert seconds == sorted(seconds)
+    assert (costs.estimate("duckdb", Work(10_000, 2, True, 1, (found["7_days"],)), {}) or 0) < seconds[-1]
 
 
 def test_little_memory_is_enough(store: fsdb.Store, monkeypatch: pytest.MonkeyPatch) -> None:
