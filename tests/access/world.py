@@ -93,7 +93,11 @@ def _build(made: Ruled) -> None:
     with made.store("keeper") as store:
         store.track("taken", features=["amount"])
         shop = fsdb.FeatureSet("shop.stock", keys={"item": sa.Text}, features=[fsdb.Feature("left", sa.Integer)])
-        store.apply([*SETS, VIEW, shop])
+        paid = fsdb.EventTable("paid", id="id", event_time="at", columns={"card": "bigint", "x": "double precision"})
+        spent = fsdb.WindowSet(
+            "spent", "paid", {"card": "card"}, [fsdb.Window("x", "sum", "1 day", where="x > 0::float8")]
+        )
+        store.apply([*SETS, VIEW, shop, paid, spent])
         given = pd.DataFrame({"amount": [1.0, 2.0, 3.0, 4.0]})
         fitted = LogisticRegression().fit(given, given.amount > 3)
         store.register_model("plain", fitted, inputs={"amount": "double precision"}, rows=given)
