@@ -1,7 +1,7 @@
 """Windows over events of a Parquet file: counts and exact sums of 20 windows for each row, by the kernel and by what others do.
 
 The others add doubles up in some order and round at each step; `differing_bits` counts windows of the kernel that are not the exact sum, rounded once.
-Seconds are CPU seconds of the process, reading the file included.
+Seconds are CPU seconds of the process, reading the file included; `training` is a training set on DuckDB, from the copy of an event table, of 200,000 events at most.
 """
 
 import itertools
@@ -9,6 +9,7 @@ import math
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
@@ -16,8 +17,10 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
+import sqlalchemy as sa
 from psycopg.sql import SQL, Composed, Identifier, Literal
 
+import fsdb
 from bench.report import Case, at_least, at_most, within
 from fsdb.runs import Asked
 from fsdb.windows.kernel import AGGREGATES, Column, Events
@@ -28,12 +31,12 @@ HOURS = (1 / 6, 1 / 2, 1, 2, 4, 6, 8, 12, 24, 48, 72, 120, 168, 240, 336, 504, 7
 WIDTHS = [round(3600 * hours) * SECOND for hours in HOURS]
 BUCKETS = 16
 CHECKED = 5000  # rows whose windows are added up one by one
+COPIED = 200_000  # events that are ingested at most
 COLUMNS = ("key", "us", "amount")
 
 
 def run(url: str, events: float = 1e6, rows: float = 1e5, keys: float = 1e4) -> Iterator[Case]:
-    """Cases for even keys and for one key that has a tenth of all events and rows. The database is not used."""
-    del url
+    """Cases for even keys, for one key that has a tenth of all events and rows, and for a training set of the database at `url`."""
     with tempfile.TemporaryDirectory(prefix="fsdb-bench-") as folder:
         even = _made(Path(folder) / "even", round(events), round(rows), round(keys), skewed=False)
         taken, found = _measured(kernel, even)
@@ -49,6 +52,11 @@ def run(url: str, events: float = 1e6, rows: float = 1e5, keys: float = 1e4) -> 
             kernel, _made(Path(folder) / "skewed", round(events), round(rows), round(keys), skewed=True)
         )
         yield at_most("windows", "skewed", skewed, unit="s", baseline=taken, target=1.2)
+        few = _made(Path(folder) / "few", round(min(events, COPIED)), round(rows), round(keys), skewed=False)
+        baseline, theirs = _measured(range_join, few)
+        taken, found = _training(url, few, Path(folder) / "warehouse")
+        assert _near(found, theirs), "training"
+        yield at_least("windows", "training", 1 / taken, unit="runs/s", baseline=1 / baseline, target=3)
 
 
 def kernel(folder: Path) -> pa.Table:
@@ -110,6 +118,34 @@ def range_between(folder: Path) -> pa.Table:
             "UNION ALL SELECT key, us, NULL, position FROM rows)) WHERE position IS NOT NULL ORDER BY position"
         ).format(_each(within)),
     )
+
+
+def _training(url: str, folder: Path, warehouse: Path) -> tuple[float, pa.Table]:
+    """CPU seconds of this process for a training set of the rows, from the copy of the events, and what it holds."""
+    events, rows = (pq.read_table(folder / f"{name}.parquet") for name in ("events", "rows"))
+    windows = fsdb.Window("amount", ["count", "sum"], [timedelta(microseconds=width) for width in WIDTHS])
+    with fsdb.connect(url, warehouse=str(warehouse)) as store:
+        store.apply(
+            [
+                fsdb.EventTable("spent", id="n", event_time="at", columns={"key": sa.BigInteger, "amount": sa.Double}),
+                fsdb.WindowSet("spending", "spent", {"key": "key"}, [windows]),
+            ]
+        )
+        numbered = events.append_column("n", pa.array(range(events.num_rows), pa.int64()))
+        store.ingest("spent", _timed(numbered))
+        store.sync()
+        spine = _timed(rows)
+        began = time.process_time()
+        built = store.training_set(spine=spine, features="spending", timestamp="at", engine="duckdb").to_arrow()
+        taken = time.process_time() - began
+    names = [f"{function}_{n}" for function in ("count", "sum") for n in range(len(WIDTHS))]
+    return taken, built.select(range(len(spine.column_names), built.num_columns)).rename_columns(names)
+
+
+def _timed(table: pa.Table) -> pa.Table:
+    """With moments in place of microseconds."""
+    at = table["us"].cast(pa.timestamp("us", "UTC"))
+    return table.drop_columns("us").append_column("at", at)
 
 
 def _each(within: SQL) -> Composed:
