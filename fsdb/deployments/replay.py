@@ -88,8 +88,10 @@ def replay(connection: Connection[Any], name: str, limit: int | None = 1000) -> 
         ]
         require_all(connection, looked_up, f"A replay of {name}")
         for number, together, _ in counts:
-            found += _replayed(connection, deployed, deployed.releases[number], together, sets, limit)
-        told = [_told(connection, deployed.name, row) for row in sorted(found)]
+            release = deployed.releases[number]
+            otherwise = _replayed(connection, deployed, release, together, sets, limit)
+            found += [_told(connection, deployed, release, sets, row) for row in otherwise]
+        told = sorted(found)
     erased = sum(row[-1] not in REASONS for row in told)
     rows = Table.of(("prediction_id", "recorded", "replayed", "reason"), told, f"Replay of {name}")
     checked = sum(count for *_, count in counts)
@@ -97,9 +99,21 @@ def replay(connection: Connection[Any], name: str, limit: int | None = 1000) -> 
     return Replay(name, checked, len(rows) - erased, rows, erased)
 
 
-def _told(connection: Connection[Any], name: str, row: tuple[Any, ...]) -> tuple[Any, ...]:
-    """A row of a replay, with the erasure because of which its version is gone."""
-    erased = erasures.of_prediction(connection, name, row[0]) if row[-1] == GONE else []
+def _told(
+    connection: Connection[Any],
+    deployed: RegisteredDeployment,
+    release: Release,
+    sets: Mapping[str, RegisteredSet],
+    row: tuple[Any, ...],
+) -> tuple[Any, ...]:
+    """A row of a replay, with the erasure because of which its version is gone, or of events that its windows may have counted."""
+    erased = erasures.of_prediction(connection, deployed.name, row[0]) if row[-1] == GONE else []
+    for read in release.sets:
+        if read.computed and not erased:
+            pin = query(FILE, "pin", table=deployed.table, pin=Identifier(read.version_column))
+            snapshot, own = connection.execute(pin, {"prediction_id": row[0]}).fetchone() or (None, None)
+            if snapshot is not None:
+                erased = erasures.since(connection, [sets[read.feature_set].versions_of], snapshot, own)
     return (*row[:-1], str(erased[-1])) if erased else row
 
 

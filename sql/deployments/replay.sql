@@ -29,3 +29,7 @@ FROM replayed WHERE different OR missing
 -- name: different
 -- A result that is not the recorded one, exactly.
 p.{column} IS DISTINCT FROM r.{column}
+
+-- name: pin
+-- What a prediction saw of events: the snapshot, and its own transaction.
+SELECT (p.{pin}).snapshot::text, (p.{pin}).own::text::bigint FROM {table} AS p WHERE p.prediction_id = %(prediction_id)s

@@ -197,3 +197,18 @@ def test_an_empty_window_is_no_missing_one(store: fsdb.Store) -> None:
         prediction = request(connection, 404)
     found = shown(store.deployment("requests"), prediction)
     assert found == {"amount_sum_1_hour": None, "amount_count_7_days": "0", "payments_count_1_day": "0"}
+
+
+def test_replay_names_the_erasure_of_an_event_that_was_counted(store: fsdb.Store) -> None:
+    with store.transaction() as connection:
+        pay(connection, 901, 50, MINUTES, 3.0)
+        pay(connection, 902, 50, MINUTES, 4.0)
+        prediction = request(connection, 50)
+    before = store.deployment("requests").replay(None)
+    assert before.erased == 0
+    store.erase("payments", {"payment_id": 902}, why="asked for")
+    after = store.deployment("requests").replay(None)
+    assert (after.different, after.erased) == (before.different, 1)
+    (row,) = after.rows
+    assert row["prediction_id"] == prediction
+    assert "erasure" in row["reason"]
