@@ -43,17 +43,22 @@ WITHOUT_HIGH = """
     WHERE p.prediction_id = %s"""
 
 
+def prepare(store: fsdb.Store) -> None:
+    """Defines the sets, and deploys a model that adds up three windows as the table `requests`."""
+    store.apply([PAYMENTS, SPENT])
+    draw = np.random.default_rng(0)
+    fitted = pd.DataFrame({name.rpartition(".")[2]: draw.integers(0, 90, 40) for name in FEATURES})
+    fitted = fitted.astype({"amount_sum_1_hour": float})
+    model = LinearRegression().fit(fitted, fitted.sum(axis=1))
+    inputs = {name.rpartition(".")[2]: name for name in FEATURES}
+    store.register_model("spending", model, inputs=inputs, rows=fitted)
+    store.deploy("spending", table="requests", on_error="null")
+
+
 @pytest.fixture(scope="module")
 def store(module_database: TestDatabase) -> Iterator[fsdb.Store]:
     with fsdb.connect(module_database.url) as opened:
-        opened.apply([PAYMENTS, SPENT])
-        draw = np.random.default_rng(0)
-        fitted = pd.DataFrame({name.rpartition(".")[2]: draw.integers(0, 90, 40) for name in FEATURES})
-        fitted = fitted.astype({"amount_sum_1_hour": float})
-        model = LinearRegression().fit(fitted, fitted.sum(axis=1))
-        inputs = {name.rpartition(".")[2]: name for name in FEATURES}
-        opened.register_model("spending", model, inputs=inputs, rows=fitted)
-        opened.deploy("spending", table="requests", on_error="null")
+        prepare(opened)
         yield opened
 
 
