@@ -55,6 +55,41 @@ pg_catalog.count({value}) {within}
 -- Of numbers without rounding; NULL where none counts.
 pg_catalog.sum({value}) {within}
 
+-- name: whole
+-- Of a double that is neither too large nor too small, the whole part; NULL of any other.
+CASE WHEN pg_catalog.abs({value}) OPERATOR(pg_catalog.<) 9.2e18::double precision
+          AND (pg_catalog.abs({value}) OPERATOR(pg_catalog.>=) 2.3e-16::double precision OR {value} OPERATOR(pg_catalog.=) 0::double precision)
+     THEN pg_catalog.trunc({value})::bigint END
+
+-- name: fraction
+-- What is left of it, in 2^-52, which is a whole number from 1 on. Each step is exact.
+CASE WHEN pg_catalog.abs({value}) OPERATOR(pg_catalog.<) 9.2e18::double precision
+          AND pg_catalog.abs({value}) OPERATOR(pg_catalog.>=) 2.3e-16::double precision
+     THEN pg_catalog.trunc(({value} OPERATOR(pg_catalog.-) pg_catalog.trunc({value})) OPERATOR(pg_catalog.*) 4503599627370496::double precision)::bigint END
+
+-- name: rest
+-- What is left of that below 1, in 2^-104.
+CASE WHEN pg_catalog.abs({value}) OPERATOR(pg_catalog.<) 1::double precision
+          AND pg_catalog.abs({value}) OPERATOR(pg_catalog.>=) 2.3e-16::double precision
+     THEN (({value} OPERATOR(pg_catalog.*) 4503599627370496::double precision
+            OPERATOR(pg_catalog.-) pg_catalog.trunc({value} OPERATOR(pg_catalog.*) 4503599627370496::double precision))
+           OPERATOR(pg_catalog.*) 4503599627370496::double precision)::bigint END
+
+-- name: far
+-- Any other double as the number that it is; NaN and infinities, too.
+CASE WHEN pg_catalog.abs({value}) OPERATOR(pg_catalog.>=) 9.2e18::double precision
+          OR (pg_catalog.abs({value}) OPERATOR(pg_catalog.<) 2.3e-16::double precision AND {value} OPERATOR(pg_catalog.<>) 0::double precision)
+     THEN fsdb.exact_far({value}) END
+
+-- name: total
+-- The parts put together; NULL where none counts.
+CASE WHEN {whole} IS NOT NULL OR {far} IS NOT NULL THEN
+    coalesce({whole}, 0::numeric)
+    OPERATOR(pg_catalog.+) coalesce({fraction} OPERATOR(pg_catalog.*) 0.0000000000000002220446049250313080847263336181640625, 0::numeric)
+    OPERATOR(pg_catalog.+) coalesce({rest}
+        OPERATOR(pg_catalog.*) 0.00000000000000000000000000000004930380657631323783823303533017413935457540219431393779814243316650390625, 0::numeric)
+    OPERATOR(pg_catalog.+) coalesce({far}, 0::numeric) END
+
 -- name: squares
 pg_catalog.sum({value} OPERATOR(pg_catalog.*) {value}) {within}
 
