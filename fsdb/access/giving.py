@@ -170,7 +170,7 @@ def _change(
     listed: list[Composable] = [SQL(signature) for signature in signatures]
     parts: dict[str, Composable] = {
         "rights": SQL(right),
-        "kind": SQL(kind.upper()),
+        "kind": SQL("ROUTINE" if kind == "function" else kind.upper()),  # procedures, too
         "objects": joined(listed),
         "grantee": grantee,
     }

@@ -13,7 +13,7 @@ from fsdb.cli.app import main
 from fsdb.errors import UnknownName
 from tests.conftest import TestDatabase
 
-LISTS = ("feature-sets", "training-views", "training-sets", "models", "deployments", "schedules")
+LISTS = ("feature-sets", "expressions", "training-views", "training-sets", "models", "deployments", "schedules")
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,8 @@ def store(module_database: TestDatabase) -> Iterator[fsdb.Store]:
         )
         spine = "SELECT 'A'::text AS origin, now() AS at, 1.0::float8 AS y"
         view = fsdb.TrainingView("noon", spine=spine, timestamp="at", features=["weather.temp"], label="y")
-        store.apply([weather, view, fsdb.Schedule("nightly", "sync", "0 3 * * *")])
+        warm = fsdb.Expression("warm", "weather.temp > 20::float8")
+        store.apply([weather, view, warm, fsdb.Schedule("nightly", "sync", "0 3 * * *")])
         store.ingest("weather", "SELECT 'A' AS origin, 1.5::float8 AS temp")
         built = store.training_set("noon", known="now")
         built.save("kept")

@@ -30,6 +30,9 @@ ARGUMENTS = {
     "erase": ["x", "--key", "k=1", "--why", "asked", "--yes"],
     "grant": ["reader", "TO", "postgres"],
     "revoke": ["reader", "FROM", "postgres"],
+    "run": ["x"],
+    "pause": ["x"],
+    "resume": ["x"],
     "plan": ["features.py"],
     "revision": ["-m", "x"],
 }
