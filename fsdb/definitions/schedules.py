@@ -32,7 +32,9 @@ class Schedule:
         retries: How many times a run that failed is tried again, ever later, before it waits for the schedule's next time.
         catch_up: Whether each slot that was missed is run. Else only the last one is.
         after: Schedules that a slot waits for, besides those of the batch sets that its query reads.
-        description, tags, owner: As of a feature set.
+        description: What it is for.
+        tags: Words to find it by.
+        owner: Who is responsible.
     """
 
     name: str
@@ -92,9 +94,22 @@ class BatchSet:
     slot's end.
 
     Args:
-        name, keys, features, max_age, description, tags, owner, retention, ahead: As of a `FeatureSet`.
+        name: "set" (in schema public) or "schema.set".
+        keys: The key columns with their types, in order.
+        features: The features, in order.
         query: One SELECT with `:since` and `:until`. It runs with the rights of the role that owns the set's table.
-        schedule, timezone, lookback, retries, catch_up, after: As of a `Schedule`, which calls `schedule` `cron`.
+        schedule: The times, as cron writes them: minute, hour, day of month, month, day of week.
+        timezone: The zone that the times are in, such as "Europe/Berlin".
+        lookback: How far before the last slot's end `:since` lies, such as "2 hours". Rows that came late are so read again.
+        retries: How many times a run that failed is tried again, ever later, before it waits for the schedule's next time.
+        catch_up: Whether each slot that was missed is run. Else only the last one is.
+        after: Schedules that a slot waits for, besides those of the batch sets that the query reads.
+        max_age: How old a value may be when it is read as of a time, as of a `FeatureSet`.
+        description: What the set describes.
+        tags: Words to find it by.
+        owner: Who is responsible.
+        retention: After what time superseded versions may leave PostgreSQL, as of a `FeatureSet`.
+        ahead: How far an event_time may lie ahead of the clock, as of a `FeatureSet`.
     """
 
     name: str
