@@ -15,15 +15,12 @@ from fsdb.migrate.changes import (
     AddFeature,
     AlterFeature,
     AlterFeatureSet,
-    AlterSchedule,
     AlterTrainingView,
     Change,
     CreateFeatureSet,
-    CreateSchedule,
     CreateTrainingView,
     DropFeature,
     DropFeatureSet,
-    DropSchedule,
     DropTrainingView,
     FollowTable,
     RemakeLiveTable,
@@ -33,6 +30,7 @@ from fsdb.migrate.changes import (
 )
 from fsdb.migrate.expression_changes import AlterExpression, CreateExpression, DropExpression
 from fsdb.migrate.registered import Moved, Registered, qualified, same_default
+from fsdb.migrate.schedule_changes import AlterSchedule, CreateSchedule, DropSchedule
 from fsdb.migrate.window_changes import AlterWindowSet, CreateWindowSet, DropWindowSet
 from fsdb.types import widens
 

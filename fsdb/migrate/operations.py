@@ -30,7 +30,7 @@ from fsdb.catalog.training import get_view
 from fsdb.definitions import Feature, FeatureSet, Schedule, TrainingView, Window, WindowSet, fixed_duration
 from fsdb.definitions.expressions import Expression
 from fsdb.errors import ChangeRefused, UnknownName
-from fsdb.migrate import changes, expression_changes, window_changes
+from fsdb.migrate import changes, expression_changes, schedule_changes, window_changes
 from fsdb.migrate.beside import SCHEMAS, own
 from fsdb.migrate.changes import Change, SetAttributes
 from fsdb.migrate.diff import diff, type_refusal
@@ -258,7 +258,7 @@ class ChangeOperation(MigrateOperation):
         """Schedules a job. attributes: timezone, sets, query, lookback, retries, catch_up, after, description, tags, owner."""
         schedule = Schedule(name, job, cron, **attributes)
         with _pinned(operations) as connection:
-            _performed(connection, changes.CreateSchedule(schedule))
+            _performed(connection, schedule_changes.CreateSchedule(schedule))
 
     @classmethod
     def alter_schedule(cls, operations: Operations, name: str, **attributes: Any) -> None:
@@ -269,13 +269,13 @@ class ChangeOperation(MigrateOperation):
                 if listed in attributes:
                     attributes[listed] = tuple(attributes[listed])
             after = _replaced(before, attributes, "alter_schedule")
-            _performed(connection, changes.AlterSchedule(before, after))
+            _performed(connection, schedule_changes.AlterSchedule(before, after))
 
     @classmethod
     def drop_schedule(cls, operations: Operations, name: str) -> None:
         """Drops a schedule; the set that it fills stays."""
         with _pinned(operations) as connection:
-            _performed(connection, changes.DropSchedule(get_schedule(connection, name).definition))
+            _performed(connection, schedule_changes.DropSchedule(get_schedule(connection, name).definition))
 
     @classmethod
     def create_window_set(

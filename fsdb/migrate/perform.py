@@ -18,7 +18,7 @@ from fsdb.columnar.types import same_digits
 from fsdb.definitions import Feature
 from fsdb.errors import ChangeRefused, InvalidDefinition
 from fsdb.history.tables import comment_on_column, comment_on_table, live_comment
-from fsdb.migrate import changes, expression_changes, expressions, locking, window_changes
+from fsdb.migrate import changes, expression_changes, expressions, locking, schedule_changes, window_changes
 from fsdb.migrate.changes import Change
 from fsdb.migrate.reading import dropped_feature
 from fsdb.migrate.registered import feature_definition, same_default, set_definition
@@ -185,15 +185,15 @@ def _drop_view(connection: Connection[Any], change: changes.DropTrainingView) ->
     training.drop_view(connection, change.view.name)
 
 
-def _create_schedule(connection: Connection[Any], change: changes.CreateSchedule) -> None:
+def _create_schedule(connection: Connection[Any], change: schedule_changes.CreateSchedule) -> None:
     jobs.register(connection, change.schedule)
 
 
-def _alter_schedule(connection: Connection[Any], change: changes.AlterSchedule) -> None:
+def _alter_schedule(connection: Connection[Any], change: schedule_changes.AlterSchedule) -> None:
     jobs.register(connection, change.after)
 
 
-def _drop_schedule(connection: Connection[Any], change: changes.DropSchedule) -> None:
+def _drop_schedule(connection: Connection[Any], change: schedule_changes.DropSchedule) -> None:
     jobs.drop(connection, change.schedule.name)
 
 
@@ -255,7 +255,7 @@ PERFORMERS: dict[type[Change], Callable[[Connection[Any], Any], None]] = {
     changes.CreateTrainingView: _create_view,
     changes.AlterTrainingView: _alter_view,
     changes.DropTrainingView: _drop_view,
-    changes.CreateSchedule: _create_schedule,
-    changes.AlterSchedule: _alter_schedule,
-    changes.DropSchedule: _drop_schedule,
+    schedule_changes.CreateSchedule: _create_schedule,
+    schedule_changes.AlterSchedule: _alter_schedule,
+    schedule_changes.DropSchedule: _drop_schedule,
 }

@@ -9,7 +9,7 @@ from typing import Any
 from fsdb.catalog.feature_sets import default_text
 from fsdb.definitions import Feature, FeatureSet, Schedule, TrainingView, Window, WindowSet, duration_text
 from fsdb.definitions.expressions import Expression
-from fsdb.migrate import changes, expression_changes, window_changes
+from fsdb.migrate import changes, expression_changes, schedule_changes, window_changes
 from fsdb.migrate.changes import Change
 from fsdb.migrate.registered import default_value
 
@@ -18,7 +18,7 @@ WIDTH = 112  # what is left of 120 columns inside `def upgrade():`, with the clo
 
 LOSSES: dict[type[Change], str] = {
     changes.DropFeatureSet: "deletes the set's values and history; the way back gives an empty set",
-    changes.DropSchedule: "the schedule's place in time goes; the way back begins anew",
+    schedule_changes.DropSchedule: "the schedule's place in time goes; the way back begins anew",
     window_changes.DropWindowSet: "training sets that were saved of it cannot be built again",
     changes.DropFeature: "the feature leaves the set; its past stays in history and the way back restores it",
 }
@@ -239,11 +239,11 @@ CALLS: dict[type[Change], Callable[[Any], tuple[str, list[Any], dict[str, Any]]]
     ),
     window_changes.DropWindowSet: lambda change: ("drop_window_set", [change.definition.name], {}),
     changes.DropTrainingView: lambda change: ("drop_training_view", [change.view.name], {}),
-    changes.CreateSchedule: _create_schedule,
-    changes.AlterSchedule: lambda change: (
+    schedule_changes.CreateSchedule: _create_schedule,
+    schedule_changes.AlterSchedule: lambda change: (
         "alter_schedule",
         [change.after.name],
         _changed(change.before, change.after),
     ),
-    changes.DropSchedule: lambda change: ("drop_schedule", [change.schedule.name], {}),
+    schedule_changes.DropSchedule: lambda change: ("drop_schedule", [change.schedule.name], {}),
 }

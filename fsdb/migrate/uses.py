@@ -11,17 +11,16 @@ from fsdb.catalog.readable import readable_sets
 from fsdb.migrate.changes import (
     AlterFeature,
     AlterFeatureSet,
-    AlterSchedule,
     AlterTrainingView,
     Change,
     DropFeature,
     DropFeatureSet,
-    DropSchedule,
     DropTrainingView,
     NarrowFeature,
     WidenFeature,
 )
 from fsdb.migrate.expression_changes import AlterExpression, DropExpression
+from fsdb.migrate.schedule_changes import AlterSchedule, DropSchedule
 from fsdb.migrate.window_changes import AlterWindowSet, DropWindowSet
 from fsdb.sql import query
 from fsdb.types import INTEGERS, base_name

@@ -13,7 +13,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 import fsdb
-from fsdb.migrate import changes, operations
+from fsdb.migrate import changes, operations, schedule_changes
 from fsdb.migrate.render import rendered
 from tests.conftest import TestDatabase
 from tests.jobs.conftest import FEATURES, QUERY, Clock
@@ -113,9 +113,9 @@ def test_a_migration_makes_changes_and_drops_schedules(shop: fsdb.Store, batch: 
     later = fsdb.BatchSet(**{**vars(wanted), "schedule": "0 4 * * *", "retries": 1}).parts()[1]
     steps = [
         changes.CreateFeatureSet(feature_set),
-        changes.CreateSchedule(schedule),
-        changes.AlterSchedule(schedule, later),
-        changes.DropSchedule(later),
+        schedule_changes.CreateSchedule(schedule),
+        schedule_changes.AlterSchedule(schedule, later),
+        schedule_changes.DropSchedule(later),
     ]
     operations.register()
     engine = sa.create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(shop.url))

@@ -11,7 +11,7 @@ from fsdb.catalog.feature_sets import default_text
 from fsdb.definitions import BatchSet, EventTable, Feature, FeatureSet, Schedule, TrainingView, Window, WindowSet
 from fsdb.definitions.expressions import Expression
 from fsdb.errors import InvalidDefinition
-from fsdb.migrate import changes, expression_changes, window_changes
+from fsdb.migrate import changes, expression_changes, schedule_changes, window_changes
 from fsdb.migrate.diff import ORDER, diff
 from fsdb.migrate.registered import Registered, default_value
 
@@ -174,9 +174,9 @@ EVERY = [
     window_changes.CreateWindowSet(ACTIVITY),
     window_changes.AlterWindowSet(ACTIVITY, replace(ACTIVITY, features=ACTIVITY.features[:1], owner="risk")),
     window_changes.DropWindowSet(ACTIVITY),
-    changes.CreateSchedule(NIGHTLY),
-    changes.AlterSchedule(NIGHTLY, replace(NIGHTLY, cron="0 4 * * *")),
-    changes.DropSchedule(NIGHTLY),
+    schedule_changes.CreateSchedule(NIGHTLY),
+    schedule_changes.AlterSchedule(NIGHTLY, replace(NIGHTLY, cron="0 4 * * *")),
+    schedule_changes.DropSchedule(NIGHTLY),
 ]
 
 
@@ -237,7 +237,9 @@ def test_a_batch_set_is_a_feature_set_and_a_schedule() -> None:
 def test_schedules_are_made_after_those_that_they_come_after_and_dropped_before_them() -> None:
     given = [batch("a", "b"), batch("b", "c"), batch("c")]
     made = [
-        change.subject for change in diff(registered(), given).changes if isinstance(change, changes.CreateSchedule)
+        change.subject
+        for change in diff(registered(), given).changes
+        if isinstance(change, schedule_changes.CreateSchedule)
     ]
     assert made == ["c", "b", "a"]
     found = Registered({}, {}, schedules={one.name: one.parts()[1] for one in given})
