@@ -279,3 +279,16 @@ def test_bad_definitions_change_nothing(
     with pytest.raises(error, match=match):
         store.apply([WindowSet(**{**given, **change})])
     assert not [row for row in store.search("bad") if row["name"] == "bad"]
+
+
+def test_columns_may_be_called_as_windows_call_their_own(store: fsdb.Store) -> None:
+    columns = {"until": "bigint", "longest": "double precision", "at": "text", "version": "double precision"}
+    events = fsdb.EventTable("odd_events", id="id", event_time="bound", columns=columns)
+    windows = [Window(column, ["sum", "last"], "1 hour") for column in ("longest", "version")]
+    store.apply([events, WindowSet("odd", "odd_events", {"at": "until"}, windows)])
+    with store.transaction() as connection:
+        connection.execute(
+            "INSERT INTO odd_events (id, bound, until, longest, version) VALUES (1, now(), 5, 2.5, 1e300), (2, now(), 5, -2.5, 5e-324)"
+        )
+    vector = store.feature_vector("odd", {"at": 5})
+    assert list(vector.values()) == [0.0, -2.5, 1e300, 5e-324, True]
